@@ -1,0 +1,6 @@
+"""The ``fleet`` command."""
+
+from __future__ import annotations
+
+
+def main() -> None: ...

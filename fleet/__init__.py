@@ -1,0 +1,1 @@
+"""Many units, who has them and what happened to them: the registry and its ledger."""

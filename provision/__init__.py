@@ -1,0 +1,1 @@
+"""One device at a time and the bench it hangs on: facts, plan, apply, verify. Knows no registry."""

@@ -1,0 +1,1 @@
+"""Android devices behind an adb server."""

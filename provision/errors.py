@@ -1,0 +1,41 @@
+"""What can go wrong with a device.
+
+DeviceError               the device did not do it
+ ├─ Unplugged             the link ended; what was under way has an unknown outcome
+ ├─ NotReady              attached, but not usable as it is (unauthorized, offline, recovery, …)
+ ├─ NoAnswer              nothing came back in time
+ └─ Refused               the device said no
+NoServer                  the bench's own helper (adb server) is not there
+"""
+
+from __future__ import annotations
+
+from profiles.errors import SchoolbagError
+
+
+class DeviceError(SchoolbagError):
+    """The device did not do what it was asked."""
+
+
+class Unplugged(DeviceError):
+    """The link to the device ended before it answered: the outcome is unknown until it is read again."""
+
+
+class NotReady(DeviceError):
+    """The device is listed but cannot be used in the state it is in."""
+
+
+class NoAnswer(DeviceError):
+    """The device did not answer in time."""
+
+
+class Refused(DeviceError):
+    """The device answered with a refusal. ``evidence`` is its own text, as it came."""
+
+    def __init__(self, what: str, next_action: str = "", *, evidence: str = "") -> None:
+        super().__init__(what, next_action)
+        self.evidence = evidence
+
+
+class NoServer(SchoolbagError):
+    """The adb server cannot be reached or started."""

@@ -1,0 +1,235 @@
+"""The values that a run passes on, all frozen: who the device is, what was found, what is wanted, what came of it.
+
+They move one way: Identity, Facts -> Item -> Outcome -> Report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Protocol
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the device says of itself. ``version`` is the marketing one ("13"), ``api`` the number behind it (33)."""
+
+    platform: str
+    serial: str
+    maker: str
+    model: str
+    version: str
+    api: int
+    build: str = ""
+    skin: str = ""
+    properties: Mapping[str, str] = field(default=NOTHING, repr=False)
+
+
+@dataclass(frozen=True)
+class Health:
+    """``None`` is unknown, never a default. Percentages 0–100, storage in bytes, temperature in °C."""
+
+    battery_level: int | None = None
+    battery_worn: int | None = None
+    battery_cycles: int | None = None
+    battery_temperature: float | None = None
+    battery_faked: bool = False
+    storage_total: int | None = None
+    storage_free: int | None = None
+    patch: str | None = None
+    encrypted: bool | None = None
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Who else holds the device. Accounts as counts by type, never by name. ``None`` is unknown."""
+
+    accounts: Mapping[str, int] | None = None
+    users: int | None = None
+    owner: str | None = None
+    owner_known: bool = True
+    bootloader_locked: bool | None = None
+    verified_boot: str | None = None
+    at_frp: bool | None = None
+
+
+@dataclass(frozen=True)
+class SimCard:
+    """One slot. ``state`` in adb's own words (READY, LOADED, ABSENT, …); identifiers only where the device tells."""
+
+    slot: int
+    state: str
+    operator: str = ""
+    operator_name: str = ""
+    iccid: str = ""
+
+
+@dataclass(frozen=True)
+class Cellular:
+    """The radio side: slots in order, and the IMEI where this device tells it to us ("" where not)."""
+
+    cards: tuple[SimCard, ...] = ()
+    imei: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the readers found. ``found`` holds each setting's own facts; ``evidence`` the raw answers, scrubbed."""
+
+    identity: Identity
+    health: Health = Health()
+    locks: Locks = Locks()
+    cellular: Cellular = Cellular()
+    found: Mapping[str, Any] = field(default=NOTHING, repr=False)
+    evidence: Mapping[str, Mapping[str, str]] = field(default=NOTHING, repr=False)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the caller knows of the device as an asset.
+
+    ``sealed`` are the keyed hashes of the wanted values of the last run whose outcome could not be read back, by
+    item id; ``seal_key`` is the registry's key for them.
+    """
+
+    tag: str | None = None
+    ignored: bool = False
+    sealed: Mapping[str, str] = field(default=NOTHING, repr=False)
+    seal_key: bytes = field(default=b"", repr=False)
+
+    def seal(self, value: str) -> str:
+        """The keyed hash (HMAC-SHA-256, hex) under which a value that cannot be read back is remembered."""
+        return hmac.new(self.seal_key, value.encode(), hashlib.sha256).hexdigest()
+
+
+class Strength(StrEnum):
+    """How long a restriction holds: A survives a factory reset, B is lost on one, C the user can undo."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class Effect(StrEnum):
+    NONE = "none"
+    RESTART = "restart"
+    ERASE = "erase"
+
+
+class Action(Protocol):
+    """One thing done to a device. ``masked`` is its printable form, without secrets; ``size`` the bytes it sends."""
+
+    @property
+    def masked(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Met:
+    """Nothing to do, and ``why``. With ``sealed`` it is only known from our last run, not read from the device."""
+
+    why: str
+    sealed: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work to do. ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back."""
+
+    why: str
+    actions: tuple[Action, ...]
+    effect: Effect = Effect.NONE
+    sealed: str = ""
+    parting: bool = False
+
+
+@dataclass(frozen=True)
+class Cannot:
+    """It cannot be had on this device, and why; ``next_action`` is what a person can do about it, if anything."""
+
+    why: str
+    next_action: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One wanted value. ``key`` is unique in its setting and stable between runs; ``want`` is for people."""
+
+    setting: str
+    key: str
+    want: str
+    state: Met | Step | Cannot
+    source: str = ""
+    strength: Strength | None = None
+    required: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.setting}.{self.key}"
+
+
+class Result(StrEnum):
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    FAILED = "failed"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an item. ``changed``: an action of it was carried out in this run."""
+
+    item: Item
+    result: Result
+    why: str
+    next_action: str = ""
+    changed: bool = False
+
+
+class Verdict(StrEnum):
+    """``planned`` is the verdict of a run that was asked to change nothing."""
+
+    VERIFIED = "verified"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the gate let nothing be written: ``kind`` is one of account, owner, users, ignored."""
+
+    kind: str
+    what: str
+    next_action: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a run has to tell. ``steps`` counts the items that were applied; times are UTC, ISO 8601."""
+
+    address: str
+    port: str
+    tag: str | None
+    profile: str
+    profile_digest: str
+    facts: Facts | None
+    plan: tuple[Item, ...]
+    outcomes: tuple[Outcome, ...]
+    verdict: Verdict
+    steps: int
+    started: str
+    ended: str
+    error: str = ""
+    next_action: str = ""
+    stops: tuple[Stop, ...] = ()
+    allowed: str = ""
+    left_on: tuple[str, ...] = ()
