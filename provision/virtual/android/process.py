@@ -1,0 +1,79 @@
+"""A program running on the virtual phone: what it is given and how it answers.
+
+Every program of the phone (``getprop``, ``pm``, ``cat``, …) is a function of a :class:`Process` that returns the exit
+status, 0–255. The same function serves ``shell:``, ``shell,v2:`` and ``exec:``; only the three streams differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from provision.virtual.android.phone import Phone
+
+SHELL_UID = 2000
+
+
+class Disconnected(Exception):
+    """The transport has gone. Raised out of every read and write: programs let it pass after tidying up."""
+
+
+class Reader(Protocol):
+    """Where a program reads from. ``read`` blocks for at least one byte, gives at most ``size``; ``b""`` is the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Writer(Protocol):
+    """Where a program writes to. ``write`` takes it all, and blocks while the other side does not read."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+@dataclass(frozen=True)
+class Process:
+    """One program running on the phone. ``argv[0]`` is the name it was called by."""
+
+    phone: Phone
+    argv: list[str]
+    stdin: Reader
+    out: Writer
+    err: Writer
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str = "/"
+    uid: int = SHELL_UID
+
+    def say(self, text: str) -> None:
+        """Write ``text`` as it is (no newline is added) to the standard output."""
+        self.out.write(encode(text))
+
+    def complain(self, text: str) -> None:
+        """Write ``text`` as it is to the standard error."""
+        self.err.write(encode(text))
+
+    def read_exactly(self, size: int) -> bytes:
+        """``size`` bytes of the standard input, or fewer when it ends before."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self.stdin.read(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def but(self, **changes: Any) -> Process:
+        """The same process with some of its parts exchanged: another ``argv``, another ``stdin``."""
+        return replace(self, **changes)
+
+
+Program = Callable[[Process], int]
+
+
+def encode(text: str) -> bytes:
+    """Text as the phone writes it; bytes that are no UTF-8 went in as surrogates and come out as they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decode(data: bytes) -> str:
+    """Bytes as text, so that :func:`encode` gives the same bytes back."""
+    return data.decode("utf-8", "surrogateescape")
