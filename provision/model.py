@@ -161,7 +161,10 @@ class Cannot:
 
 @dataclass(frozen=True)
 class Item:
-    """One wanted value. ``key`` is unique in its setting and stable between runs; ``want`` is for people."""
+    """One wanted value. ``key`` is unique in its setting and stable between runs; ``want`` is for people.
+
+    ``leaves`` names what stays switched on for as long as this item's step is not done.
+    """
 
     setting: str
     key: str
@@ -170,6 +173,7 @@ class Item:
     source: str = ""
     strength: Strength | None = None
     required: bool = False
+    leaves: str = ""
 
     @property
     def id(self) -> str:

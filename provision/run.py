@@ -1,0 +1,210 @@
+"""The main job on one device: facts, plan, gate, apply, facts, plan, verify, in this order and one way.
+
+There is no resume state: an interrupted run is run again, and its first facts are the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from profiles.schema import Profile
+from provision import gate, verify
+from provision.apply import Attempt, apply
+from provision.device import Device
+from provision.errors import DeviceError
+from provision.facts import collect
+from provision.model import Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
+from provision.plan import parting, plan, steps
+from provision.progress import Emit, Say, now, speaker
+
+
+class Mode(StrEnum):
+    """``provision`` changes the device, ``plan`` says what would change, ``verify`` says what differs."""
+
+    PROVISION = "provision"
+    PLAN = "plan"
+    VERIFY = "verify"
+
+
+def run(
+    device: Device,
+    profile: Profile,
+    unit: Unit,
+    emit: Emit,
+    *,
+    mode: Mode = Mode.PROVISION,
+    allow: str = "",
+    deep: bool = False,
+) -> Report:
+    """Make the device what ``profile`` says, or say what would be done. Never raises for what a device does.
+
+    ``allow`` is the technician's reason for passing the gate; it is kept in the report.
+    """
+    say = speaker(emit, device.address, device.identity.serial, unit.tag)
+    job = _Job(device, profile, unit, say, deep, allow)
+    say("device", **_who(device))
+    try:
+        job.look()
+        if mode is Mode.PROVISION:
+            job.work()
+    except DeviceError as error:
+        job.error = error
+    report = job.report(mode)
+    for outcome in report.outcomes:
+        say("item", **outcome_fields(outcome))
+    say("report", **report_fields(report))
+    return report
+
+
+@dataclass
+class _Job:
+    """The values of one run while it goes; each is replaced, never changed in place."""
+
+    device: Device
+    profile: Profile
+    unit: Unit
+    say: Say
+    deep: bool
+    allow: str
+    started: str = field(default_factory=now)
+    facts: Facts | None = None
+    items: tuple[Item, ...] = ()
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    stops: tuple[Stop, ...] = ()
+    error: DeviceError | None = None
+
+    def look(self) -> None:
+        self.facts = collect(self.device, self.profile, deep=self.deep)
+        self.items = plan(self.device.settings, self.profile, self.facts, self.unit)
+
+    def work(self) -> None:
+        """Passes until no plan shows a step that was not tried: what one pass switches on, the next switches off."""
+        assert self.facts is not None
+        if not self._todo() and not parting(self.items):
+            return
+        self.stops = gate.stops(self.facts, self.unit)
+        if self.stops and not self.allow:
+            return
+        while todo := self._todo():
+            attempts = apply(self.device, todo, self.say)
+            self.attempts |= {attempt.item.id: attempt for attempt in attempts}
+            if attempts[-1].lost:
+                raise attempts[-1].error or AssertionError
+            self.look()
+        if verify.verdict(self._settled()) is not Verdict.FAILED:
+            last = apply(self.device, parting(self.items), self.say)
+            self.attempts |= {attempt.item.id: attempt for attempt in last}
+
+    def _todo(self) -> tuple[Item, ...]:
+        return tuple(item for item in steps(self.items) if item.id not in self.attempts)
+
+    def _settled(self) -> tuple[Outcome, ...]:
+        """The outcomes of all that is not done after the last read-back."""
+        later = set(parting(self.items))
+        return verify.outcomes((i for i in self.items if i not in later), self.attempts, lost=self.error is not None)
+
+    def report(self, mode: Mode) -> Report:
+        stopped = bool(self.stops) and not self.allow
+        outcomes: tuple[Outcome, ...] = ()
+        if mode is not Mode.PLAN and not stopped:
+            outcomes = self._settled() + tuple(
+                verify.parted(item, self.attempts.get(item.id)) for item in parting(self.items)
+            )
+        failed = self.error is not None or stopped
+        planned = Verdict.PLANNED if mode is Mode.PLAN else verify.verdict(outcomes)
+        return Report(
+            address=self.device.address,
+            port=self.device.port,
+            tag=self.unit.tag,
+            profile=self.profile.profile,
+            profile_digest=self.profile.digest,
+            facts=self.facts,
+            plan=self.items,
+            outcomes=outcomes,
+            verdict=Verdict.FAILED if failed else planned,
+            steps=len(self.attempts),
+            started=self.started,
+            ended=now(),
+            error=self._error(stopped),
+            next_action=self._next_action(stopped),
+            stops=self.stops,
+            allowed=self.allow if self.stops else "",
+            left_on=_left_on(self.items, outcomes),
+        )
+
+    def _error(self, stopped: bool) -> str:
+        if self.error:
+            return self.error.what
+        return " ".join(stop.what for stop in self.stops) if stopped else ""
+
+    def _next_action(self, stopped: bool) -> str:
+        if self.error:
+            return self.error.next_action
+        if not stopped:
+            return ""
+        return " ".join(stop.next_action for stop in self.stops) + " Or pass --allow REASON, which is recorded."
+
+
+def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """What a technician must know is still switched on when the cable is pulled."""
+    done = {o.item.id for o in outcomes if o.changed and o.result is not Result.FAILED}
+    return tuple(item.leaves for item in items if item.leaves and item.id not in done)
+
+
+def _who(device: Device) -> dict[str, object]:
+    who = device.identity
+    return {
+        "platform": who.platform,
+        "maker": who.maker,
+        "model": who.model,
+        "version": who.version,
+        "skin": who.skin,
+        "port": device.port,
+    }
+
+
+def outcome_fields(outcome: Outcome) -> dict[str, object]:
+    """An outcome as JSON lines and the registry write it (docs/json.md, ``item``)."""
+    item = outcome.item
+    return {
+        "item": item.id,
+        "result": str(outcome.result),
+        "want": item.want,
+        "why": outcome.why,
+        "next_action": outcome.next_action,
+        "changed": outcome.changed,
+        "required": item.required,
+        "strength": str(item.strength) if item.strength else None,
+        "source": item.source,
+    }
+
+
+def plan_fields(item: Item) -> dict[str, object]:
+    """An item of a plan as JSON lines write it (docs/json.md, ``plan``)."""
+    state = item.state
+    return {
+        "item": item.id,
+        "state": {Met: "met", Step: "step"}.get(type(state), "cannot"),
+        "want": item.want,
+        "why": state.why,
+        "actions": [action.masked for action in state.actions] if isinstance(state, Step) else [],
+        "effect": str(state.effect) if isinstance(state, Step) else "none",
+        "strength": str(item.strength) if item.strength else None,
+        "source": item.source,
+    }
+
+
+def report_fields(report: Report) -> dict[str, object]:
+    """A report as JSON lines write it (docs/json.md, ``report``)."""
+    return {
+        "verdict": str(report.verdict),
+        "steps": report.steps,
+        "profile": report.profile,
+        "error": report.error,
+        "next_action": report.next_action,
+        "stops": [stop.kind for stop in report.stops],
+        "left_on": list(report.left_on),
+        "plan": [plan_fields(item) for item in report.plan] if report.verdict is Verdict.PLANNED else [],
+    }
