@@ -1,6 +1,124 @@
-"""The ``fleet`` command."""
+"""The ``fleet`` command: its options, where each command lives, and what becomes of errors.
+
+Exit codes: 0 well, 1 something failed, 2 usage, 3 a bug (its log file is named), 130 interrupted.
+A command's module is imported when the command is run, not before.
+"""
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
 
-def main() -> None: ...
+import click
+
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Bench": {
+        "devices": ("provision.commands", "List what is attached, and what stands in the way."),
+        "provision": ("fleet.bench_commands", "Make attached devices what a profile says."),
+        "verify": ("fleet.bench_commands", "Say what differs from a profile; change nothing."),
+        "virtual": ("provision.commands", "Virtual devices to try things on."),
+    },
+    "Profiles": {
+        "profile": ("provision.commands", "Check and show profiles."),
+    },
+    "Account": {
+        "status": ("fleet.commands", "How many units there are, and how they are."),
+        "unit": ("fleet.commands", "Show one unit; give it a tag."),
+        "ledger": ("fleet.commands", "Check that the record of events is whole."),
+    },
+}
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and imports them only to run them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        for section in SECTIONS.values():
+            if cmd_name in section:
+                command = getattr(importlib.import_module(section[cmd_name][0]), cmd_name)
+                assert isinstance(command, click.Command)
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in section.items()])
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: fleet provision --all --profile examples/profiles/sample.yaml",
+)
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), envvar="FLEET_HOME",
+              help="Where the registry and keys are kept (FLEET_HOME).")
+@click.option("--database", metavar="URL", envvar="FLEET_DATABASE_URL",
+              help="The registry's database (FLEET_DATABASE_URL); SQLite in the home by default.")
+@click.option("--actor", metavar="NAME", envvar="FLEET_ACTOR", help="Who does this, for the record (FLEET_ACTOR).")
+@click.option("-v", "--verbose", count=True, help="Say more; twice for still more.")
+@click.version_option(package_name="schoolbag", prog_name="fleet")
+@click.pass_context
+def root(ctx: click.Context, home: Path | None, database: str | None, actor: str | None, verbose: int) -> None:
+    """Turn donated phones and tablets into students' learning devices, and keep account of every one."""
+    from fleet.home import Options
+
+    ctx.obj = Options(home=home, database=database, actor=actor, verbose=verbose)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = root.main(prog_name="fleet", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone; python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """Print what went wrong and what to do; the exit code."""
+    from profiles.errors import SchoolbagError
+
+    if isinstance(error, SchoolbagError):
+        click.echo(f"Error: {error.what}", err=True)
+        if error.next_action:
+            click.echo(error.next_action, err=True)
+        return error.exit_code
+    click.echo(f"Error: this is a bug in fleet ({type(error).__name__}), not your mistake.", err=True)
+    click.echo(f"Please send the file {_bug_log()} to the people who maintain it.", err=True)
+    return 3
+
+
+def _bug_log() -> Path:
+    """Write versions and traceback to a file of their own; it holds no profile and no answer of a device."""
+    import platform
+    import tempfile
+    import traceback
+    from importlib.metadata import version
+
+    descriptor, name = tempfile.mkstemp(prefix="fleet-bug-", suffix=".log")
+    with os.fdopen(descriptor, "w") as log:
+        log.write(f"schoolbag {version('schoolbag')}, python {platform.python_version()}, {platform.platform()}\n")
+        log.write(traceback.format_exc())
+    return Path(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,10 @@ class SchoolbagError(Exception):
     """One plain sentence for the user, and the next action.
 
     ``what`` is the first line that the user sees: what, where. ``next_action`` says what to do; it may be empty
-    when there is nothing to be done.
+    when there is nothing to be done. ``exit_code`` is 2 for what the user can only mend by another command or file.
     """
+
+    exit_code = 1
 
     def __init__(self, what: str, next_action: str = "") -> None:
         super().__init__(what)

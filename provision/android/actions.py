@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from provision.android.command import Command
 
@@ -28,3 +29,46 @@ class Run:
     @property
     def size(self) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class Install:
+    """Install one app: a single APK, or the base and its splits. ``total`` is the bytes of all of them."""
+
+    package: str
+    apks: tuple[Path, ...]
+    total: int
+    options: tuple[str, ...] = ()
+
+    @property
+    def masked(self) -> str:
+        return f"install {self.package} ({len(self.apks)} APK, {self.total} bytes)"
+
+    @property
+    def size(self) -> int:
+        return self.total
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One file to send: where it comes from (a file here, or its very bytes), its path on the phone, its size."""
+
+    source: Path | bytes
+    remote: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send files in one go, each to a name of its own that nothing else reads until it is renamed."""
+
+    files: tuple[Sent, ...]
+
+    @property
+    def masked(self) -> str:
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"send {self.files[0].remote!r}{more} ({self.size} bytes)"
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)

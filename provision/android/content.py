@@ -1,0 +1,201 @@
+"""Files and trees of files on the shared storage: size and hash, temp name then rename, a manifest written last.
+
+A file is sent under a name ending in ``.schoolbag-part``, hashed by the phone and only then renamed, group by group,
+so that a pulled cable costs one group at most and leaves no half file in place. The manifest (``.schoolbag.ID`` in
+the target folder) holds sizes, times and hashes as the phone gave them: while sizes and times are those of the
+manifest, its hashes are believed, otherwise the phone hashes again. ``sha256sum`` is missing on some Android 7
+(inferred), where ``md5sum`` does: this guards against broken transfers, not against forgery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from profiles.schema import Content, Profile
+from provision.android.actions import Run, Send, Sent
+from provision.android.command import Command, script
+from provision.model import NOTHING, Action, Cannot, Facts, Identity, Item, Met, Step, Unit
+from provision.setting import Answer
+
+STORAGE = PurePosixPath("/sdcard")
+PART = ".schoolbag-part"
+GROUP = 32 * 1024 * 1024
+"""Bytes sent between two renames: what a pulled cable can cost."""
+
+_OURS = "find \"$@\" -type f ! -name '*.schoolbag-part'"
+_STATS = f"{_OURS} -exec stat -c '%s %Y %n' {{}} + 2>/dev/null | sort | sed 's/^/stat /'"
+
+_LOOK = f"""
+manifest=".schoolbag.$2"; deep="$3"
+h=sha256sum; command -v $h >/dev/null 2>&1 || h=md5sum
+echo "tool $h"
+cd "$1" 2>/dev/null || exit 0
+shift 3
+if [ -f "$manifest" ] && [ -z "$deep" ] && [ "$({_STATS})" = "$(grep '^stat ' "$manifest")" ]; then
+  sed 's/^hash /placed /' "$manifest"; grep '^hash ' "$manifest"
+else
+  [ -f "$manifest" ] && sed 's/^hash /placed /' "$manifest"
+  {_OURS} -exec $h {{}} + 2>/dev/null | sed 's/^/hash /'
+fi
+"""
+
+_CLEAN = r"""
+mkdir -p "$1" && cd "$1" || exit 1
+find . -name '*.schoolbag-part' -type f -exec rm -f {} +
+shift
+for d in "$@"; do mkdir -p "$d" || exit 1; done
+"""
+
+_PLACE = r"""
+h="$1"; cd "$2" || exit 1
+shift 2
+while [ $# -gt 1 ]; do
+  [ "$($h < "$2.schoolbag-part" | cut -d ' ' -f 1)" = "$1" ] || { echo "damaged: $2"; exit 1; }
+  mv -f "$2.schoolbag-part" "$2" || exit 1
+  shift 2
+done
+"""
+
+_FINISH = f"""
+cd "$1" || exit 1
+manifest=".schoolbag.$2"
+gone="$3"
+shift 3
+while [ "$gone" -gt 0 ]; do rm -f "$1"; shift; gone=$((gone-1)); done
+{_STATS} >> "$manifest.schoolbag-part" && mv -f "$manifest.schoolbag-part" "$manifest"
+"""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What lies at the target: hash (hex) of each file by its path below the target folder; ``placed`` by us."""
+
+    hashes: Mapping[str, str] = field(default=NOTHING)
+    placed: frozenset[str] = frozenset()
+    tool: str = "sha256sum"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files to be there: path below the target folder -> the file here and its size."""
+
+    files: Mapping[str, tuple[Path, int]]
+
+    @property
+    def size(self) -> int:
+        return sum(size for _, size in self.files.values())
+
+
+def probes(profile: Profile, identity: Identity, deep: bool) -> Mapping[str, Command]:  # noqa: ARG001
+    return {
+        entry.id: script(_LOOK, _target(entry), entry.id, "deep" if deep else "", *_tops(source(entry.from_)))
+        for entry in profile.content
+    }
+
+
+def parse(answers: Mapping[str, Answer], profile: Profile, identity: Identity) -> Mapping[str, Tree]:  # noqa: ARG001
+    return {name: _tree(answer.text) for name, answer in answers.items()}
+
+
+def plan(profile: Profile, found: Mapping[str, Tree], facts: Facts, unit: Unit) -> Iterator[Item]:  # noqa: ARG001
+    free = facts.health.storage_free
+    for entry in profile.content:
+        wanted = source(entry.from_)
+        yield Item(
+            "content",
+            entry.id,
+            f"{len(wanted.files)} files in {entry.to}",
+            _state(entry, wanted, found[entry.id], free),
+            source=profile.where("content", entry.id),
+            required=entry.required,
+        )
+
+
+def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met | Step | Cannot:
+    hashes = {name: digest(path, there.tool) for name, (path, _) in wanted.files.items()}
+    missing = [name for name, value in hashes.items() if there.hashes.get(name) != value]
+    gone = sorted((there.placed & set(there.hashes)) - set(hashes))
+    if not missing and not gone:
+        return Met(f"all {len(hashes)} files are there, with these hashes")
+    need = sum(wanted.files[name][1] for name in missing)
+    if free is not None and need > free:
+        return Cannot(
+            f"it needs {need // 1_000_000} MB and {free // 1_000_000} MB are free",
+            "Remove what is not needed from the device, or give it a smaller set.",
+        )
+    why = f"{len(missing)} of {len(hashes)} files are missing or differ" if missing else "files of before are left"
+    return Step(why, tuple(_actions(entry, wanted, hashes, missing, gone, there.tool)))
+
+
+def _actions(
+    entry: Content, wanted: Source, hashes: Mapping[str, str], missing: Iterable[str], gone: list[str], tool: str
+) -> Iterator[Action]:
+    target = _target(entry)
+    folders = sorted({str(PurePosixPath(name).parent) for name in hashes} - {"."})
+    yield Run(script(_CLEAN, target, *folders))
+    for group in _groups(missing, wanted):
+        yield Send(tuple(Sent(wanted.files[n][0], f"{target}/{n}{PART}", wanted.files[n][1]) for n in group))
+        yield Run(script(_PLACE, tool, target, *(word for n in group for word in (hashes[n], n))))
+    listed = "".join(f"hash {value}  {name}\n" for name, value in hashes.items()).encode()
+    yield Send((Sent(listed, f"{target}/.schoolbag.{entry.id}{PART}", len(listed)),))
+    yield Run(script(_FINISH, target, entry.id, len(gone), *gone, *_tops(wanted)))
+
+
+def _groups(names: Iterable[str], wanted: Source) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for name in names:
+        group.append(name)
+        size += wanted.files[name][1]
+        if size >= GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _tree(text: str) -> Tree:
+    """Lines ``tool NAME``, ``hash HEX  PATH``, ``placed HEX  PATH``; anything else is left out."""
+    tool = "sha256sum"
+    hashes: dict[str, str] = {}
+    placed: set[str] = set()
+    for line in text.split("\n"):
+        kind, _, rest = line.partition(" ")
+        value, _, name = rest.partition("  ")
+        name = name.removeprefix("./")
+        if kind == "tool":
+            tool = "md5sum" if rest.strip() == "md5sum" else "sha256sum"
+        elif kind == "hash":
+            hashes[name] = value
+        elif kind == "placed":
+            placed.add(name)
+    return Tree(hashes, frozenset(placed), tool)
+
+
+def _target(entry: Content) -> str:
+    return str(STORAGE / entry.to)
+
+
+def _tops(wanted: Source) -> list[str]:
+    """The names directly below the target folder that are ours: a pupil's own files beside them do not count."""
+    return sorted({f"./{PurePosixPath(name).parts[0]}" for name in wanted.files})
+
+
+@lru_cache(maxsize=64)
+def source(path: Path) -> Source:
+    """The file or tree at ``path``, read once for all devices of a run."""
+    if path.is_file():
+        return Source({path.name: (path, path.stat().st_size)})
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return Source({p.relative_to(path).as_posix(): (p, p.stat().st_size) for p in files})
+
+
+@lru_cache(maxsize=65536)
+def digest(path: Path, tool: str) -> str:
+    """What ``tool`` (sha256sum or md5sum) would print of ``path``, hex; read once for all devices of a run."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, tool.removesuffix("sum")).hexdigest()

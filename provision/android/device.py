@@ -1,0 +1,131 @@
+"""An Android device on an adb server: asks all questions in one script, and carries out actions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from provision.android import identity
+from provision.android.actions import Install, Run, Send
+from provision.android.adb import Link, Listed, Server, ShellResult
+from provision.android.command import Command
+from provision.android.install_errors import explain as explain_install
+from provision.android.refusals import explain as explain_refusal
+from provision.errors import NoAnswer, Refused, Unplugged
+from provision.model import Action, Identity
+from provision.setting import Answer, Reader, Setting
+
+_ASK_SECONDS = 120.0
+"""For all questions together: a slow phone with many apps takes some 10 s, hashing a few GB of content a minute."""
+
+_RUN_SECONDS = 120.0
+
+
+class AndroidDevice:
+    """One phone or tablet, identified. Satisfies :class:`provision.device.Device`."""
+
+    def __init__(
+        self,
+        link: Link,
+        who: Identity,
+        readers: Mapping[str, Reader[Command]],
+        settings: Mapping[str, Setting[Command]],
+    ) -> None:
+        self.link = link
+        self.identity = who
+        self.readers: Mapping[str, Reader[Any]] = readers
+        self.settings: Mapping[str, Setting[Any]] = settings
+
+    @property
+    def address(self) -> str:
+        return self.link.listed.address
+
+    @property
+    def port(self) -> str:
+        return self.link.listed.usb
+
+    def ask(self, questions: Mapping[str, Command], /) -> Mapping[str, Answer]:
+        """See :meth:`provision.device.Device.ask`; one shell script, one round trip."""
+        return ask(self.link, questions)
+
+    def perform(self, action: Action, progress: Callable[[int], None], /) -> None:
+        """See :meth:`provision.device.Device.perform`."""
+        match action:
+            case Run():
+                self._run(action)
+            case Install():
+                self._install(action, progress)
+            case Send(files):
+                self.link.push_many(((f.source, f.remote, 0o644, None) for f in files), progress)
+            case _:
+                raise TypeError(f"an Android device cannot {action!r}")
+
+    def _run(self, action: Run) -> None:
+        try:
+            result = self.link.shell(action.command.raw, _RUN_SECONDS)
+        except (Unplugged, NoAnswer):
+            if action.cuts_link:
+                return
+            raise
+        text = said(result)
+        no = result.code != 0 or any(sign in text for sign in action.refused)
+        if no or action.expect not in text:
+            reason = explain_refusal(text, self.identity)
+            if reason is None:
+                reason = (f"The device refused: {_first_line(text) or f'exit status {result.code}'}", "")
+            raise Refused(*reason, evidence=text)
+
+    def _install(self, action: Install, progress: Callable[[int], None]) -> None:
+        try:
+            self.link.install(action.apks, action.options, progress)
+        except Refused as no:
+            found = explain_install(no.evidence, maker=self.identity.maker, skin=self.identity.skin)
+            raise Refused(found.reason, found.next_action, evidence=no.evidence) from no
+
+
+def attach(
+    server: Server,
+    listed: Listed,
+    readers: Mapping[str, Reader[Command]],
+    settings: Mapping[str, Setting[Command]],
+) -> AndroidDevice:
+    """Identify the phone that ``server`` lists: one round trip. Raises DeviceError where it cannot be asked."""
+    link = server.link(listed)
+    return AndroidDevice(link, identity.identify(ask(link, identity.QUESTIONS)), readers, settings)
+
+
+def ask(link: Link, questions: Mapping[str, Command]) -> Mapping[str, Answer]:
+    """Each question in a subshell of its own, between lines that nothing on the phone can guess."""
+    mark = secrets.token_hex(8)
+    lines = [
+        f"( {question.raw}\n) </dev/null 2>&1\necho\necho {mark} {number} $?"
+        for number, question in enumerate(questions.values())
+    ]
+    result = link.shell("\n".join(lines), _ASK_SECONDS)
+    return _split(result.stdout.decode("utf-8", "replace"), mark, tuple(questions))
+
+
+def _split(text: str, mark: str, names: tuple[str, ...]) -> Mapping[str, Answer]:
+    answers: dict[str, Answer] = {}
+    text = text.replace("\r\n", "\n")
+    for number, name in enumerate(names):
+        body, found, text = text.partition(f"\n{mark} {number} ")
+        if not found:
+            raise Refused(
+                f"The device did not answer when asked for {name}.",
+                "Unlock it, unplug it and plug it in again; if it stays so, restart it.",
+                evidence=body[:1000],
+            )
+        code, _, text = text.partition("\n")
+        answers[name] = Answer(body.removesuffix("\n"), int(code) if code.isdecimal() else None)
+    return answers
+
+
+def said(result: ShellResult) -> str:
+    """All that a command printed, as text; what is not UTF-8 is marked, never fatal."""
+    return (result.stdout + result.stderr).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip()[:300] for line in text.splitlines() if line.strip()), "")

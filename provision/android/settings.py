@@ -1,0 +1,39 @@
+"""What is read from an Android device and what is set on it, in the order of applying: install first, restrict late,
+lock last, then how it leaves the bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from provision.android import (
+    apps,
+    bench,
+    cellular,
+    content,
+    health,
+    identity,
+    locks,
+    network,
+    restrictions,
+    screen_lock,
+    sim,
+)
+from provision.android.command import Command
+from provision.setting import Reader, Setting
+
+READERS: Mapping[str, Reader[Command]] = {
+    "health": health,
+    "locks": locks,
+    "cellular": cellular,
+}
+
+SETTINGS: Mapping[str, Setting[Command]] = {
+    "apps": apps,
+    "content": content,
+    "identity": identity,
+    "network": network,
+    "sim": sim,
+    "restrictions": restrictions,
+    "screen_lock": screen_lock,
+    "bench": bench,
+}

@@ -1,0 +1,137 @@
+"""The bench: which devices hang on it, which of them a command means, and a thread for each.
+
+Every device is identified before anything else is asked of it: the address says where it is, the serial who it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from profiles.errors import SchoolbagError
+from provision.android import device as android
+from provision.android.adb import Listed, Server, explain_state
+from provision.android.device import AndroidDevice
+from provision.android.settings import READERS, SETTINGS
+from provision.errors import DeviceError, NotReady
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A device on the bench. Without ``device`` it cannot be worked on, and ``problem`` says why."""
+
+    address: str
+    port: str
+    state: str
+    device: AndroidDevice | None = None
+    problem: DeviceError | None = None
+
+    @property
+    def serial(self) -> str:
+        return self.device.identity.serial if self.device else ""
+
+    def answers_to(self, name: str) -> bool:
+        return name in {self.address, self.serial, f"usb:{self.port}"} - {"", "usb:"}
+
+
+class SelectionError(SchoolbagError):
+    """The command does not say which devices it means, or names one that is not there."""
+
+    exit_code = 2
+
+
+def attach_all(server: Server) -> tuple[Attached, ...]:
+    """Every device that ``server`` lists, identified side by side; clashes and unusable states are said in place."""
+    return _without_clashes(side_by_side(lambda listed: _attach(server, listed), server.devices()))
+
+
+def _attach(server: Server, listed: Listed) -> Attached:
+    place = Attached(listed.address, listed.usb, listed.state)
+    if listed.state != "device":
+        return replace(place, problem=explain_state(listed))
+    try:
+        return replace(place, device=android.attach(server, listed, READERS, SETTINGS))
+    except DeviceError as problem:
+        return replace(place, problem=problem)
+
+
+def _without_clashes(devices: Iterable[Attached]) -> tuple[Attached, ...]:
+    """Two addresses with one serial are a clash: neither may be written to, and both are named."""
+    places = tuple(devices)
+    by_serial: dict[str, list[str]] = defaultdict(list)
+    for place in places:
+        if place.device:
+            by_serial[place.serial].append(f"{place.address} ({place.port})" if place.port else place.address)
+    return tuple(_checked(place, by_serial.get(place.serial, [])) for place in places)
+
+
+def _checked(place: Attached, same: list[str]) -> Attached:
+    if place.device and not place.serial:
+        return replace(
+            place,
+            device=None,
+            problem=NotReady(
+                f"The device at {place.address} does not say its serial number.",
+                "It cannot be kept account of; put it aside.",
+            ),
+        )
+    if len(same) > 1:
+        return replace(
+            place,
+            device=None,
+            problem=NotReady(
+                f"{len(same)} devices say they are {place.serial}: {', '.join(same)}.",
+                "Nothing was written to any of them. Unplug all but one and run again.",
+            ),
+        )
+    return place
+
+
+def select(
+    attached: Sequence[Attached], names: Sequence[str], everything: bool, serial_of: Callable[[str], str | None]
+) -> tuple[Attached, ...]:
+    """The devices that a command means: by serial, tag or address, all, or the only one.
+
+    ``serial_of`` gives the serial behind a tag. Raises SelectionError (exit 2), and nothing has been done.
+    """
+    if everything:
+        if not attached:
+            raise SelectionError("No device is attached.", _PLUG_IN)
+        return tuple(attached)
+    if names:
+        return tuple(_named(attached, name, serial_of) for name in dict.fromkeys(names))
+    if len(attached) == 1:
+        return tuple(attached)
+    if not attached:
+        raise SelectionError("No device is attached.", _PLUG_IN)
+    listed = ", ".join(place.serial or place.address for place in attached)
+    raise SelectionError(
+        f"{len(attached)} devices are attached and none was named.", f"Name one or more of {listed}, or pass --all."
+    )
+
+
+_PLUG_IN = (
+    "Plug one in, switch on USB debugging and accept this computer on its screen; fleet devices shows what is seen."
+)
+
+
+def _named(attached: Sequence[Attached], name: str, serial_of: Callable[[str], str | None]) -> Attached:
+    meant = name if any(place.answers_to(name) for place in attached) else serial_of(name) or name
+    found = [place for place in attached if place.answers_to(meant)]
+    if not found:
+        raise SelectionError(f"No attached device is {name}.", "fleet devices shows what is seen.")
+    return found[0]
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
+    """``work`` on every item at once, one thread each; results in the order of the items."""
+    if not items:
+        return ()
+    with ThreadPoolExecutor(max_workers=len(items), thread_name_prefix="device") as pool:
+        return tuple(pool.map(work, items))
