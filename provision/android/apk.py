@@ -1,22 +1,20 @@
 """What a profile's app file holds: one APK, several APKs, or a bundle (.apks, .xapk, .apkm), read on the host.
 
-Nothing is unpacked: an APK inside a bundle is streamed out of it (:meth:`Apk.open`), so memory and disk do not grow
-with the app or with the number of phones. All phones of a run share one reading of a file.
+What is inside a bundle is unpacked once, block by block, into a cache where each file is named by its content; no
+app is ever held in memory, and all phones of a run share one reading and one copy.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import os
 import threading
 import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+
+import platformdirs
 
 from provision.android import apk_bundle, apk_manifest, apk_signer
 from provision.android.apk_bundle import Member
@@ -26,37 +24,28 @@ from provision.android.apk_signer import Signer
 __all__ = ["Apk", "ApkError", "AppFiles", "Obb", "Signer", "for_device", "read"]
 
 BASE = "base"
-_BLOCK = 1 << 20
 _DENSITIES = {"ldpi": 120, "mdpi": 160, "tvdpi": 213, "hdpi": 240, "xhdpi": 320, "xxhdpi": 480, "xxxhdpi": 640}
 _ABIS = {abi.replace("-", "_"): abi for abi in ("arm64-v8a", "armeabi-v7a", "armeabi", "x86", "x86_64", "riscv64")}
 
 
 @dataclass(frozen=True)
 class Apk:
-    """One APK. ``name`` is "base" or the name of the split; ``size`` in bytes, ``sha256`` in hex."""
+    """One APK on the host: ``name`` is "base" or the split's name; ``size`` in bytes, ``sha256`` in hex."""
 
-    source: Member
+    path: Path
     name: str
     size: int
     sha256: str
-
-    def open(self) -> BinaryIO:
-        """The bytes from the start, for the caller to close."""
-        return self.source.open()
 
 
 @dataclass(frozen=True)
 class Obb:
     """An expansion file. Its place on the device is ``Android/obb/PACKAGE/name`` in the shared storage."""
 
-    source: Member
+    path: Path
     name: str
     size: int
     sha256: str
-
-    def open(self) -> BinaryIO:
-        """The bytes from the start, for the caller to close."""
-        return self.source.open()
 
 
 @dataclass(frozen=True)
@@ -100,18 +89,22 @@ class AppFiles:
         return next((signer for signer in self.signers if signer.since <= api), None)
 
 
-def read(paths: Sequence[Path]) -> AppFiles:
+def read(paths: Sequence[Path], cache: Path | None = None) -> AppFiles:
     """Read the file or files of one app. Raises ApkError, with the file's name, when they cannot be installed.
 
-    A file that has not changed (path, size, time) is read once per process.
+    ``cache`` is where the parts of bundles are unpacked: by default ``cache`` in ``FLEET_HOME``, else the user's own
+    cache folder. A file that has not changed (path, size, time) is read once per process.
     """
     try:
         stamps = [(path.absolute(), path.stat()) for path in paths]
         with _READING:
-            return _read(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stamps))
+            return _read(
+                tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stamps), cache or _default_cache()
+            )
     except OSError as error:
         raise ApkError(
-            f"{error.filename}: cannot be read ({error.strerror}).", "Check the path in the profile."
+            f"{error.filename or paths[0]}: cannot be read or unpacked ({error.strerror}).",
+            "Check the path in the profile, and the free space of this computer.",
         ) from error
 
 
@@ -152,88 +145,66 @@ def _density(offered: Iterable[str], density: int | None) -> str:
 _READING = threading.Lock()
 
 
+def _default_cache() -> Path:
+    home = os.environ.get("FLEET_HOME")
+    return Path(home, "cache") if home else platformdirs.user_cache_path("schoolbag")
+
+
 @lru_cache(maxsize=256)
-def _read(stamps: tuple[tuple[Path, int, int], ...]) -> AppFiles:
+def _read(stamps: tuple[tuple[Path, int, int], ...], cache: Path) -> AppFiles:
     contents = apk_bundle.contents([path for path, _, _ in stamps])
-    parts = [_part(member) for member in contents.apks]
+    parts = [_part(member, cache) for member in contents.apks]
     if contents.variants:
         parts = _one_variant(parts)
-    return _app(parts, tuple(_obb(*obb) for obb in contents.obbs))
+    return _app(parts, tuple(_obb(member, cache, name) for member, name in contents.obbs))
 
 
 @dataclass(frozen=True)
 class _Part:
+    source: Member
     apk: Apk
     manifest: Manifest
     abis: frozenset[str]
     signers: tuple[Signer, ...]
 
 
-def _part(member: Member) -> _Part:
+def _part(member: Member, cache: Path) -> _Part:
+    file = member.file(cache)
     try:
-        with _seekable(member) as (file, size, digest), zipfile.ZipFile(file) as archive:
+        with file.path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
             if names.count(apk_bundle.MANIFEST) != 1:
                 raise ApkError("This is not an app: it has no manifest, or several.", "Check the path in the profile.")
             if archive.getinfo(apk_bundle.MANIFEST).file_size > apk_manifest.MAX_MANIFEST:
                 raise ApkError("The app's manifest is too large.", "Get the file from the app's maker.")
             manifest = apk_manifest.parse(archive.read(apk_bundle.MANIFEST))
-            signers = apk_signer.signers(file, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            signers = apk_signer.signers(stream, archive)
+    except apk_bundle.BAD_ZIP as error:
         raise apk_bundle.not_a_zip(member) from error
     except ApkError as error:
         raise ApkError(f"{member}: {error.what}", error.next_action) from error
     if not signers:
         raise ApkError(f"{member}: The app is not signed.", "Android takes signed apps only: get it from its maker.")
     abis = frozenset(n.split("/")[1] for n in names if n.startswith("lib/") and n.endswith(".so") and n.count("/") == 2)
-    return _Part(Apk(member, manifest.split, size, digest), manifest, abis, signers)
+    return _Part(member, Apk(file.path, manifest.split, file.size, file.sha256), manifest, abis, signers)
 
 
-@contextmanager
-def _seekable(member: Member) -> Iterator[tuple[BinaryIO, int, str]]:
-    """The file, its size and its SHA-256. A bundle's member is copied to disk first: a zip is read from its end."""
-    with member.open() as source, tempfile.TemporaryFile() as copy:
-        digest, size = hashlib.sha256(), 0
-        for block in _blocks(source):
-            digest.update(block)
-            size += len(block)
-            if member.name:
-                copy.write(block)
-        file: BinaryIO = copy if member.name else source
-        file.seek(0)
-        yield file, size, digest.hexdigest()
-
-
-def _obb(member: Member, name: str) -> Obb:
-    digest, size = hashlib.sha256(), 0
-    try:
-        with member.open() as source:
-            for block in _blocks(source):
-                digest.update(block)
-                size += len(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise apk_bundle.not_a_zip(member) from error
-    return Obb(member, name, size, digest.hexdigest())
-
-
-def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    while block := source.read(_BLOCK):
-        yield block
+def _obb(member: Member, cache: Path, name: str) -> Obb:
+    file = member.file(cache)
+    return Obb(file.path, name, file.size, file.sha256)
 
 
 def _one_variant(parts: Sequence[_Part]) -> list[_Part]:
     """bundletool may add copies of a part that are tuned for newer Androids; the one for the oldest runs on all."""
     oldest: dict[str, _Part] = {}
-    for part in sorted(
-        parts, key=lambda part: (part.manifest.min_sdk, len(part.apk.source.name), part.apk.source.name)
-    ):
+    for part in sorted(parts, key=lambda part: (part.manifest.min_sdk, len(part.source.name), part.source.name)):
         oldest.setdefault(part.apk.name, part)
     return list(oldest.values())
 
 
 def _app(parts: Sequence[_Part], obbs: tuple[Obb, ...]) -> AppFiles:
     base = next((part for part in parts if part.apk.name == BASE), None)
-    where = parts[0].apk.source.path.name
+    where = parts[0].source.path.name
     if base is None:
         raise ApkError(
             f"{where}: the main APK (base) of the app is missing.", "Get the whole app: base and all splits."
@@ -269,7 +240,7 @@ def _check_same(base: _Part, part: _Part) -> None:
     ):
         if ours != theirs:
             raise ApkError(
-                f"{part.apk.source}: this part is of {what} than {base.apk.source} ({theirs}, not {ours}).",
+                f"{part.source}: this part is of {what} than {base.source} ({theirs}, not {ours}).",
                 "Get all parts of the app from one place, of one version.",
             )
 

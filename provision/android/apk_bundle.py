@@ -5,10 +5,13 @@ Known bundles: .apks (bundletool's, and those of backup tools), .xapk (``manifes
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import secrets
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -20,10 +23,23 @@ MAX_MEMBER = 8 << 30
 MAX_RATIO = 1000
 """How much larger than its packed form a large member may be: deflate reaches 1032, apps hardly 20."""
 
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises for damage, for packings that Android does not know, and for encryption."""
+
+_BLOCK = 1 << 20
 _LARGE = 64 << 20
 _MAX_LIST = 4 << 20
 _OBB = re.compile(r"^(main|patch)\.\d{1,10}\.[A-Za-z0-9_.]+\.obb$")
 _GET_AGAIN = "Get the file again from where it came from."
+
+
+@dataclass(frozen=True)
+class File:
+    """A file on the host: size in bytes, SHA-256 in hex."""
+
+    path: Path
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,33 @@ class Member:
             return self.path.open("rb")
         with zipfile.ZipFile(self.path) as archive:
             return cast("BinaryIO", archive.open(self.name))
+
+    def file(self, cache: Path) -> File:
+        """It as a file. A bundle's member is copied to ``cache``, named by its content: there whole or not at all."""
+        if not self.name:
+            with self.path.open("rb") as source:
+                return File(self.path, self.path.stat().st_size, hashlib.file_digest(source, "sha256").hexdigest())
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = cache / f"{secrets.token_hex(8)}.part"
+        digest = hashlib.sha256()
+        try:
+            with temporary.open("xb") as copy:
+                for block in self._blocks():
+                    copy.write(block)
+                    digest.update(block)
+                size = copy.tell()
+            path = temporary.replace(cache / (digest.hexdigest() + PurePosixPath(self.name).suffix))
+        finally:
+            temporary.unlink(missing_ok=True)
+        return File(path, size, digest.hexdigest())
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            with self.open() as source:
+                while block := source.read(_BLOCK):
+                    yield block
+        except BAD_ZIP as error:
+            raise not_a_zip(self) from error
 
     def __str__(self) -> str:
         return f"{self.path.name}: {self.name}" if self.name else self.path.name
@@ -69,7 +112,7 @@ def not_a_zip(member: Member) -> ApkError:
     try:
         with member.open() as file:
             head = file.read(4)
-    except zipfile.BadZipFile:
+    except BAD_ZIP:
         head = b"PK\x03\x04"
     if head == b"PK\x03\x04":
         return ApkError(f"{member}: the file is damaged or was cut short.", _GET_AGAIN)
@@ -89,7 +132,7 @@ def _one(path: Path) -> Contents:
                 )
             _check_members(path, archive)
             return _bundle(path, archive, names)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except BAD_ZIP as error:
         raise not_a_zip(Member(path)) from error
 
 
