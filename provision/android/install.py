@@ -1,0 +1,120 @@
+"""Installing: the APK's bytes go straight into the phone's package manager, nothing is left behind (facts §2.2, §7.3).
+
+One APK goes through ``exec:cmd package install -S SIZE``. Several, and anything on a phone without ``cmd``, go through
+one ``exec:`` service that keeps an install session for them: a shell script on the phone creates it, writes each APK
+from its standard input, and commits when it reads the word at the end. Whatever fails, and when the cable is pulled,
+the script abandons the session itself.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from provision.android.connection import Connection
+from provision.android.states import plain
+from provision.errors import DeviceError, NoAnswer, Refused, Unplugged
+
+_PIECE = 1 << 20
+_MOST_OF_A_VERDICT = 1 << 20
+
+Progress = Callable[[int], None]
+COMMIT = b"commit\n"
+
+# $1 is the total size, then a size and a name per APK. Everything that prints is kept until the end, because a pulled
+# cable would end the script at its first word; and the session is given up before anything is said.
+_SESSION = """\
+fail() {{ [ -z "$s" ] || {pm} install-abandon "$s" </dev/null >/dev/null 2>&1; printf '%s\\n' "$o"; exit 1; }}
+s=
+o=$({pm} install-create {options} -S "$1" </dev/null 2>&1)
+case $o in *Success*) ;; *) fail ;; esac
+s=${{o##*\\[}}; s=${{s%%\\]*}}
+case $s in ''|*[!0-9]*) s=; fail ;; esac
+shift
+while [ $# -gt 0 ]; do
+o=$({pm} install-write -S "$1" "$s" "$2" - 2>&1)
+case $o in *Success*) ;; *) fail ;; esac
+shift 2
+done
+read -r w; [ "$w" = commit ] || fail
+o=$({pm} install-commit "$s" </dev/null 2>&1)
+case $o in *Success*) printf '%s\\n' "$o" ;; *) fail ;; esac
+"""
+
+
+def one_service(apk: Path, options: Sequence[str]) -> str:
+    """The adb service that installs one APK, whose bytes have to follow (:func:`send`). Needs the feature ``cmd``."""
+    return f"exec:cmd package install {shlex.join(options)} -S {_size(apk)}"
+
+
+def session_service(apks: Sequence[Path], options: Sequence[str], *, has_cmd: bool) -> str:
+    """The adb service that installs all APKs as one app; after their bytes it waits for :data:`COMMIT`."""
+    sizes = [_size(apk) for apk in apks]
+    pairs = " ".join(f"{size} {at}.apk" for at, size in enumerate(sizes))
+    script = _SESSION.format(pm="cmd package" if has_cmd else "pm", options=shlex.join(options))
+    return f"exec:set -- {sum(sizes)} {pairs}\n{script}"
+
+
+def send(connection: Connection, name: str, apks: Sequence[Path], tail: bytes, progress: Progress) -> str:
+    """Send the bytes and read the verdict to its end: the phone's text on success, else Refused with it as evidence."""
+    said = bytearray()
+
+    def hear(piece: bytes) -> bool:
+        said.extend(piece)
+        if len(said) > _MOST_OF_A_VERDICT:
+            raise Refused(f"{name} answers without end.", "Restart the phone and run again.")
+        return False
+
+    try:
+        connection.exchange(_content(apks, tail, progress), hear)
+    except NoAnswer as error:
+        raise NoAnswer(
+            f"{name} did not say in time whether it installed {_names(apks)}.",
+            "Look at its screen for a question, answer it and run again.",
+        ) from error
+    return _verdict(said.decode("utf-8", "replace"), name, apks)
+
+
+def _verdict(text: str, name: str, apks: Sequence[Path]) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise Unplugged(
+            f"The link to {name} ended while {_names(apks)} was being installed.", "Plug it in and run again."
+        )
+    for line in lines:
+        if line.startswith("Success"):
+            return line
+    told = next((line for line in lines if line.startswith(("Failure", "Error"))), lines[-1])
+    raise Refused(f"{name} refused {_names(apks)}: {plain(told)}", evidence=text.strip())
+
+
+def _content(apks: Sequence[Path], tail: bytes, progress: Progress) -> Iterator[memoryview | bytes]:
+    room = memoryview(bytearray(_PIECE))
+    for apk in apks:
+        try:
+            stream = apk.open("rb", buffering=0)
+        except OSError as error:
+            raise _unreadable(apk, error) from error
+        with stream:
+            while count := stream.readinto(room):
+                yield room[:count]
+                progress(count)
+    if tail:
+        yield tail
+
+
+def _size(apk: Path) -> int:
+    try:
+        return apk.stat().st_size
+    except OSError as error:
+        raise _unreadable(apk, error) from error
+
+
+def _unreadable(apk: Path, error: OSError) -> DeviceError:
+    return DeviceError(f"{plain(str(apk))} cannot be read: {error.strerror}.", "Put the file back and run again.")
+
+
+def _names(apks: Sequence[Path]) -> str:
+    more = f" and {len(apks) - 1} more" if len(apks) > 1 else ""
+    return plain(apks[0].name) + more
