@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from provision.device import Device
-from provision.errors import DeviceError, NotReady, Unplugged
+from provision.errors import DeviceError, NotReady, Stopped, Unplugged
 from provision.model import Item, Step
 from provision.progress import Say
 
@@ -25,7 +25,7 @@ class Attempt:
     @property
     def lost(self) -> bool:
         """The device went away in this attempt: nothing more can be asked of it."""
-        return isinstance(self.error, Unplugged | NotReady)
+        return isinstance(self.error, Unplugged | NotReady | Stopped)
 
 
 def apply(device: Device, items: Iterable[Item], say: Say) -> tuple[Attempt, ...]:

@@ -15,6 +15,7 @@ from profiles.errors import SchoolbagError
 from provision.android import device as android
 from provision.android.adb import Listed, Server, explain_state
 from provision.android.device import AndroidDevice
+from provision.android.server import ensure_server, server_from_environment
 from provision.android.settings import READERS, SETTINGS
 from provision.errors import DeviceError, NotReady
 
@@ -32,6 +33,22 @@ class Attached:
     device: AndroidDevice | None = None
     problem: DeviceError | None = None
 
+    def fields(self) -> dict[str, object]:
+        """As JSON lines write it (docs/json.md, ``device``)."""
+        who = self.device.identity if self.device else None
+        return {
+            "address": self.address,
+            "port": self.port,
+            "state": self.state,
+            "serial": self.serial,
+            "platform": who.platform if who else "",
+            "maker": who.maker if who else "",
+            "model": who.model if who else "",
+            "version": who.version if who else "",
+            "problem": self.problem.what if self.problem else "",
+            "next_action": self.problem.next_action if self.problem else "",
+        }
+
     @property
     def serial(self) -> str:
         return self.device.identity.serial if self.device else ""
@@ -44,6 +61,13 @@ class SelectionError(SchoolbagError):
     """The command does not say which devices it means, or names one that is not there."""
 
     exit_code = 2
+
+
+def open_server() -> Server:
+    """The adb server of this computer, started if none runs. Raises NoServer."""
+    server = server_from_environment()
+    ensure_server(server)
+    return server
 
 
 def attach_all(server: Server) -> tuple[Attached, ...]:
@@ -129,9 +153,19 @@ def _named(attached: Sequence[Attached], name: str, serial_of: Callable[[str], s
     return found[0]
 
 
-def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
-    """``work`` on every item at once, one thread each; results in the order of the items."""
+def side_by_side(
+    work: Callable[[T], R], items: Sequence[T], interrupt: Callable[[], None] = lambda: None
+) -> tuple[R, ...]:
+    """``work`` on every item at once, one thread each; results in the order of the items.
+
+    ``interrupt`` is called at Ctrl-C and has to make ``work`` end soon; then KeyboardInterrupt goes on.
+    """
     if not items:
         return ()
     with ThreadPoolExecutor(max_workers=len(items), thread_name_prefix="device") as pool:
-        return tuple(pool.map(work, items))
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return tuple(future.result() for future in futures)
+        except KeyboardInterrupt:
+            interrupt()
+            raise

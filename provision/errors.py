@@ -2,6 +2,7 @@
 
 DeviceError               the device did not do it
  ├─ Unplugged             the link ended; what was under way has an unknown outcome
+ ├─ Stopped               we ended the link ourselves (Ctrl-C)
  ├─ NotReady              attached, but not usable as it is (unauthorized, offline, recovery, …)
  ├─ NoAnswer              nothing came back in time
  └─ Refused               the device said no
@@ -19,6 +20,10 @@ class DeviceError(SchoolbagError):
 
 class Unplugged(DeviceError):
     """The link to the device ended before it answered: the outcome is unknown until it is read again."""
+
+
+class Stopped(DeviceError):
+    """The technician ended the run; what was under way has an unknown outcome."""
 
 
 class NotReady(DeviceError):

@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from profiles.schema import Profile
-from provision.android.actions import Run
+from provision.android.actions import VERIFIER, Run
 from provision.android.command import Command, command
 from provision.model import Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
-
-VERIFIER = "verifier_verify_adb_installs"
 
 
 @dataclass(frozen=True)

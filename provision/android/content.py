@@ -1,15 +1,12 @@
-"""Files and trees of files on the shared storage: size and hash, temp name then rename, a manifest written last.
+"""Files and trees of files on the shared storage: put into place by :mod:`provision.android.placing`.
 
-A file is sent under a name ending in ``.schoolbag-part``, hashed by the phone and only then renamed, group by group,
-so that a pulled cable costs one group at most and leaves no half file in place. The manifest (``.schoolbag.ID`` in
-the target folder) holds sizes, times and hashes as the phone gave them: while sizes and times are those of the
-manifest, its hashes are believed, otherwise the phone hashes again. ``sha256sum`` is missing on some Android 7
-(inferred), where ``md5sum`` does: this guards against broken transfers, not against forgery.
+The manifest (``.schoolbag.ID`` in the target folder, written last) holds sizes, times and hashes as the phone gave
+them: while sizes and times are those of the manifest its hashes are believed, otherwise the phone hashes again.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,20 +15,20 @@ from pathlib import Path, PurePosixPath
 from profiles.schema import Content, Profile
 from provision.android.actions import Run, Send, Sent
 from provision.android.command import Command, script
+from provision.android.placing import PART, TOOL, Placed, digest, folders_of, known_tool, place
 from provision.model import NOTHING, Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 STORAGE = PurePosixPath("/sdcard")
-PART = ".schoolbag-part"
-GROUP = 32 * 1024 * 1024
-"""Bytes sent between two renames: what a pulled cable can cost."""
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and what python makes of bytes that are not UTF-8."""
 
-_OURS = "find \"$@\" -type f ! -name '*.schoolbag-part'"
+_OURS = f"find \"$@\" -type f ! -name '*{PART}'"
 _STATS = f"{_OURS} -exec stat -c '%s %Y %n' {{}} + 2>/dev/null | sort | sed 's/^/stat /'"
 
 _LOOK = f"""
 manifest=".schoolbag.$2"; deep="$3"
-h=sha256sum; command -v $h >/dev/null 2>&1 || h=md5sum
+{TOOL}
 echo "tool $h"
 cd "$1" 2>/dev/null || exit 0
 shift 3
@@ -43,30 +40,13 @@ else
 fi
 """
 
-_CLEAN = r"""
-mkdir -p "$1" && cd "$1" || exit 1
-find . -name '*.schoolbag-part' -type f -exec rm -f {} +
-shift
-for d in "$@"; do mkdir -p "$d" || exit 1; done
-"""
-
-_PLACE = r"""
-h="$1"; cd "$2" || exit 1
-shift 2
-while [ $# -gt 1 ]; do
-  [ "$($h < "$2.schoolbag-part" | cut -d ' ' -f 1)" = "$1" ] || { echo "damaged: $2"; exit 1; }
-  mv -f "$2.schoolbag-part" "$2" || exit 1
-  shift 2
-done
-"""
-
 _FINISH = f"""
 cd "$1" || exit 1
 manifest=".schoolbag.$2"
 gone="$3"
 shift 3
 while [ "$gone" -gt 0 ]; do rm -f "$1"; shift; gone=$((gone-1)); done
-{_STATS} >> "$manifest.schoolbag-part" && mv -f "$manifest.schoolbag-part" "$manifest"
+{_STATS} >> "$manifest{PART}" && mv -f "$manifest{PART}" "$manifest"
 """
 
 
@@ -116,9 +96,11 @@ def plan(profile: Profile, found: Mapping[str, Tree], facts: Facts, unit: Unit) 
 
 
 def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met | Step | Cannot:
+    if odd := next((name for name in wanted.files if _ODD.search(name)), ""):
+        return Cannot(f"the file name {odd!a} cannot be written on a phone", "Rename the file.")
     hashes = {name: digest(path, there.tool) for name, (path, _) in wanted.files.items()}
     missing = [name for name, value in hashes.items() if there.hashes.get(name) != value]
-    gone = sorted((there.placed & set(there.hashes)) - set(hashes))
+    gone = sorted(there.placed - set(hashes))
     if not missing and not gone:
         return Met(f"all {len(hashes)} files are there, with these hashes")
     need = sum(wanted.files[name][1] for name in missing)
@@ -135,27 +117,11 @@ def _actions(
     entry: Content, wanted: Source, hashes: Mapping[str, str], missing: Iterable[str], gone: list[str], tool: str
 ) -> Iterator[Action]:
     target = _target(entry)
-    folders = sorted({str(PurePosixPath(name).parent) for name in hashes} - {"."})
-    yield Run(script(_CLEAN, target, *folders))
-    for group in _groups(missing, wanted):
-        yield Send(tuple(Sent(wanted.files[n][0], f"{target}/{n}{PART}", wanted.files[n][1]) for n in group))
-        yield Run(script(_PLACE, tool, target, *(word for n in group for word in (hashes[n], n))))
+    files = (Placed(wanted.files[name][0], name, wanted.files[name][1], hashes[name]) for name in missing)
+    yield from place(target, files, folders_of(hashes), tool)
     listed = "".join(f"hash {value}  {name}\n" for name, value in hashes.items()).encode()
     yield Send((Sent(listed, f"{target}/.schoolbag.{entry.id}{PART}", len(listed)),))
     yield Run(script(_FINISH, target, entry.id, len(gone), *gone, *_tops(wanted)))
-
-
-def _groups(names: Iterable[str], wanted: Source) -> Iterator[list[str]]:
-    group: list[str] = []
-    size = 0
-    for name in names:
-        group.append(name)
-        size += wanted.files[name][1]
-        if size >= GROUP:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 def _tree(text: str) -> Tree:
@@ -168,7 +134,7 @@ def _tree(text: str) -> Tree:
         value, _, name = rest.partition("  ")
         name = name.removeprefix("./")
         if kind == "tool":
-            tool = "md5sum" if rest.strip() == "md5sum" else "sha256sum"
+            tool = known_tool(rest)
         elif kind == "hash":
             hashes[name] = value
         elif kind == "placed":
@@ -192,10 +158,3 @@ def source(path: Path) -> Source:
         return Source({path.name: (path, path.stat().st_size)})
     files = sorted(p for p in path.rglob("*") if p.is_file())
     return Source({p.relative_to(path).as_posix(): (p, p.stat().st_size) for p in files})
-
-
-@lru_cache(maxsize=65536)
-def digest(path: Path, tool: str) -> str:
-    """What ``tool`` (sha256sum or md5sum) would print of ``path``, hex; read once for all devices of a run."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, tool.removesuffix("sum")).hexdigest()

@@ -1,0 +1,119 @@
+"""Commands that work on attached devices and keep account of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from fleet.home import Options
+
+if TYPE_CHECKING:
+    from provision.run import Mode
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _device_options(command: F) -> F:
+    for option in (
+        click.argument("names", nargs=-1, metavar="[DEVICE]..."),
+        click.option("--all", "everything", is_flag=True, help="Every attached device."),
+        click.option("--profile", required=True, metavar="NAME|FILE", help="A library profile or a file."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the last one is the summary."),
+        click.option("--strict", is_flag=True, help="Exit 1 for partial too."),
+        click.option("--deep", is_flag=True, help="Hash what is on the device instead of trusting sizes and times."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_device_options
+@click.option("--plan", is_flag=True, help="Say what would be done; change nothing.")
+@click.option("--allow", metavar="REASON", default="", help="Pass the gate, for a reason that is recorded.")
+@click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
+@click.pass_context
+def provision(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    everything: bool,
+    profile: str,
+    as_json: bool,
+    strict: bool,
+    deep: bool,
+    plan: bool,
+    allow: str,
+    tags: str | None,
+) -> None:
+    """Make attached devices what a profile says, read everything back, and record it.
+
+    DEVICE is a serial, a tag or an address; without any, the only attached device is taken. An interrupted run is
+    simply run again.
+
+    Example: fleet provision --all --profile examples/profiles/sample.yaml --tags A
+    """
+    from provision.run import Mode
+
+    mode = Mode.PLAN if plan else Mode.PROVISION
+    _work(ctx, names, everything, profile, mode, as_json, strict, deep, allow, tags)
+
+
+@click.command()
+@_device_options
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    everything: bool,
+    profile: str,
+    as_json: bool,
+    strict: bool,
+    deep: bool,
+) -> None:
+    """Say what on attached devices differs from a profile; change nothing on them.
+
+    Example: fleet verify A-0001 --profile primary-vn --deep
+    """
+    from provision.run import Mode
+
+    _work(ctx, names, everything, profile, Mode.VERIFY, as_json, strict, deep, "", None)
+
+
+def _work(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    everything: bool,
+    profile: str,
+    mode: Mode,
+    as_json: bool,
+    strict: bool,
+    deep: bool,
+    allow: str,
+    tags: str | None,
+) -> None:
+    from fleet.home import home_of
+    from fleet.provisioning import Order, provision
+    from fleet.units import open_registry
+    from profiles.load import Secrets, load
+    from provision import bench, screen
+    from provision.android.preflight import check
+    from provision.lines import Lines
+
+    options = ctx.find_object(Options) or Options()
+    home = home_of(options)
+    wanted = load(profile, Secrets(home.secrets_file))
+    check(wanted)
+    order = Order(wanted, mode, allow, deep, tags)
+    with open_registry(home, options.database, options.actor) as registry:
+        places = bench.select(bench.attach_all(bench.open_server()), names, everything, registry.serial_of)
+        if as_json:
+            lines = Lines(sys.stdout)
+            summary = provision(places, order, registry, lines.emit)
+            lines.write("summary", summary.fields())
+        else:
+            with screen.Board(screen.console(stderr=True)) as board:
+                summary = provision(places, order, registry, board.emit)
+            screen.console().print(screen.results(summary.reports))
+    ctx.exit(0 if summary.ok(strict=strict) else 1)

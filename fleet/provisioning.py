@@ -1,0 +1,92 @@
+"""Many devices at once: each is run on a thread of its own, and its report goes into the registry as it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fleet.units import Registry
+from profiles.schema import Profile
+from provision.bench import Attached, side_by_side
+from provision.model import Report, Unit, Verdict
+from provision.progress import Emit, Progress, now
+from provision.run import Mode, report_fields, run
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command asks of every device."""
+
+    profile: Profile
+    mode: Mode = Mode.PROVISION
+    allow: str = ""
+    deep: bool = False
+    tag_prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How it ended: devices by verdict, and the steps applied to all of them together."""
+
+    reports: tuple[Report, ...]
+
+    def fields(self) -> dict[str, object]:
+        """The last JSON line (docs/json.md, ``summary``)."""
+        count = {verdict: sum(r.verdict is verdict for r in self.reports) for verdict in Verdict}
+        return {
+            "devices": len(self.reports),
+            **{str(verdict): count[verdict] for verdict in (Verdict.VERIFIED, Verdict.PARTIAL, Verdict.FAILED)},
+            "steps": sum(report.steps for report in self.reports),
+        }
+
+    def ok(self, *, strict: bool) -> bool:
+        bad = {Verdict.FAILED, Verdict.PARTIAL} if strict else {Verdict.FAILED}
+        return not any(report.verdict in bad for report in self.reports)
+
+
+def provision(places: Sequence[Attached], order: Order, registry: Registry, emit: Emit) -> Summary:
+    """Carry out ``order`` on every one of ``places``, side by side. What ends one device's run ends no other's.
+
+    At Ctrl-C every link is closed, each run says so in its report, and KeyboardInterrupt goes on.
+    """
+
+    def stop() -> None:
+        for place in places:
+            if place.device:
+                place.device.stop()
+
+    return Summary(side_by_side(lambda place: _one(place, order, registry, emit), places, stop))
+
+
+def _one(place: Attached, order: Order, registry: Registry, emit: Emit) -> Report:
+    if place.device is None:
+        return _unusable(place, order, emit)
+    prefix = order.tag_prefix if order.mode is Mode.PROVISION else None
+    unit: Unit = registry.unit_for(place.device.identity, tag_prefix=prefix)
+    report = run(place.device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep)
+    if order.mode is not Mode.PLAN:
+        registry.record(report)
+    return report
+
+
+def _unusable(place: Attached, order: Order, emit: Emit) -> Report:
+    assert place.problem is not None
+    at = now()
+    report = Report(
+        address=place.address,
+        port=place.port,
+        tag=None,
+        profile=order.profile.profile,
+        profile_digest=order.profile.digest,
+        facts=None,
+        plan=(),
+        outcomes=(),
+        verdict=Verdict.FAILED,
+        steps=0,
+        started=at,
+        ended=at,
+        error=place.problem.what,
+        next_action=place.problem.next_action,
+    )
+    emit(Progress("report", place.address, fields=report_fields(report)))
+    return report

@@ -1,0 +1,246 @@
+"""Apps: version, signer and the hash of every file are compared before anything is sent (facts/android.md §2.2, §5.5).
+
+The phone hashes its own APKs. What it found is kept in ``/data/local/tmp/.schoolbag.apps`` by path, size and time, and
+is believed while these stay the same, since a path is new after every install from Android 8 on. While apps are being
+installed the check of apps that come over USB is off; the ``bench`` setting has it back on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from profiles.schema import AndroidApp, App, Profile
+from provision.android.actions import VERIFIER, Install, Run
+from provision.android.apk import Apk, ApkError, AppFiles, Obb, for_device, read
+from provision.android.command import Command, command, script
+from provision.android.placing import TOOL, Placed, digest, known_tool, place
+from provision.model import NOTHING, Action, Cannot, Facts, Identity, Item, Met, Step, Unit
+from provision.setting import Answer
+
+_RECORD = "/data/local/tmp/.schoolbag.apps"
+_RUNTIME_PERMISSIONS = 23
+_INSTALL_EXISTING = 26
+
+_FILES = """
+pm path "$1" | sed -n 's/^package://p' | tr -d '\\r' | while read -r f; do
+  s="$(stat -c '%s %Y' "$f")"
+  line=
+  [ -z "$2" ] && line="$(grep -F " $s $f" "$3" 2>/dev/null | head -n 1)"
+  [ -n "$line" ] || line="$($h < "$f" | cut -d ' ' -f 1) $s $f"
+  echo "file $line"
+done
+"""
+
+_LOOK = f"""
+{TOOL}
+echo "tool $h"
+dumpsys package "$1" | grep -E 'versionCode=|signatures=|User 0:|: granted='
+cd "/sdcard/Android/obb/$1" 2>/dev/null && stat -c 'obb %s %n' *.obb 2>/dev/null
+{_FILES}
+"""
+
+_REMEMBER = f"""
+{TOOL}
+{{ grep -vF "/$1-" "$3" 2>/dev/null; {_FILES.strip()} | sed 's/^file //'; }} > "$3.new" && mv -f "$3.new" "$3"
+"""
+
+_VERSION = re.compile(r"versionCode=(\d{1,18})")
+_SIGNER = re.compile(r"signatures=PackageSignatures\{[^\[]*\[([0-9a-f]{1,8})[,\]]")
+_USER = re.compile(r"User 0:.*?\binstalled=(true|false)")
+_GRANTED = re.compile(r"^\s*([\w.]+): granted=true", re.MULTILINE)
+_FILE = re.compile(r"^file ([0-9a-f]{32,64}) (\d{1,18}) ", re.MULTILINE)
+_OBB = re.compile(r"^obb (\d{1,18}) (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One app on the phone. ``present``: for user 0; ``signer``: as dumpsys prints it; ``files``: hashes (hex)."""
+
+    version: int | None = None
+    present: bool = False
+    signer: str = ""
+    granted: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
+    obbs: Mapping[str, int] = field(default=NOTHING)
+    tool: str = "sha256sum"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The apps of the profile by id, and whether apps that come over USB are checked."""
+
+    apps: Mapping[str, Installed]
+    verifier: bool
+
+
+def probes(profile: Profile, identity: Identity, deep: bool) -> Mapping[str, Command]:  # noqa: ARG001
+    trust = "deep" if deep else ""
+    asked = {app.id: script(_LOOK, app.android.package, trust, _RECORD) for app in profile.apps if app.android}
+    return {" verifier": command("settings", "get", "global", VERIFIER), **asked}
+
+
+def parse(answers: Mapping[str, Answer], profile: Profile, identity: Identity) -> Found:  # noqa: ARG001
+    apps = {app.id: _installed(answers[app.id].text) for app in profile.apps if app.android}
+    return Found(apps, verifier=answers[" verifier"].text.strip() != "0")
+
+
+def _installed(text: str) -> Installed:
+    version, signer, user = _VERSION.search(text), _SIGNER.search(text), _USER.search(text)
+    tool = re.search(r"^tool (\w+)", text, re.MULTILINE)
+    return Installed(
+        version=int(version[1]) if version else None,
+        present=bool(user and user[1] == "true"),
+        signer=signer[1] if signer else "",
+        granted=frozenset(_GRANTED.findall(text)),
+        files=frozenset(value for value, _ in _FILE.findall(text)),
+        obbs={name: int(size) for size, name in _OBB.findall(text)},
+        tool=known_tool(tool[1] if tool else ""),
+    )
+
+
+def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[Item]:  # noqa: ARG001
+    free = facts.health.storage_free
+    for app in profile.apps:
+        if app.android is None:
+            continue
+        wanted = _Wanted.of(app.android, facts.identity)
+        state = wanted if isinstance(wanted, Cannot) else wanted.state(found.apps[app.id], found.verifier, free)
+        if free is not None and isinstance(state, Step):
+            free -= sum(action.size for action in state.actions)
+        yield Item(
+            "apps", app.id, _want(app, wanted), state, source=profile.where("apps", app.id), required=app.required
+        )
+
+
+def _want(app: App, wanted: _Wanted | Cannot) -> str:
+    assert app.android is not None
+    if isinstance(wanted, Cannot) or wanted.app is None:
+        return app.android.package
+    return f"{app.android.package} {wanted.app.version_name} ({wanted.app.version_code})"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the profile wants of one app on this very phone. Without ``app`` there is no file: it has to be there."""
+
+    entry: AndroidApp
+    api: int
+    app: AppFiles | None = None
+    apks: tuple[Apk, ...] = ()
+    grants: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, entry: AndroidApp, who: Identity) -> _Wanted | Cannot:
+        if not entry.file:
+            return cls(entry, who.api, grants=frozenset(map(permission, entry.grant)))
+        try:
+            app = read(entry.file)
+            apks = for_device(app, _abis(who), _density(who))
+        except ApkError as error:
+            return Cannot(error.what.rstrip("."), error.next_action)
+        if who.api < app.min_sdk:
+            return Cannot(f"it needs Android API {app.min_sdk}, this is {who.api}", "Take an older version of the app.")
+        if app.signer_for(who.api) is None:
+            return Cannot(f"Android {who.version} does not know how it is signed", "Get it signed the older way too.")
+        grants = frozenset(p for p in map(permission, entry.grant) if app.permissions.get(p, 0) >= who.api)
+        return cls(entry, who.api, app, apks, grants if who.api >= _RUNTIME_PERMISSIONS else frozenset())
+
+    def state(self, there: Installed, verifier: bool, free: int | None) -> Met | Step | Cannot:
+        missing = sorted(self.grants - there.granted)
+        if self.app is None:
+            return self._kept(there, missing)
+        if no := self._barred(there, self.app, free):
+            return no
+        why, send = self._difference(there, self.app)
+        obbs = [obb for obb in self.app.obbs if there.obbs.get(obb.name) != obb.size]
+        if send:
+            missing = sorted(self.grants)
+        elif obbs:
+            why = f"{len(obbs)} of its expansion files are missing"
+        elif missing:
+            why = f"it lacks {', '.join(missing)}"
+        else:
+            return Met(f"version {there.version} and its signer are there, {self._files(there)}")
+        return Step(why, tuple(self._actions(self.app, there, send, verifier, obbs, missing)))
+
+    def _kept(self, there: Installed, missing: list[str]) -> Met | Step | Cannot:
+        package = self.entry.package
+        if there.version is None:
+            return Cannot("it is not on this phone, and the profile names no file", "Name its file in the profile.")
+        grants = tuple(_grant(package, name) for name in missing)
+        if there.present:
+            return Step(f"it lacks {', '.join(missing)}", grants) if missing else Met("it is on this phone")
+        if self.api < _INSTALL_EXISTING:
+            return Cannot("it is switched off for this user, and this Android does not let it be brought back")
+        back = Run(command("cmd", "package", "install-existing", "--user", 0, package), expect="installed for user")
+        return Step("it is on this phone, but not for this user", (back, *grants))
+
+    def _barred(self, there: Installed, app: AppFiles, free: int | None) -> Cannot | None:
+        signer = app.signer_for(self.api)
+        if there.version is not None and there.signer and signer and there.signer != signer.short:
+            return Cannot(
+                "the one on this phone is signed by somebody else, so Android will not replace it",
+                "Uninstall it on the phone (its data is lost), then run again.",
+            )
+        if there.version is not None and there.version > app.version_code:
+            return Cannot(
+                f"version {there.version} is on this phone, and Android does not go back to {app.version_code}",
+                "Put the newer version into the profile, or uninstall the app on the phone (its data is lost).",
+            )
+        need = sum(apk.size for apk in self.apks)
+        if free is not None and need > free and self._difference(there, app)[1]:
+            return Cannot(f"it needs {need // 1_000_000} MB and {free // 1_000_000} MB are free", "Make room first.")
+        return None
+
+    def _difference(self, there: Installed, app: AppFiles) -> tuple[str, bool]:
+        if there.version is None or not there.present:
+            return "it is not on this phone", True
+        if there.version != app.version_code:
+            return f"version {there.version} is on this phone", True
+        return ("", False) if self._same(there) else ("its files differ from those of the profile", True)
+
+    def _files(self, there: Installed) -> str:
+        return "and so are its files" if there.files else "its files cannot be read on this phone"
+
+    def _same(self, there: Installed) -> bool:
+        return not there.files or there.files == frozenset(_digest(apk, there.tool) for apk in self.apks)
+
+    def _actions(
+        self, app: AppFiles, there: Installed, send: bool, verifier: bool, obbs: list[Obb], missing: list[str]
+    ) -> Iterator[Action]:
+        if send:
+            if verifier:
+                yield Run(command("settings", "put", "global", VERIFIER, 0), may_fail=True)
+            options = ("-r", "-t") if app.test_only else ("-r",)
+            paths = tuple(apk.path for apk in self.apks)
+            yield Install(app.package, paths, sum(apk.size for apk in self.apks), options)
+            yield Run(script(_REMEMBER, app.package, "deep", _RECORD), may_fail=True)
+        if obbs:
+            files = [Placed(obb.path, obb.name, obb.size, _digest(obb, there.tool)) for obb in obbs]
+            yield from place(f"/sdcard/Android/obb/{app.package}", files, (), there.tool)
+        for name in missing:
+            yield _grant(app.package, name)
+
+
+def _digest(file: Apk | Obb, tool: str) -> str:
+    return file.sha256 if tool == "sha256sum" else digest(file.path, tool)
+
+
+def _grant(package: str, name: str) -> Run:
+    return Run(command("pm", "grant", package, name), refused=("Exception", "Unknown", "not allowed", "Bad argument"))
+
+
+def permission(name: str) -> str:
+    """``camera`` is short for ``android.permission.CAMERA``; a name with a dot is taken as it is."""
+    return name if "." in name else f"android.permission.{name.upper()}"
+
+
+def _abis(who: Identity) -> list[str]:
+    return [abi for abi in who.properties.get("ro.product.cpu.abilist", "").split(",") if abi]
+
+
+def _density(who: Identity) -> int | None:
+    said = who.properties.get("ro.sf.lcd_density", "")
+    return int(said) if said.isdecimal() else None

@@ -1,0 +1,93 @@
+"""Files put into place on the phone's shared storage: sent under another name, hashed there, then renamed.
+
+So a pulled cable leaves no half file in place, and what was renamed is never sent again. ``sha256sum`` is missing on
+some Android 7 (inferred), where ``md5sum`` does: this guards against broken transfers, not against forgery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from provision.android.actions import Run, Send, Sent
+from provision.android.command import script
+from provision.model import Action
+
+PART = ".schoolbag-part"
+
+TOOL = "h=sha256sum; command -v $h >/dev/null 2>&1 || h=md5sum"
+"""Shell: ``$h`` is the hashing tool of this phone."""
+
+_GROUP = 32 * 1024 * 1024
+"""Bytes sent between two renames: what a pulled cable can cost."""
+
+_CLEAN = f"""
+mkdir -p "$1" && cd "$1" || exit 1
+find . -name '*{PART}' -type f -exec rm -f {{}} +
+shift
+for d in "$@"; do mkdir -p "$d" || exit 1; done
+"""
+
+_PLACE = f"""
+h="$1"; cd "$2" || exit 1
+shift 2
+while [ $# -gt 1 ]; do
+  [ "$($h < "$2{PART}" | cut -d ' ' -f 1)" = "$1" ] || {{ echo "damaged: $2"; exit 1; }}
+  mv -f "$2{PART}" "$2" || exit 1
+  shift 2
+done
+"""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file here, its name below the target folder, its size, and its hash as the phone's tool prints it."""
+
+    source: Path
+    name: str
+    size: int
+    digest: str
+
+
+def place(target: str, files: Iterable[Placed], folders: Iterable[str], tool: str) -> Iterator[Action]:
+    """Make ``target`` and its ``folders``, clear what an interrupted run left, send the files and rename them."""
+    yield Run(script(_CLEAN, target, *folders))
+    for group in _groups(files):
+        yield Send(tuple(Sent(file.source, f"{target}/{file.name}{PART}", file.size) for file in group))
+        yield Run(script(_PLACE, tool, target, *(word for file in group for word in (file.digest, file.name))))
+
+
+def folders_of(names: Iterable[str]) -> list[str]:
+    """The folders that files of these names need below their target."""
+    return sorted({str(PurePosixPath(name).parent) for name in names} - {"."})
+
+
+def _groups(files: Iterable[Placed]) -> Iterator[list[Placed]]:
+    group: list[Placed] = []
+    for file in files:
+        group.append(file)
+        if sum(one.size for one in group) >= _GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def digest(path: Path, tool: str) -> str:
+    """What ``tool`` (sha256sum or md5sum) prints of ``path``, hex; read once for all devices while it is unchanged."""
+    stat = path.stat()
+    return _digest(path, tool, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=65536)
+def _digest(path: Path, tool: str, size: int, modified: int) -> str:  # noqa: ARG001 -- a changed file is another key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, tool.removesuffix("sum")).hexdigest()
+
+
+def known_tool(said: str) -> str:
+    """The hashing tool that a phone named; only these two are ever run."""
+    return "md5sum" if said.strip() == "md5sum" else "sha256sum"
