@@ -28,7 +28,7 @@ class Identity:
     api: int
     build: str = ""
     skin: str = ""
-    properties: Mapping[str, str] = field(default=NOTHING, repr=False)
+    properties: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Facts:
     health: Health = Health()
     locks: Locks = Locks()
     cellular: Cellular = Cellular()
-    found: Mapping[str, Any] = field(default=NOTHING, repr=False)
-    evidence: Mapping[str, Mapping[str, str]] = field(default=NOTHING, repr=False)
+    found: Mapping[str, Any] = field(default_factory=lambda: NOTHING, repr=False)
+    evidence: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NOTHING, repr=False)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Unit:
 
     tag: str | None = None
     ignored: bool = False
-    sealed: Mapping[str, str] = field(default=NOTHING, repr=False)
+    sealed: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     seal_key: bytes = field(default=b"", repr=False)
 
     def seal(self, value: str) -> str:

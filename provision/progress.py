@@ -22,7 +22,7 @@ class Progress:
     address: str
     serial: str = ""
     unit: str | None = None
-    fields: Mapping[str, object] = field(default=NOTHING)
+    fields: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     at: str = field(default_factory=now)
 
 
