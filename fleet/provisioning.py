@@ -65,7 +65,7 @@ def _one(place: Attached, order: Order, registry: Registry, emit: Emit) -> Repor
     unit: Unit = registry.unit_for(place.device.identity, tag_prefix=prefix)
     report = run(place.device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep)
     if order.mode is not Mode.PLAN:
-        registry.record(report)
+        registry.record(report, place.device.identity)
     return report
 
 
