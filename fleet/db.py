@@ -1,0 +1,208 @@
+"""The database: found, opened, brought up to date, and its failures told in one sentence.
+
+SQLite in WAL mode by default; any database of SQLAlchemy by ``--database`` or ``FLEET_DATABASE_URL``. Writers take the
+write lock when they begin, so that what they read is still true when they write. Readers make nothing: without a
+registry they see an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from fleet.db_errors import told
+from fleet.errors import RegistryError
+from fleet.home import Home
+from fleet.models import metadata
+
+REVISIONS = ("0001",)
+"""Every schema that this program knows, oldest first; a test holds it equal to the migrations."""
+
+PATIENCE = 10.0
+"""Seconds that one writer waits for another."""
+
+
+def database_of(named: str | None, home: Home, environment: Mapping[str, str] = os.environ) -> URL:
+    """``--database``, else ``FLEET_DATABASE_URL``, else the SQLite file in the home folder."""
+    address = named or environment.get("FLEET_DATABASE_URL")
+    if not address:
+        return URL.create("sqlite", database=str(home.database_file))
+    try:
+        url = make_url(address)
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise RegistryError(
+            "The address of the database is not understood.",
+            "Write it as sqlite:////folder/registry.db or postgresql://user@host/name.",
+        ) from error
+    if _is_sqlite(url) and not url.database:
+        raise RegistryError("The address of the database names no file.", "Write it as sqlite:////folder/registry.db.")
+    return url
+
+
+@contextmanager
+def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
+    """A connection that sees one moment of the registry and writes nothing; an empty one if there is no registry."""
+    if _is_there(url):
+        with told(shown(url)), _disposed(_engine(url, "ro", patience)) as engine, engine.connect() as conn:
+            revision = _revision(conn, url)
+            if revision == REVISIONS[-1]:
+                yield conn
+                return
+        if revision is not None:
+            raise RegistryError(
+                f"The registry {shown(url)} is of an older version of fleet.",
+                "It is brought up to date by the next command that writes to it, such as fleet provision.",
+            )
+    with _disposed(_nothing()) as engine, engine.connect() as conn:
+        yield conn
+
+
+@contextmanager
+def writing(url: URL, *, patience: float = PATIENCE) -> Iterator[Engine]:
+    """An engine on a registry that is there and up to date: made or upgraded if need be. Safe to share by threads.
+
+    Use :func:`transaction` to write with it.
+    """
+    if _is_sqlite(url):
+        _make_folder(_file(url).parent)
+    engine = _engine(url, "rwc", patience)
+    with _disposed(engine):
+        _bring_up_to_date(engine, url, patience)
+        yield engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """All or nothing, one writer at a time."""
+    with told(shown(engine.url)), engine.execution_options(writing=True).begin() as conn:
+        yield conn
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """One moment of the registry, without waiting for writers. Nothing is to be written with it."""
+    with told(shown(engine.url)), engine.connect() as conn:
+        yield conn
+
+
+def _bring_up_to_date(engine: Engine, url: URL, patience: float) -> None:
+    with snapshot(engine) as conn:
+        if _revision(conn, url) == REVISIONS[-1]:
+            return
+    if _is_sqlite(url):
+        with told(shown(url)):
+            _use_wal(_file(url), patience)
+    with transaction(engine) as conn:
+        if _revision(conn, url) != REVISIONS[-1]:
+            from fleet.migrate import upgrade
+
+            upgrade(conn)
+
+
+def _revision(conn: Connection, url: URL) -> str | None:
+    """The version of the schema; ``None`` when there are no tables yet."""
+    tables = inspect(conn).get_table_names()
+    if not tables:
+        return None
+    if "alembic_version" not in tables or "events" not in tables:
+        raise RegistryError(
+            f"{shown(url)} is a database, but not a registry of fleet.", "Name another one with --database."
+        )
+    revision = conn.scalar(text("SELECT version_num FROM alembic_version"))
+    if revision not in REVISIONS:
+        raise RegistryError(
+            f"The registry {shown(url)} was written by a newer version of fleet.", "Update fleet on this computer."
+        )
+    return str(revision)
+
+
+def _engine(url: URL, mode: str, patience: float) -> Engine:
+    if not _is_sqlite(url):
+        return create_engine(url)
+    place = f"file:{quote(str(_file(url)))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        conn = sqlite3.connect(place, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
+        conn.execute("PRAGMA foreign_keys = ON")
+        conn.execute("PRAGMA synchronous = FULL")  # a committed event outlives a power cut; WAL alone may lose it
+        return conn
+
+    engine = create_engine(url, creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("writing") else "BEGIN")
+
+
+def _nothing() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    metadata.create_all(engine)
+    return engine
+
+
+def _use_wal(file: Path, patience: float) -> None:
+    """Once per file, as the mode stays with it. SQLite does not wait by itself when two do this at once."""
+    conn = sqlite3.connect(file, timeout=patience, isolation_level=None)
+    deadline = time.monotonic() + patience
+    try:
+        while True:
+            try:
+                conn.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+    finally:
+        conn.close()
+
+
+@contextmanager
+def _disposed(engine: Engine) -> Iterator[Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _file(url: URL) -> Path:
+    return Path(url.database or "").expanduser().absolute()
+
+
+def _is_there(url: URL) -> bool:
+    if not _is_sqlite(url):
+        return True
+    try:
+        return _file(url).exists()
+    except OSError as error:
+        raise RegistryError(f"{shown(url)} cannot be read: {error.strerror}.", "Check who may read it.") from error
+
+
+def shown(url: URL) -> str:
+    """The address as it may be printed: without its password."""
+    return str(_file(url)) if _is_sqlite(url) else url.render_as_string(hide_password=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise RegistryError(
+            f"The folder {folder} cannot be made: {error.strerror}.", "Name another one with --home or --database."
+        ) from error

@@ -1,0 +1,23 @@
+"""What can go wrong with the registry.
+
+SchoolbagError
+ ├─ HomeError         the folder that holds bench id, keys and lists cannot be used
+ ├─ RegistryError     the database cannot be used
+ └─ UnitError         no such unit, several of that name, or a tag that cannot be given
+"""
+
+from __future__ import annotations
+
+from profiles.errors import SchoolbagError
+
+
+class HomeError(SchoolbagError):
+    """A file of the home folder cannot be read or made."""
+
+
+class RegistryError(SchoolbagError):
+    """The registry cannot be opened, read or written."""
+
+
+class UnitError(SchoolbagError):
+    """What was asked of a unit cannot be done, because of its name."""

@@ -1,0 +1,171 @@
+"""Where files live: one folder that holds what must not be in the database, and the database where no other is named.
+
+    bench.json      who this bench is: a random id, and a name for people (edit the name as you like)
+    seal.key        32 random bytes: the key of the hashes of values that a device does not show
+    ignore.txt      serials that are never written to, one per line, ``#`` starts a comment
+    secrets.yaml    what profiles name as ``!secret``
+    registry.db     the SQLite registry
+    runs/           one log per run
+
+Nothing is made before it is needed, and what is made is complete or not there: two programs that start at once read
+the same bench id and the same key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.errors import HomeError
+from provision.text import printable
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says before the command. ``None``: the environment, else the default."""
+
+    home: Path | None = None
+    database: str | None = None
+    actor: str | None = None
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """``id`` names the chain of the ledger that this bench writes; ``name`` is for people."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder. Its methods raise :class:`HomeError`."""
+
+    path: Path
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.path / "secrets.yaml"
+
+    @property
+    def database_file(self) -> Path:
+        return self.path / "registry.db"
+
+    def runs(self) -> Path:
+        """The folder of the run logs, made if it is not there."""
+        return _folder(self.path / "runs")
+
+    def make(self) -> None:
+        """Make the folder itself, owner only."""
+        _folder(self.path)
+
+    def bench(self) -> Bench:
+        """Who this bench is; decided at the first call."""
+        fresh = {"id": secrets.token_hex(8), "name": printable(socket.gethostname())}
+        path = self.path / "bench.json"
+        content = self._kept(path, (json.dumps(fresh) + "\n").encode())
+        try:
+            read = json.loads(content)
+            return Bench(_word(read["id"]), _word(read["name"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise HomeError(
+                f"{path} does not say who this bench is.", "Put back a copy of it; a new id would start a new chain."
+            ) from error
+
+    def seal_key(self) -> bytes:
+        """32 bytes, made at the first call, readable by the owner only, never in the database."""
+        path = self.path / "seal.key"
+        key = self._kept(path, secrets.token_bytes(_KEY_BYTES))
+        if len(key) != _KEY_BYTES:
+            raise HomeError(
+                f"{path} is damaged.", "Put back a copy of it, or delete it: then hidden values are set anew."
+            )
+        return key
+
+    def ignored(self) -> frozenset[str]:
+        """The serials that are never written to."""
+        path = self.path / "ignore.txt"
+        try:
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise HomeError(f"{path} cannot be read: {error.strerror}.", "Check who may read it.") from error
+        return frozenset(serial for line in lines if (serial := line.partition("#")[0].strip()))
+
+    def _kept(self, path: Path, fresh: bytes) -> bytes:
+        """The content of ``path``; ``fresh`` if it is not there yet."""
+        with _told(path):
+            if not path.exists():
+                self.make()
+                _create(path, fresh)
+            return path.read_bytes()
+
+
+def home_of(options: Options, environment: Mapping[str, str] = os.environ) -> Home:
+    """``--home``, else ``FLEET_HOME``, else where this system keeps a user's data."""
+    if options.home is not None:
+        return Home(options.home.expanduser().absolute())
+    if named := environment.get("FLEET_HOME"):
+        return Home(Path(named).expanduser().absolute())
+    from platformdirs import user_data_path
+
+    return Home(user_data_path("schoolbag", appauthor=False))
+
+
+def actor_of(named: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Who does it: ``--actor``, else ``FLEET_ACTOR``, else the user of this system."""
+    if name := named or environment.get("FLEET_ACTOR"):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(value)
+    return value
+
+
+def _folder(path: Path) -> Path:
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Write beside it, then link: the file appears whole, and who comes second keeps the first one's."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"{path} cannot be made or read: {error.strerror}.",
+            "Free some space, or name another folder with --home or FLEET_HOME.",
+        ) from error

@@ -1,0 +1,178 @@
+"""The tables. ``events`` is the ledger; all others but ``health`` and ``health_now`` are projections of it.
+
+Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
+they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("body", String, nullable=False),
+    Column("prev", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Index(None, "subject"),
+)
+
+chains = Table(
+    "chains",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+)
+"""Where each chain ends: what an append continues, and how a cut-off end is noticed. Written by the ledger only."""
+
+benches = Table(
+    "benches",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("since", String, nullable=False),
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("serial", String, nullable=False, index=True),
+    Column("tag", String),
+    Column("state", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("maker", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("imei", String, nullable=False),
+    Column("facts", String, nullable=False),
+    Column("first_seen", String, nullable=False),
+    Column("last_seen", String, nullable=False, index=True),
+    Column("last_verdict", String),
+    Column("last_profile", String),
+    Column("last_digest", String),
+    UniqueConstraint("tag"),
+    Index(None, "state", "last_verdict"),
+)
+"""``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
+run that got that far read: api, build, skin, sims, locks."""
+
+tag_series = Table(
+    "tag_series",
+    metadata,
+    Column("prefix", String, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+"""The highest number ever given per prefix: a number that was on a label once is never given again."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("bench", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("started", String, nullable=False),
+    Column("ended", String, nullable=False, index=True),
+    Column("profile", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("port", String, nullable=False),
+    Column("error", String, nullable=False),
+    Column("next_action", String, nullable=False),
+    Column("allowed", String, nullable=False),
+    Column("left_on", String, nullable=False),
+)
+"""The last run of each unit; the runs before it are in the ledger. ``left_on`` is a JSON list."""
+
+items = Table(
+    "items",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("item", String, nullable=False),
+    Column("result", String, nullable=False),
+    Column("want", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("next_action", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("strength", String),
+    Column("required", Boolean, nullable=False),
+    Column("changed", Boolean, nullable=False),
+)
+"""The last run of each unit, item by item."""
+
+seals = Table(
+    "seals",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("item", String, primary_key=True),
+    Column("sealed", String, nullable=False),
+)
+"""Keyed hashes of the values that could not be read back, of the last run that came to outcomes."""
+
+
+def _readings() -> list[Column[object]]:
+    """Battery in percent and °C, storage in bytes; NULL is unknown."""
+    return [
+        Column("bench", String, nullable=False),
+        Column("battery_level", Integer),
+        Column("battery_worn", Integer),
+        Column("battery_cycles", Integer),
+        Column("battery_temperature", Float),
+        Column("battery_faked", Boolean, nullable=False),
+        Column("storage_total", BigInteger),
+        Column("storage_free", BigInteger),
+        Column("patch", String),
+        Column("encrypted", Boolean),
+    ]
+
+
+health = Table(
+    "health",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("at", String, primary_key=True),
+    *_readings(),
+)
+
+health_now = Table(
+    "health_now",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("at", String, nullable=False),
+    *_readings(),
+)
+"""The newest reading of each unit."""
+
+PROJECTIONS = (benches, units, tag_series, runs, items, seals)
+"""In the order in which rows may be written."""

@@ -1,0 +1,64 @@
+"""Names of units: tags that fit on a label, and what a person may type to mean a unit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, or_, select
+
+from fleet.errors import UnitError
+from fleet.models import tag_series, units
+from fleet.projections import numbered
+from provision.text import printable
+
+_TAG = re.compile(r"[A-Z0-9]([A-Z0-9._-]{0,30}[A-Z0-9])?")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A unit, by all its names."""
+
+    key: str
+    platform: str
+    serial: str
+    tag: str | None
+
+
+def checked(tag: str) -> str:
+    """The tag as it is kept: in capitals, so that a-0001 and A-0001 are one. UnitError when it fits no label."""
+    capitals = tag.strip().upper()
+    if not _TAG.fullmatch(capitals):
+        raise UnitError(
+            f"{printable(tag)!r} cannot be a tag.",
+            "Use up to 32 letters A–Z, digits, and . _ - between them, such as A-0001.",
+        )
+    return capitals
+
+
+def next_free(conn: Connection, prefix: str) -> str:
+    """The next number of a series, from 0001. Call it in the transaction that gives the tag."""
+    series = checked(prefix)
+    last = conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == series).with_for_update()) or 0
+    return checked(numbered(series, last + 1))
+
+
+def find(conn: Connection, name: str) -> tuple[Named, ...]:
+    """Every unit that ``name`` may mean: a tag (in any case), a serial, or platform:serial."""
+    meant = or_(units.c.tag == name.upper(), units.c.serial == name, units.c.key == name)
+    query = select(units.c.key, units.c.platform, units.c.serial, units.c.tag).where(meant).order_by(units.c.key)
+    return tuple(Named(*row) for row in conn.execute(query))
+
+
+def the(conn: Connection, name: str) -> Named:
+    """The one unit that ``name`` means, else UnitError."""
+    found = find(conn, name)
+    if not found:
+        raise UnitError(
+            f"No unit has the tag or serial {printable(name)!r}.",
+            "A device becomes a unit when it is first provisioned or verified; fleet status shows the latest.",
+        )
+    if len(found) > 1:
+        listed = ", ".join(printable(unit.key) for unit in found)
+        raise UnitError(f"{printable(name)!r} may mean {len(found)} units.", f"Name one of {listed}.")
+    return found[0]

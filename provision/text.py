@@ -1,0 +1,20 @@
+"""Text from devices, files and people, made safe to show."""
+
+from __future__ import annotations
+
+_HARMLESS_SPACES = "\u00a0\u3000"
+
+
+def printable(text: str) -> str:
+    r"""``text`` with everything that a terminal could act on written out (``\x1b``, ``\n``, ``\u202e``).
+
+    Control characters, bidirectional overrides, lone surrogates and unassigned characters are written out as Python
+    escapes; letters of every script, the no-break space and the ideographic space stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _HARMLESS_SPACES else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
