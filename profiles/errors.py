@@ -1,12 +1,16 @@
 """The root of every error that a user is told.
 
 SchoolbagError            what went wrong, and what to do next
- ├─ ProfileError          a profile cannot be used (profiles.load)
+ ├─ ProfileError          a profile, or a file that belongs to one, cannot be used
  ├─ DeviceError           a device did not do it (provision.errors)
  └─ RegistryError         the registry cannot be used (fleet.db)
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
 
 class SchoolbagError(Exception):
@@ -25,3 +29,33 @@ class SchoolbagError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.next_action}".strip()
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file. ``line`` and ``column`` start at 1; 0 means the file as a whole."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class ProfileError(SchoolbagError):
+    """Every problem that was found, one per line, sorted by place. ``problems`` has them as values."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def shown(file: Path) -> str:
+    """How a file is named to people: relative to the current directory where it is below that, else in full."""
+    try:
+        return file.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return str(file)

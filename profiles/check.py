@@ -1,0 +1,150 @@
+"""What the schema cannot see: secrets, files, names of restrictions, references between sections."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from profiles import carriers
+from profiles.digest import files_below
+from profiles.errors import Problem, ProfileError, shown
+from profiles.restrictions import table
+from profiles.rules import meant
+from profiles.secrets import NoSecret, Secret, Secrets
+from profiles.shape import Place, keys_at, types_at
+from profiles.strict_yaml import Node, SecretName
+
+
+def with_rules(root: Node) -> tuple[Node, list[Problem]]:
+    """The tree as the schema wants it: rules, which stand beside ``remove`` and ``block`` in the file, in a map."""
+    section = root.entries.get("restrictions")
+    if section is None or not isinstance(section.value, Mapping):
+        return root, []
+    lists = [key for key in keys_at(("restrictions",)) if key != "rules"]
+    rules = {name: node for name, node in section.entries.items() if name not in lists}
+    known = table() if rules else {}
+    problems = [
+        node.place.problem(f'unknown restriction "{name}"{meant(name, [*known, *lists])}')
+        for name, node in rules.items()
+        if name not in known
+    ]
+    entries = {name: node for name, node in section.entries.items() if name in lists}
+    entries["rules"] = replace(section, value={name: node for name, node in rules.items() if name in known})
+    return replace(root, value={**root.entries, "restrictions": replace(section, value=entries)}), problems
+
+
+def without_gaps(root: Node) -> list[Problem]:
+    """A key without a value is a slip of the pen: nothing is guessed from it."""
+    return [
+        node.place.problem("there is no value here: write one, or take the line out (an inherited one: {drop: true})")
+        for _, node in _walk(root, ())
+        if node.value is None
+    ]
+
+
+def known_secrets(root: Node, secrets: Secrets) -> tuple[dict[str, Secret], list[Problem]]:
+    """Every secret that the tree names, by name, and what is wrong with them. A missing one is there, but empty."""
+    found: dict[str, Secret] = {}
+    problems: list[Problem] = []
+    for place, node in _walk(root, ()):
+        if not isinstance(node.value, SecretName):
+            continue
+        name = node.value.name
+        kinds = types_at(place)
+        found.setdefault(name, Secret(name, ""))
+        if Secret not in kinds:
+            continue
+        try:
+            found[name] = secrets.get(name)
+        except NoSecret as error:
+            problems.append(node.at.problem(f"{error.what}: {error.next_action}"))
+        except ProfileError as error:
+            problems.extend(error.problems)
+        else:
+            problems.extend(_unfit(found[name], place, node))
+    return found, problems
+
+
+def _unfit(secret: Secret, place: Place, node: Node) -> Iterator[Problem]:
+    value = secret.reveal()
+    if place[-1] == "pin" and not (value.isascii() and value.isdigit() and 4 <= len(value) <= 16):
+        yield node.at.problem(f'the secret "{secret.name}" is no PIN: 4 to 16 digits')
+    if place[:2] == ("network", "wifi") and not (8 <= len(value.encode()) <= 63):
+        yield node.at.problem(f'the secret "{secret.name}" is no Wi-Fi password: 8 to 63 characters')
+
+
+def files_there(root: Node) -> Iterator[Problem]:
+    """Every file that is named is there and can be read, and so is every file of a folder."""
+    for place, node in _walk(root, ()):
+        if isinstance(node.value, Path):
+            yield from _unreadable(node.value, node, may_be_folder=place[0] == "content")
+
+
+def _unreadable(path: Path, node: Node, *, may_be_folder: bool) -> Iterator[Problem]:
+    if not path.exists():
+        yield node.at.problem(f"there is no such file: {shown(path)}")
+    elif path.is_dir() and not may_be_folder:
+        yield node.at.problem(f"is a folder, not a file: {shown(path)}")
+    else:
+        try:
+            bad = [file for file in files_below(path) if not file.is_file() or not os.access(file, os.R_OK)]
+        except OSError as error:
+            yield node.at.problem(f"cannot be read: {shown(Path(error.filename or path))}")
+            return
+        for file in bad:
+            yield node.at.problem(f"is no file that can be read: {shown(file)}")
+
+
+def references(root: Node) -> Iterator[Problem]:
+    """Apps by id, operators by name, and what two sections say of one thing."""
+    sim = root.entries.get("sim", root)
+    apps = _texts(root.entries.get("apps"), "id")
+    background = sim.entries.get("background_data")
+    allowed = background.entries.get("allow") if background else None
+    for item in allowed.items if allowed else ():
+        if isinstance(item.value, str) and item.value not in apps:
+            yield item.at.problem(f'there is no app "{item.value}" under apps{meant(item.value, apps)}')
+    yield from _operator(sim)
+    yield from _same_place(root.entries.get("content"))
+
+
+def _operator(sim: Node) -> Iterator[Problem]:
+    name, numeric = sim.entries.get("carrier"), sim.entries.get("mccmnc")
+    if name is None or not isinstance(name.value, str):
+        return
+    carrier = carriers.find(name.value)
+    if carrier is None:
+        yield name.at.problem(f'unknown operator "{name.value}"{carriers.suggestion(name.value)}')
+    elif numeric is not None and isinstance(numeric.value, str) and numeric.value not in carrier.numerics:
+        numbers = ", ".join(carrier.numerics)
+        yield numeric.at.problem(f"is not {carrier.name}, which is {numbers}: give one of carrier and mccmnc")
+
+
+def _same_place(content: Node | None) -> Iterator[Problem]:
+    first: dict[str, Node] = {}
+    for item in content.items if content else ():
+        to = item.entries.get("to")
+        if to is None or not isinstance(to.value, str):
+            continue
+        place = to.value.strip("/").casefold()
+        if place in first:
+            yield to.at.problem(f'"{first[place].raw}" goes to the same folder: give each its own')
+        first.setdefault(place, item.entries.get("id", item))
+
+
+def _texts(entries: Node | None, key: str) -> list[str]:
+    nodes = [item.entries[key] for item in entries.items if key in item.entries] if entries else []
+    return [node.value for node in nodes if isinstance(node.value, str)]
+
+
+def _walk(node: Node, place: Place) -> Iterator[tuple[Place, Node]]:
+    yield place, node
+    for key, child in node.entries.items():
+        yield from _walk(child, (*place, key))
+    for index, child in enumerate(node.items):
+        yield from _walk(child, (*place, index))
+
+
+CHECKS: tuple[Callable[[Node], Iterator[Problem] | list[Problem]], ...] = (without_gaps, files_there, references)

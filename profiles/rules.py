@@ -1,0 +1,97 @@
+"""What single values of a profile must be, in words: the validators that profiles.schema hangs on its fields."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+
+from pydantic_core import PydanticCustomError
+
+# The type of our own errors: their message is already what the user is told
+OURS = "schoolbag"
+
+_BUNDLES = (".apks", ".xapk", ".apkm")
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """An error whose message is for the user as it is."""
+    return PydanticCustomError(OURS, "{message}", {"message": message})
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean "x"?)``, or nothing when no known word is near."""
+    by_fold = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    return f' (did you mean "{by_fold[near[0]]}"?)' if near else ""
+
+
+def switch(**words: bool) -> Callable[[object], object]:
+    """A validator that takes true, false and these words for a boolean."""
+    listed = ", ".join(words)
+
+    def check(value: object) -> object:
+        if isinstance(value, str):
+            if value not in words:
+                raise wrong(f'must be one of true, false, {listed}, not "{value}"')
+            return words[value]
+        return value
+
+    return check
+
+
+def rule_word(value: object) -> object:
+    """``deny`` and ``allow`` for the map that they are short for."""
+    if isinstance(value, str):
+        if value not in ("deny", "allow"):
+            raise wrong(f'must be deny, allow, or a map such as {{deny: true, required: true}}, not "{value}"')
+        return {"deny": value == "deny"}
+    return value
+
+
+def signer_digits(value: object) -> object:
+    """Certificates' hashes are printed with colons and capitals by some tools."""
+    return value.replace(":", "").lower() if isinstance(value, str) else value
+
+
+def apk_files(value: object) -> object:
+    """One path or several, as a tuple: a single file of any kind, or APKs only."""
+    files = (value,) if isinstance(value, Path) else value
+    if isinstance(files, tuple) and all(isinstance(file, Path) for file in files):
+        suffixes = {file.suffix.lower() for file in files}
+        if not suffixes <= {".apk", *_BUNDLES}:
+            raise wrong(f"must end in .apk, {', '.join(_BUNDLES)}")
+        if not files or (len(files) > 1 and suffixes != {".apk"}):
+            raise wrong("must be one file, or a list of .apk files that make one app")
+    return files
+
+
+def relative_place(value: str) -> str:
+    """A place below the device's shared storage, with no way out of it."""
+    place = PurePosixPath(value)
+    if place.is_absolute() or ".." in place.parts or "\\" in value or not place.parts:
+        raise wrong('must be a path below the shared storage, such as Learning/grade-3, without a leading "/" or ".."')
+    if value.strip() != value or re.search(r'[\n\t:*?"<>|]', value):
+        raise wrong('must not hold any of : * ? " < > | or line breaks: phones refuse such names')
+    return place.as_posix()
+
+
+def device_name(value: str) -> str:
+    """A name with ``{tag}`` in it, or without."""
+    rest = value.replace("{tag}", "")
+    if "{" in rest or "}" in rest:
+        raise wrong("only {tag} is known in braces")
+    if not value.strip() or len(value) > 63 or not value.isprintable():
+        raise wrong("must be 1 to 63 characters on one line")
+    return value
+
+
+def known_zone(value: str) -> str:
+    """A name of the time zone database."""
+    from zoneinfo import available_timezones
+
+    zones = available_timezones()
+    if value not in zones:
+        raise wrong(f'"{value}" is not a time zone{meant(value, zones)}: write it as in Asia/Ho_Chi_Minh')
+    return value
