@@ -58,10 +58,18 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: fleet provision --all --profile examples/profiles/sample.yaml",
 )
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), envvar="FLEET_HOME",
-              help="Where the registry and keys are kept (FLEET_HOME).")
-@click.option("--database", metavar="URL", envvar="FLEET_DATABASE_URL",
-              help="The registry's database (FLEET_DATABASE_URL); SQLite in the home by default.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FLEET_HOME",
+    help="Where the registry and keys are kept (FLEET_HOME).",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    envvar="FLEET_DATABASE_URL",
+    help="The registry's database (FLEET_DATABASE_URL); SQLite in the home by default.",
+)
 @click.option("--actor", metavar="NAME", envvar="FLEET_ACTOR", help="Who does this, for the record (FLEET_ACTOR).")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for still more.")
 @click.version_option(package_name="schoolbag", prog_name="fleet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -96,14 +97,15 @@ def _work(
     from fleet.home import home_of
     from fleet.provisioning import Order, provision
     from fleet.units import open_registry
-    from profiles.load import Secrets, load
+    from profiles.load import load
+    from profiles.secrets import Secrets
     from provision import bench, screen
     from provision.android.preflight import check
     from provision.lines import Lines
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
-    wanted = load(profile, Secrets(home.secrets_file))
+    wanted = load(profile, Secrets(os.environ, home.secrets_file))
     check(wanted)
     order = Order(wanted, mode, allow, deep, tags)
     with open_registry(home, options.database, options.actor) as registry:

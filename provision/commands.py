@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
-from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import click
+
+if TYPE_CHECKING:
+    from profiles.schema import Profile
 
 
 @click.command()
@@ -43,9 +43,7 @@ def virtual() -> None:
 @virtual.command()
 @click.option("--spec", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="What to start (YAML).")
 @click.option("--phones", type=click.IntRange(1, 200), help="Start this many Android devices of mixed kinds.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one",
-              help="Port of the adb server to start for them.")
-def up(spec: Path | None, phones: int | None, port: int) -> None:
+def up(spec: Path | None, phones: int | None) -> None:
     """Run a bench of virtual devices until Ctrl-C, behind an adb server of its own.
 
     The first line says where: {"event":"ready","adb_port":N,"devices":[…]}. Use it with ANDROID_ADB_SERVER_PORT=N.
@@ -63,8 +61,116 @@ def up(spec: Path | None, phones: int | None, port: int) -> None:
         wanted = yaml.safe_load(spec.read_text("utf-8")) if spec else bench.spec_for(phones or 0)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{spec} is not YAML: {error}") from error
-    with start_private(port) as server:
+    with start_private() as server:
         try:
             bench.serve(wanted, server.port, sys.stdout, sys.stdin)
         except ValueError as error:
             raise click.UsageError(f"{spec}: {error}") from error
+
+
+class HasSecrets(Protocol):
+    """What the root command hands down, as far as profiles need it."""
+
+    @property
+    def secrets_file(self) -> Path: ...
+
+
+@click.group()
+def profile() -> None:
+    """Profiles say what a device should be."""
+
+
+@profile.command()
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.pass_obj
+def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
+    """Check profiles and the files that they name; every problem with its file, line and column.
+
+    Example: fleet profile check examples/profiles/sample.yaml
+    """
+    from profiles.errors import ProfileError
+    from provision.lines import Lines
+
+    lines = Lines(sys.stdout)
+    good = True
+    for file in files:
+        problem: ProfileError | None = None
+        try:
+            _load(file, options)
+        except ProfileError as error:
+            good, problem = False, error
+        if as_json:
+            problems = [asdict(one) for one in problem.problems] if problem else []
+            lines.write("profile", {"profile": file, "ok": problem is None, "problems": problems})
+        else:
+            click.echo(problem.what if problem else f"{file}: good")
+    sys.exit(0 if good else 1)
+
+
+@profile.command()
+@click.argument("file", metavar="NAME|FILE")
+@click.option("--device-os", required=True, metavar="OS-VERSION", help="android-7 to android-16.")
+@click.option("--maker", default="google", show_default=True, help="Who made the device: samsung, xiaomi, oppo, …")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.pass_obj
+def show(options: HasSecrets, file: str, device_os: str, maker: str, as_json: bool) -> None:
+    """Show what a profile comes to on a kind of device: by which means, and how strongly it holds.
+
+    It is the plan for a device of this kind as it comes from a reset, with a SIM of the profile's carrier.
+
+    Example: fleet profile show primary-vn --device-os android-13 --maker xiaomi
+    """
+    from provision import screen
+    from provision.android.described import plan_for
+    from provision.lines import Lines
+    from provision.run import plan_fields
+
+    items = plan_for(_load(file, options), device_os, maker)
+    if as_json:
+        lines = Lines(sys.stdout)
+        for item in items:
+            lines.write("item", plan_fields(item))
+    else:
+        console = screen.console()
+        console.print(screen.plan(items))
+        console.print(screen.strengths())
+
+
+@profile.command()
+def schema() -> None:
+    """Print the JSON Schema of profiles, for editors.
+
+    Example: fleet profile schema > profile.schema.json
+    """
+    from profiles.jsonschema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@profile.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def list_(as_json: bool) -> None:
+    """List the ready profiles of the library.
+
+    Example: fleet profile list
+    """
+    from profiles import library
+    from provision.lines import Lines
+
+    for name, about in library():
+        if as_json:
+            Lines(sys.stdout).write("profile", {"profile": name, "about": about})
+        else:
+            click.echo(f"{name:14} {about}")
+
+
+def _load(name: str, options: HasSecrets) -> Profile:
+    """The profile, its app files checked too."""
+    from profiles.load import load
+    from profiles.secrets import Secrets
+    from provision.android.preflight import check as check_files
+
+    found = load(name, Secrets(os.environ, options.secrets_file))
+    check_files(found)
+    return found

@@ -15,11 +15,16 @@ class Device(Protocol):
     ``ask`` and ``perform`` raise :class:`provision.errors.DeviceError`; nothing else touches the device.
     """
 
-    address: str
-    port: str
-    identity: Identity
-    readers: Mapping[str, Reader[Any]]
-    settings: Mapping[str, Setting[Any]]
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> str: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def readers(self) -> Mapping[str, Reader[Any]]: ...
+    @property
+    def settings(self) -> Mapping[str, Setting[Any]]: ...
 
     def ask(self, questions: Mapping[str, Any], /) -> Mapping[str, Answer]:
         """The answers to all questions, in one round trip. A question without an answer is a DeviceError."""

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from provision.bench import Attached
-from provision.model import Item, Met, Outcome, Report, Result, Step, Strength, Verdict
+from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
 from provision.progress import Progress
 from provision.text import printable
 
@@ -210,9 +210,9 @@ def _reasons(reports: Iterable[Report]) -> list[RenderableType]:
         return []
     table = _table("WHAT", "UNITS", "WHY, AND WHAT TO DO")
     order = [Result.FAILED, Result.IMPOSSIBLE, Result.UNVERIFIED]
-    for (result, names, why, action), items in sorted(keys.items(), key=lambda row: order.index(Result(row[0][0]))):
+    for (result, who, why, action), items in sorted(keys.items(), key=lambda row: order.index(Result(row[0][0]))):
         what = Text.assemble(_text(f"{result}: ", _STYLES[result]), _text(_by_setting(items)))
-        table.add_row(what, _text(", ".join(names)), _text(f"{why}. {action}".strip()))
+        table.add_row(what, _text(", ".join(who)), _text(f"{why}. {action}".strip()))
     return [Text(""), table]
 
 
