@@ -102,7 +102,8 @@ def test_an_app_signed_only_for_new_androids_has_no_signer_on_old_ones(tmp_path:
     needs("apksigner")
     apk = tmp_path / "new.apk"
     run("apksigner", "sign", *key("schoolbag"), "--v1-signing-enabled", "false", "--v2-signing-enabled", "false",
-        "--v4-signing-enabled", "false", "--min-sdk-version", "28", "--out", apk, APPS / "schoolbag-reader-unsigned.apk")  # fmt: skip
+        "--v4-signing-enabled", "false", "--min-sdk-version", "28", "--out", apk,
+        APPS / "schoolbag-reader-unsigned.apk")  # fmt: skip
     app = read([apk])
 
     assert app.signer == FIRST_SIGNER
