@@ -1,0 +1,66 @@
+# make        what CI runs          make run    the main job on virtual phones, no phone needed
+# make test   all tests             make lint   style, types, and who may import whom
+# make bench  measurements          make lock   refresh the pinned requirements
+#
+# All of it works in .venv of this folder, which is made on first use and brought up to date when requirements change.
+
+PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input -q
+ARGS ?=
+
+.DEFAULT_GOAL := ci
+.PHONY: ci run test lint bench lock wheel apt clean
+.DELETE_ON_ERROR:
+
+ci: lint test wheel
+
+run: .venv/.ready
+	FLEET_HOME=.fleet .venv/bin/python examples/run.py
+
+test: apt .venv/.ready-dev
+	.venv/bin/pytest -q $(ARGS)
+
+lint: .venv/.ready-dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: apt .venv/.ready-dev
+	for file in bench/*.py; do .venv/bin/python "$$file" || exit 1; done
+
+wheel: .venv/.ready-dev
+	.ci/wheel
+
+apt:
+	@.ci/apt
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: sudo apt install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.ready: requirements.txt pyproject.toml .venv/.made
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+.venv/.ready-dev: requirements-dev.txt .venv/.ready
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The lock files hold no index address; uv is only needed here, so it has a place of its own.
+build/uv/bin/uv: .venv/.made
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip --disable-pip-version-check -q install uv
+
+LOCK = build/uv/bin/uv pip compile pyproject.toml -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+lock: build/uv/bin/uv
+	$(LOCK) --upgrade -o requirements.txt
+	$(LOCK) --upgrade --group dev -o requirements-dev.txt
+
+clean:
+	rm -rf .venv .fleet build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
