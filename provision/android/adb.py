@@ -187,8 +187,10 @@ class Link:
         The files before it have arrived, those after it have not.
         A file that is being sent when the cable is pulled may be left half written: send it under another name first.
         """
-        with self._open(sync.SERVICE, _SILENCE) as connection:
-            sync.push(connection, self.listed.name, [Sending(*file) for file in files], progress)
+        sendings = [Sending(*file) for file in files]
+        if sendings:
+            with self._open(sync.SERVICE, _SILENCE) as connection:
+                sync.push(connection, self.listed.name, sendings, progress)
 
     def pull(self, remote: str, sink: BinaryIO, progress: Callable[[int], None] = _nothing) -> None:
         with self._open(sync.SERVICE, _SILENCE) as connection:

@@ -26,20 +26,21 @@ COMMIT = b"commit\n"
 # cable would end the script at its first word; and the session is given up before anything is said.
 _SESSION = """\
 fail() {{ [ -z "$s" ] || {pm} install-abandon "$s" </dev/null >/dev/null 2>&1; printf '%s\\n' "$o"; exit 1; }}
+check() {{ case "
+$o" in *"
+Success"*) ;; *) fail ;; esac; }}
 s=
-o=$({pm} install-create {options} -S "$1" </dev/null 2>&1)
-case $o in *Success*) ;; *) fail ;; esac
+o=$({pm} install-create {options} -S "$1" </dev/null 2>&1); check
 s=${{o##*\\[}}; s=${{s%%\\]*}}
-case $s in ''|*[!0-9]*) s=; fail ;; esac
+case $s in ''|*[!0-9]*) s=; o="Error: no session number in '$o'"; fail ;; esac
 shift
 while [ $# -gt 0 ]; do
-o=$({pm} install-write -S "$1" "$s" "$2" - 2>&1)
-case $o in *Success*) ;; *) fail ;; esac
+o=$({pm} install-write -S "$1" "$s" "$2" - 2>&1); check
 shift 2
 done
-read -r w; [ "$w" = commit ] || fail
-o=$({pm} install-commit "$s" </dev/null 2>&1)
-case $o in *Success*) printf '%s\\n' "$o" ;; *) fail ;; esac
+read -r w && [ "$w" = commit ] || {{ o='Error: cut off'; fail; }}
+o=$({pm} install-commit "$s" </dev/null 2>&1); check
+printf '%s\\n' "$o"
 """
 
 

@@ -60,9 +60,7 @@ class RemoteStat:
 
 
 def push(connection: Connection, name: str, files: Sequence[Sending], progress: Progress) -> None:
-    """Send all files in order, over an open :data:`SERVICE`; the phone makes the directories that they need."""
-    if not files:
-        return
+    """Send all files (at least one) in order, over an open :data:`SERVICE`; the phone makes missing directories."""
     answers = _Answers(name, deque(file.remote for file in files))
     connection.exchange(_packets(files, progress), answers.hear)
     if answers.awaited:
