@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from profiles.errors import Problem, ProfileError
+from profiles.errors import Problem, ProfileError, meant
 from profiles.strict_yaml import Node, plain, read
 
 FILE = Path(__file__).with_name("carriers.yaml")
@@ -73,8 +73,6 @@ def find(carrier: str) -> Carrier | None:
 
 def suggestion(carrier: str) -> str:
     """What to say after "unknown operator": the name that may be meant, or what else to write."""
-    from profiles.rules import meant
-
     countries = sorted({provider.country for provider in _installed() if _folded(provider.name) == _folded(carrier)})
     if countries:
         return f': several have this name ({", ".join(countries)}); write its number instead, as mccmnc: "45204"'

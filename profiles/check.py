@@ -9,9 +9,8 @@ from pathlib import Path
 
 from profiles import carriers
 from profiles.digest import files_below
-from profiles.errors import Problem, ProfileError, shown
+from profiles.errors import Problem, ProfileError, meant, shown
 from profiles.restrictions import table
-from profiles.rules import meant
 from profiles.secrets import NoSecret, Secret, Secrets
 from profiles.shape import Place, keys_at, types_at
 from profiles.strict_yaml import Node, SecretName
@@ -83,18 +82,17 @@ def files_there(root: Node) -> Iterator[Problem]:
 
 
 def _unreadable(path: Path, node: Node, *, may_be_folder: bool) -> Iterator[Problem]:
-    if not path.exists():
-        yield node.at.problem(f"there is no such file: {shown(path)}")
-    elif path.is_dir() and not may_be_folder:
-        yield node.at.problem(f"is a folder, not a file: {shown(path)}")
-    else:
-        try:
-            bad = [file for file in files_below(path) if not file.is_file() or not os.access(file, os.R_OK)]
-        except OSError as error:
-            yield node.at.problem(f"cannot be read: {shown(Path(error.filename or path))}")
-            return
-        for file in bad:
-            yield node.at.problem(f"is no file that can be read: {shown(file)}")
+    try:
+        if not path.exists():
+            yield node.at.problem(f"there is no such file: {shown(path)}")
+        elif path.is_dir() and not may_be_folder:
+            yield node.at.problem(f"is a folder, not a file: {shown(path)}")
+        else:
+            for file in files_below(path):
+                if not file.is_file() or not os.access(file, os.R_OK):
+                    yield node.at.problem(f"is no file that can be read: {shown(file)}")
+    except OSError as error:
+        yield node.at.problem(f"cannot be read: {error.strerror}: {shown(path)}")
 
 
 def references(root: Node) -> Iterator[Problem]:
@@ -108,6 +106,7 @@ def references(root: Node) -> Iterator[Problem]:
             yield item.at.problem(f'there is no app "{item.value}" under apps{meant(item.value, apps)}')
     yield from _operator(sim)
     yield from _same_place(root.entries.get("content"))
+    yield from _contradictions(root)
 
 
 def _operator(sim: Node) -> Iterator[Problem]:
@@ -132,6 +131,39 @@ def _same_place(content: Node | None) -> Iterator[Problem]:
         if place in first:
             yield to.at.problem(f'"{first[place].raw}" goes to the same folder: give each its own')
         first.setdefault(place, item.entries.get("id", item))
+
+
+def _contradictions(root: Node) -> Iterator[Problem]:
+    """What one section wants and another forbids would be set back and forth for ever."""
+    restrictions = root.entries.get("restrictions", root)
+    roaming = _at(root, "sim", "roaming")
+    rule = _at(restrictions, "rules", "data_roaming")
+    if roaming and rule and roaming.value in (True, "on", "allow") and _denied(rule):
+        yield roaming.at.problem(f"restrictions deny data_roaming (line {rule.place.line}): have it one way")
+    apps = {package.value: app for app in _items(root, "apps") if (package := _at(app, "android", "package"))}
+    for section in ("remove", "block"):
+        for entry in _items(restrictions, section):
+            name = entry.entries.get("android")
+            if name and name.value in apps:
+                line = apps[name.value].place.line
+                yield name.at.problem(f'"{name.raw}" is an app of this profile (line {line}): have it one way')
+
+
+def _denied(rule: Node) -> bool:
+    deny = rule.entries.get("deny")
+    return rule.value == "deny" or (deny is not None and deny.value in (True, "on"))
+
+
+def _at(node: Node, *place: str) -> Node | None:
+    found: Node | None = node
+    for key in place:
+        found = found.entries.get(key) if found else None
+    return found
+
+
+def _items(node: Node, key: str) -> tuple[Node, ...]:
+    child = node.entries.get(key)
+    return child.items if child else ()
 
 
 def _texts(entries: Node | None, key: str) -> list[str]:

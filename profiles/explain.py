@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from profiles.errors import Problem
-from profiles.rules import OURS, meant
+from profiles.errors import Problem, meant
+from profiles.rules import OURS
 from profiles.schema import PATTERNS
 from profiles.secrets import Secret
 from profiles.shape import Place, is_section, keys_at, types_at, words_at

@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from profiles import library
-from profiles.errors import Problem, ProfileError, shown
-from profiles.rules import meant
+from profiles.errors import Problem, ProfileError, meant, shown
 from profiles.shape import Place, list_key, types_at
 from profiles.strict_yaml import Mark, Node, read
+
+MAX_LEVELS = 32
 
 Key = tuple[str, str]
 
@@ -51,6 +52,13 @@ def _locate(name: str, folder: Path) -> tuple[Path, str]:
     if name in library.names():
         return file, ""
     return file, f'there is no profile "{name}" in the library{meant(name, library.names())}; a path ends in .yaml'
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that the system refuses
+        return False
 
 
 class _Row:
@@ -93,8 +101,10 @@ class _Row:
             circle = [*chain[chain.index(target.resolve()) :], target.resolve()]
             names = " -> ".join(step.name for step in circle)
             self.problems.append(parent.at.problem(f"extends leads in a circle: {names}"))
-        elif not target.is_file():
+        elif not _is_file(target):
             self.problems.append(parent.at.problem(f"there is no such file: {shown(target)}"))
+        elif len(chain) == MAX_LEVELS:
+            self.problems.append(parent.at.problem(f"extends goes deeper than {MAX_LEVELS} files"))
         else:
             self.add(target, chain)
 
@@ -150,10 +160,10 @@ class _Merger:
     ) -> tuple[Node, ...]:
         merged: dict[Key | int, Node] = {_name(node, key) or index: node for index, node in enumerate(old)}
         seen: dict[Key, Mark] = {}
-        for node in new:
+        for index, node in enumerate(new, 1):
             name = _name(node, key)
             if name is None:
-                merged[len(merged) + len(new)] = node
+                merged[-index] = node  # the schema says what is wrong with it
                 continue
             if name in seen:
                 line = seen[name].line

@@ -44,7 +44,7 @@ class IosKey:
 
 @dataclass(frozen=True)
 class Restriction:
-    """``strength`` (A, B or C) holds when an owner or supervision enforces it. ``limits`` is for people; it may be empty."""
+    """``strength`` (A, B or C) holds when an owner or supervision enforces it. ``limits`` may be empty."""
 
     name: str
     meaning: str

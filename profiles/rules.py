@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from pydantic_core import PydanticCustomError
+
+from profiles.errors import meant
 
 # The type of our own errors: their message is already what the user is told
 OURS = "schoolbag"
@@ -18,13 +19,6 @@ _BUNDLES = (".apks", ".xapk", ".apkm")
 def wrong(message: str) -> PydanticCustomError:
     """An error whose message is for the user as it is."""
     return PydanticCustomError(OURS, "{message}", {"message": message})
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean "x"?)``, or nothing when no known word is near."""
-    by_fold = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
-    return f' (did you mean "{by_fold[near[0]]}"?)' if near else ""
 
 
 def switch(**words: bool) -> Callable[[object], object]:
@@ -75,6 +69,13 @@ def relative_place(value: str) -> str:
     if value.strip() != value or re.search(r'[\n\t:*?"<>|]', value):
         raise wrong('must not hold any of : * ? " < > | or line breaks: phones refuse such names')
     return place.as_posix()
+
+
+def network_name(value: str) -> str:
+    """An SSID: 32 bytes, which is less than 32 letters in most scripts."""
+    if not 1 <= len(value.encode()) <= 32:
+        raise wrong("must be 1 to 32 bytes long (a Chinese character takes three)")
+    return value
 
 
 def device_name(value: str) -> str:

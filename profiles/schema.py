@@ -33,6 +33,7 @@ from profiles.rules import (
     apk_files,
     device_name,
     known_zone,
+    network_name,
     relative_place,
     rule_word,
     signer_digits,
@@ -189,7 +190,7 @@ class Sim(Section):
 class Wifi(Section):
     KEY = ("ssid",)
 
-    ssid: Annotated[str, StringConstraints(min_length=1, max_length=32)] = Field(description="The network's name.")
+    ssid: Annotated[str, AfterValidator(network_name)] = Field(description="The network's name.")
     security: Literal["open", "wpa2", "wpa3"] = Field(default="wpa2", description="How the network is protected.")
     password: SecretText | None = Field(default=None, description="The password: !secret name.")
     hidden: Switch = Field(default=False, description="The network does not show its name.")
@@ -279,7 +280,7 @@ class Profile(Section):
     )
     screen_lock: ScreenLock | None = Field(default=None, description="How the screen is locked.")
     identity: Identity | None = Field(default=None, description="Name, time zone and clock.")
-    bench: BenchEnd = Field(default=BenchEnd(), description="How the device leaves the bench.")
+    bench: BenchEnd = Field(default=BenchEnd(), description="In what state the device leaves.")
 
     _sources: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
 

@@ -8,7 +8,7 @@ What it takes is less than YAML, so that what a file says is what a reader of it
 - no anchors, aliases, merge keys, directives or tags, but ``!secret name``;
 - one document of UTF-8, at most 1 MiB and 24 levels deep, without control characters.
 
-All that is wrong is told at once, as far as the syntax lets us read on.
+All that is wrong is told at once, up to 100 problems and as far as the syntax lets us read on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from profiles.errors import Problem, ProfileError, shown
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
+MAX_PROBLEMS = 100
 
 _CONSTANTS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -137,14 +138,14 @@ def parse(data: bytes, file: Path) -> Node:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             composer.take(event)
+            if composer.enough:
+                break
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         composer.refuse(mark, _syntax(f"{error.problem or ''} {error.context or ''}"))
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML lets a few through as they come, such as a character number that is none ("\UFFFFFFFF")
         composer.refuse(None, "this is not YAML: check the texts in quotes near here")
-    except _TooDeep:
-        pass
     return composer.result()
 
 
@@ -173,10 +174,6 @@ def _syntax(problem: str) -> str:
     return "this is not YAML: check the indent, quotes and brackets near here"
 
 
-class _TooDeep(Exception):
-    """Nested deeper than any file of ours has reason to be."""
-
-
 @dataclass
 class _Open:
     """A map or list that is being read. ``key`` is the key whose value comes next; ``skip`` drops that value."""
@@ -194,6 +191,7 @@ class _Composer:
     """Builds nodes from PyYAML's events: no recursion, and every refusal has its place."""
 
     def __init__(self, file: Path) -> None:
+        self.enough = False  # there is no sense in reading on
         self._file = file
         self._stack: list[_Open] = []
         self._problems: list[Problem] = []
@@ -209,7 +207,11 @@ class _Composer:
         return self._root
 
     def refuse(self, mark: Any, message: str) -> None:
-        self._problems.append(self._mark(mark or self._last).problem(message))
+        self._add_problem(self._mark(mark or self._last).problem(message))
+
+    def _add_problem(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        self.enough = self.enough or len(self._problems) >= MAX_PROBLEMS
 
     def _mark(self, mark: Any) -> Mark:
         return Mark(self._file, mark.line + 1, mark.column + 1) if mark else Mark(self._file, 1, 1)
@@ -242,7 +244,7 @@ class _Composer:
             self.refuse(event.start_mark, f"the tag {event.tag} is not used here: only '!secret name' is")
         if len(self._stack) >= MAX_DEPTH:
             self.refuse(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
-            raise _TooDeep
+            self.enough = True
         self._stack.append(_Open(self._mark(event.start_mark), isinstance(event, yaml.MappingStartEvent)))
 
     def _close(self) -> None:
@@ -308,4 +310,4 @@ class _Composer:
             problem = f'the key "{node.raw}" stands here a second time; the first is on line {first.line}'
         if problem:
             top.skip = True
-            self._problems.append(node.at.problem(problem))
+            self._add_problem(node.at.problem(problem))
