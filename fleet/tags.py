@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select
 from fleet.errors import UnitError
 from fleet.models import tag_series, units
 from fleet.projections import numbered
+from fleet.values import storable
 from provision.text import printable
 
 _TAG = re.compile(r"[A-Z0-9]([A-Z0-9._-]{0,30}[A-Z0-9])?")
@@ -45,7 +46,8 @@ def next_free(conn: Connection, prefix: str) -> str:
 
 def find(conn: Connection, name: str) -> tuple[Named, ...]:
     """Every unit that ``name`` may mean: a tag (in any case), a serial, or platform:serial."""
-    meant = or_(units.c.tag == name.upper(), units.c.serial == name, units.c.key == name)
+    typed = storable(name)
+    meant = or_(units.c.tag == typed.upper(), units.c.serial == typed, units.c.key == typed)
     query = select(units.c.key, units.c.platform, units.c.serial, units.c.tag).where(meant).order_by(units.c.key)
     return tuple(Named(*row) for row in conn.execute(query))
 
