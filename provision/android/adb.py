@@ -16,12 +16,13 @@ from typing import BinaryIO
 
 from ppadb import client as ppadb
 
+from profiles.errors import SchoolbagError
 from provision.android import install, shell, sync
 from provision.android.connection import Connection
 from provision.android.shell import ShellResult
 from provision.android.states import Listed, explain_state, parse_listing, plain
 from provision.android.sync import RemoteStat, Sending
-from provision.errors import NoServer, Refused, Unplugged
+from provision.errors import NoServer, Refused, Stopped, Unplugged
 
 __all__ = [
     "Link",
@@ -72,8 +73,7 @@ class Tracker(Iterator[tuple[Listed, ...]]):
 
     def close(self) -> None:
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._connection.shut()
+        self._connection.shut()
 
     def __enter__(self) -> Tracker:
         return self
@@ -155,6 +155,14 @@ class Link:
         self.listed = listed
         self.features = features
         self.round_trips = 0
+        self._current: Connection | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End what is under way, from any thread; it and all that follows raises Stopped."""
+        self._stopped = True
+        if self._current is not None:
+            self._current.shut()
 
     def shell(self, script: str, timeout: float = 60) -> ShellResult:
         """Run a script of any length; ``timeout`` (s) is for all of it. Its commands have no standard input.
@@ -162,7 +170,7 @@ class Link:
         Unplugged means that nobody knows how far it came; NoAnswer that it may still be running.
         """
         is_new = "shell_v2" in self.features
-        with self._open(shell.SERVICE if is_new else shell.OLD_SERVICE, timeout) as connection:
+        with self._service(shell.SERVICE if is_new else shell.OLD_SERVICE, timeout) as connection:
             connection.deadline = time.monotonic() + timeout
             run = shell.run if is_new else shell.run_old
             return run(connection, self.listed.name, script)
@@ -189,16 +197,16 @@ class Link:
         """
         sendings = [Sending(*file) for file in files]
         if sendings:
-            with self._open(sync.SERVICE, _SILENCE) as connection:
+            with self._service(sync.SERVICE, _SILENCE) as connection:
                 sync.push(connection, self.listed.name, sendings, progress)
 
     def pull(self, remote: str, sink: BinaryIO, progress: Callable[[int], None] = _nothing) -> None:
-        with self._open(sync.SERVICE, _SILENCE) as connection:
+        with self._service(sync.SERVICE, _SILENCE) as connection:
             sync.pull(connection, self.listed.name, remote, sink, progress)
 
     def stat(self, remote: str) -> RemoteStat | None:
         """What ``remote`` is; None when there is nothing there, or (before Android 8) nothing that shell may see."""
-        with self._open(sync.SERVICE, _SILENCE) as connection:
+        with self._service(sync.SERVICE, _SILENCE) as connection:
             return sync.read_stat(connection, self.listed.name, remote, wide="stat_v2" in self.features)
 
     def install(
@@ -218,37 +226,46 @@ class Link:
             service, tail = install.one_service(apks[0], options), b""
         else:
             service, tail = install.session_service(apks, options, has_cmd=has_cmd), install.COMMIT
-        with self._open(service, timeout) as connection:
+        with self._service(service, timeout) as connection:
             return install.send(connection, self.listed.name, apks, tail, progress)
 
     def reverse(self, remote: str, local: str) -> None:
         """Have connections to ``remote`` on the phone arrive at ``local`` here, both as in ``tcp:8080``."""
-        with self._open(f"reverse:forward:{remote};{local}", self.server.timeout) as connection:
+        with self._service(f"reverse:forward:{remote};{local}", self.server.timeout) as connection:
             connection.check_status()
 
     def reverse_list(self) -> tuple[tuple[str, str], ...]:
         """All pairs (remote, local) that are set up on this link."""
-        with self._open("reverse:list-forward", self.server.timeout) as connection:
+        with self._service("reverse:list-forward", self.server.timeout) as connection:
             lines = [line.split() for line in connection.receive().splitlines()]
         return tuple((words[-2], words[-1]) for words in lines if len(words) > 1)
 
     def reverse_remove(self, remote: str) -> None:
-        with self._open(f"reverse:killforward:{remote}", self.server.timeout) as connection:
+        with self._service(f"reverse:killforward:{remote}", self.server.timeout) as connection:
             connection.check_status()
 
-    def _open(self, service: str, silence: float) -> Connection:
+    @contextlib.contextmanager
+    def _service(self, service: str, silence: float) -> Iterator[Connection]:
         """A conversation with ``service`` on the phone, which may be silent for ``silence`` seconds once it is open."""
-        connection = self.server.create_connection()
-        connection.listed = self.listed
-        try:
-            connection.send(_transport(self.listed))
-            connection.send(service)
-        except BaseException:
-            connection.close()
-            raise
-        self.round_trips += 1
-        connection.timeout = silence
-        return connection
+        with self.server.create_connection() as connection:
+            self._current = connection
+            try:
+                self._check_stopped()
+                connection.listed = self.listed
+                connection.send(_transport(self.listed))
+                connection.send(service)
+                self.round_trips += 1
+                connection.timeout = silence
+                yield connection
+            except SchoolbagError:
+                self._check_stopped()
+                raise
+            finally:
+                self._current = None
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise Stopped(f"Stopped while working on {self.listed.name}.", "Run again to finish it.")
 
 
 def _transport(listed: Listed) -> str:

@@ -7,6 +7,7 @@ transfer is read instead of tripped over.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import selectors
 import socket as sockets
@@ -149,7 +150,8 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
 
     def shut(self) -> None:
         """End it from another thread: whoever waits in it meets the end."""
-        self._socket.shutdown(sockets.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(sockets.SHUT_RDWR)
 
     @property
     def _socket(self) -> sockets.socket:

@@ -1,14 +1,15 @@
 """Running a script on the phone: shell v2 with separate errors and an exit code, and what Android 6 has instead.
 
-The script goes in on standard input, as one compound command. So it may be of any length (a request to the adb server
-ends at 65535 bytes, one to a phone with Android 6 at 4096, facts §7.1), its commands find nothing on their own standard
-input, and of a script that was cut off by a pulled cable nothing is run at all: a shell that meets the end inside
-parentheses has a syntax error.
+The script goes in on standard input, quoted as one word. So it may be of any length (a request to the adb server ends
+at 65535 bytes, one to a phone with Android 6 at 4096), its commands find nothing on their own standard input, and of a
+script that was cut off by a pulled cable nothing is run at all: a shell that meets the end inside quotes has a syntax
+error.
 """
 
 from __future__ import annotations
 
 import secrets
+import shlex
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class _Answer:
 def run(connection: Connection, name: str, script: str) -> ShellResult:
     """Run ``script`` over an open :data:`SERVICE`. The end without an exit code is Unplugged: outcome unknown."""
     answer = _Answer(name)
-    text = _compound(script)
+    text = _quoted(script)
     pieces = (text[at : at + _STDIN_PIECE] for at in range(0, len(text), _STDIN_PIECE))
     packets = (_HEAD.pack(_STDIN, len(piece)) + piece for piece in pieces)
     connection.exchange(_and(packets, _HEAD.pack(_CLOSE_STDIN, 0)), answer.hear)
@@ -109,7 +110,7 @@ def run_old(connection: Connection, name: str, script: str) -> ShellResult:
     """
     answer = _Answer(name)
     word = secrets.token_hex(16)
-    text = _compound(script) + f"echo {word}$?; exit\n".encode()
+    text = _quoted(script) + f"echo {word}$?; exit\n".encode()
     connection.exchange(iter([text]), answer.hear_raw)
     output, found, code = bytes(answer.stdout).rpartition(word.encode())
     code = code.strip()
@@ -118,8 +119,8 @@ def run_old(connection: Connection, name: str, script: str) -> ShellResult:
     return ShellResult(output, b"", int(code))
 
 
-def _compound(script: str) -> bytes:
-    return b"(\n" + script.encode("utf-8", "surrogateescape") + b"\n) </dev/null\n"
+def _quoted(script: str) -> bytes:
+    return f"( eval {shlex.quote(script)} ) </dev/null\n".encode("utf-8", "surrogateescape")
 
 
 def _and(chunks: Iterator[bytes], last: bytes) -> Iterator[bytes]:

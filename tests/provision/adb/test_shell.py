@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from provision.android import shell
 from provision.android.shell import Packets, ShellResult
-from provision.errors import NoAnswer, Refused, Unplugged
+from provision.errors import NoAnswer, Refused, Stopped, Unplugged
 from tests.provision.adb.conftest import Attach
 from tests.provision.adb.scripted import Handler, Talk, packet, programs, real_shell
 
@@ -65,7 +66,7 @@ def test_without_shell_v2_the_code_comes_behind_the_output(attach: Attach, sh: H
 
 @pytest.mark.parametrize("features", [NEW, OLD])
 def test_a_script_may_be_longer_than_any_request(attach: Attach, sh: Handler, features: bytes) -> None:
-    text = "\n".join(f"x={at}  # {'comment ' * 5}" for at in range(3000))
+    text = "\n".join(f"x={at}  # {'a comment ' * 3}" for at in range(3000))
     assert len(text) > 0xFFFF
     result = attach(sh, features=features).shell(f"{text}\necho $x\n# and a comment at its end")
     assert (result.stdout, result.code) == (b"2999\n", 0)
@@ -174,6 +175,37 @@ def test_the_time_limit_is_for_the_whole_call(attach: Attach, features: bytes) -
     with pytest.raises(NoAnswer):
         attach(service, features=features).shell("x", timeout=0.3)
     assert time.monotonic() - before < 1
+
+
+@pytest.mark.parametrize("features", [NEW, OLD])
+@pytest.mark.parametrize(
+    ("script", "code"), [("", 0), ("# nothing", 0), ("if", 2), ("echo 'it'\\''s' ) $(", 2), ("kill -9 $$", 137)]
+)
+def test_odd_scripts_end_with_their_own_code(
+    attach: Attach, sh: Handler, features: bytes, script: str, code: int
+) -> None:
+    if script.startswith("kill") and not features:
+        with pytest.raises(Unplugged):
+            attach(sh, features=features).shell(script)
+    else:
+        assert attach(sh, features=features).shell(script).code == code
+
+
+def test_stop_ends_what_is_under_way_and_all_that_follows(attach: Attach) -> None:
+    def service(talk: Talk) -> None:
+        talk.request()
+        talk.okay()
+        talk.read_to_end()
+
+    link = attach(service)
+    stopping = threading.Timer(0.1, link.stop)
+    stopping.start()
+    with pytest.raises(Stopped, match="R58M12ABCDE"):
+        link.shell("sleep 1000")
+    stopping.join()
+    with pytest.raises(Stopped):
+        link.push(b"", "/sdcard/x")
+    assert link.round_trips == 1
 
 
 def test_every_service_is_one_round_trip(attach: Attach, sh: Handler) -> None:
