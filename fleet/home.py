@@ -38,6 +38,11 @@ class Options:
     actor: str | None = None
     verbose: int = 0
 
+    @property
+    def secrets_file(self) -> Path:
+        """Where the secrets that profiles name may be kept."""
+        return home_of(self).secrets_file
+
 
 @dataclass(frozen=True)
 class Bench:

@@ -10,10 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Protocol
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Identity:
     api: int
     build: str = ""
     skin: str = ""
-    properties: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,8 @@ class Facts:
     health: Health = Health()
     locks: Locks = Locks()
     cellular: Cellular = Cellular()
-    found: Mapping[str, Any] = field(default_factory=lambda: NOTHING, repr=False)
-    evidence: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NOTHING, repr=False)
+    found: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    evidence: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class Unit:
 
     tag: str | None = None
     ignored: bool = False
-    sealed: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    sealed: Mapping[str, str] = field(default_factory=dict, repr=False)
     seal_key: bytes = field(default=b"", repr=False)
 
     def seal(self, value: str) -> str:

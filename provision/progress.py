@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from provision.model import NOTHING
-
 
 def now() -> str:
     """The time as every record of this project writes it: UTC, ISO 8601, milliseconds."""
@@ -22,7 +20,7 @@ class Progress:
     address: str
     serial: str = ""
     unit: str | None = None
-    fields: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    fields: Mapping[str, object] = field(default_factory=dict)
     at: str = field(default_factory=now)
 
 

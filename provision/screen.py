@@ -212,7 +212,7 @@ def _reasons(reports: Iterable[Report]) -> list[RenderableType]:
     order = [Result.FAILED, Result.IMPOSSIBLE, Result.UNVERIFIED]
     for (result, who, why, action), items in sorted(keys.items(), key=lambda row: order.index(Result(row[0][0]))):
         what = Text.assemble(_text(f"{result}: ", _STYLES[result]), _text(_by_setting(items)))
-        table.add_row(what, _text(", ".join(who)), _text(f"{why}. {action}".strip()))
+        table.add_row(what, _text(", ".join(who)), _text(f"{_sentence(why)} {action}".strip()))
     return [Text(""), table]
 
 
@@ -228,27 +228,31 @@ def last_line(report: Report) -> str:
 
 
 def plan(items: Sequence[Item]) -> RenderableType:
-    """What a profile comes to on one device, item by item, in the order of applying."""
-    table = _table("ITEM", "WANTED", "MEANS", "STRENGTH", "FROM")
+    """What a profile comes to on one device, item by item in the order of applying: means, strength, source."""
+    table = _table("ITEM", "WANTED, AND BY WHICH MEANS", "", "FROM")
     for item in items:
+        means = [_text(f"  {line}", style) for line, style in _means(item)]
         table.add_row(
             _text(item.id),
-            _text(item.want),
-            _text(_means(item)),
-            _text(item.strength or ("" if item.setting != "restrictions" else "·")),
+            Group(_text(item.want, "bold"), *means),
+            _text(item.strength or ""),
             _text(item.source),
         )
     return table
 
 
-def _means(item: Item) -> str:
+def _means(item: Item) -> list[tuple[str, str]]:
     match item.state:
         case Step(actions=actions):
-            return "; ".join(action.masked for action in actions)
+            return [(action.masked, "") for action in actions]
         case Met(why):
-            return f"nothing to do: {why}"
+            return [(f"nothing to do: {why}", "green")]
         case cannot:
-            return f"impossible: {cannot.why}. {cannot.next_action}".strip()
+            return [(f"impossible: {_sentence(cannot.why)} {cannot.next_action}".rstrip(), "yellow")]
+
+
+def _sentence(text: str) -> str:
+    return text.rstrip(". ") + "."
 
 
 def strengths() -> RenderableType:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from provision.android.command import Command
 
+VERIFIER = "verifier_verify_adb_installs"
+"""Settings.Global: whether apps that come over USB are checked; on unless it is 0 (facts §2.2)."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -14,13 +17,14 @@ class Run:
 
     ``refused`` are texts in its output that mean "no" even with exit status 0 (facts §0.4), ``expect`` is a text
     that has to be there for a yes; both only give a reason early, since what counts is what is read back.
-    ``cuts_link``: the link may end by itself while it runs.
+    ``cuts_link``: the link may end by itself while it runs. ``may_fail``: an aid, the work goes on without it.
     """
 
     command: Command
     refused: tuple[str, ...] = ()
     expect: str = ""
     cuts_link: bool = False
+    may_fail: bool = False
 
     @property
     def masked(self) -> str:

@@ -16,7 +16,7 @@ from provision.android.actions import VERIFIER, Install, Run
 from provision.android.apk import Apk, ApkError, AppFiles, Obb, for_device, read
 from provision.android.command import Command, command, script
 from provision.android.placing import TOOL, Placed, digest, known_tool, place
-from provision.model import NOTHING, Action, Cannot, Facts, Identity, Item, Met, Step, Unit
+from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 _RECORD = "/data/local/tmp/.schoolbag.apps"
@@ -63,7 +63,7 @@ class Installed:
     signer: str = ""
     granted: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
-    obbs: Mapping[str, int] = field(default=NOTHING)
+    obbs: Mapping[str, int] = field(default_factory=dict)
     tool: str = "sha256sum"
 
 
@@ -216,7 +216,9 @@ class _Wanted:
             options = ("-r", "-t") if app.test_only else ("-r",)
             paths = tuple(apk.path for apk in self.apks)
             yield Install(app.package, paths, sum(apk.size for apk in self.apks), options)
-            yield Run(script(_REMEMBER, app.package, "deep", _RECORD), may_fail=True)
+            yield Run(
+                script(_REMEMBER, app.package, "deep", _RECORD, says="note the hashes of its files"), may_fail=True
+            )
         if obbs:
             files = [Placed(obb.path, obb.name, obb.size, _digest(obb, there.tool)) for obb in obbs]
             yield from place(f"/sdcard/Android/obb/{app.package}", files, (), there.tool)

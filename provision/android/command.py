@@ -16,11 +16,15 @@ Word = str | int | Secret
 
 @dataclass(frozen=True)
 class Command:
-    """One command line. ``raw`` is for the phone only; ``masked`` is for people, plans and logs."""
+    """One command line. ``raw`` is for the phone only; ``masked`` is for people, plans and logs.
+
+    ``says`` stands for a script that is too long to be read in a plan.
+    """
 
     text: str
     words: tuple[Word, ...] = ()
     is_script: bool = False
+    says: str = ""
 
     @property
     def raw(self) -> str:
@@ -28,7 +32,7 @@ class Command:
 
     @property
     def masked(self) -> str:
-        return self._render([MASK if isinstance(w, Secret) else _quote(str(w)) for w in self.words])
+        return self.says or self._render([MASK if isinstance(w, Secret) else _quote(str(w)) for w in self.words])
 
     def _render(self, words: list[str]) -> str:
         if not self.is_script:
@@ -41,9 +45,9 @@ def command(program: str, *words: Word) -> Command:
     return Command(program, words)
 
 
-def script(text: str, *words: Word) -> Command:
+def script(text: str, *words: Word, says: str = "") -> Command:
     """A piece of shell that we wrote ourselves, run in a subshell with ``words`` as ``$1``, ``$2``, …."""
-    return Command(text, words, is_script=True)
+    return Command(text, words, is_script=True, says=says)
 
 
 def _quote(word: str) -> str:

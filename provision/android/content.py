@@ -16,7 +16,7 @@ from profiles.schema import Content, Profile
 from provision.android.actions import Run, Send, Sent
 from provision.android.command import Command, script
 from provision.android.placing import PART, TOOL, Placed, digest, folders_of, known_tool, place
-from provision.model import NOTHING, Action, Cannot, Facts, Identity, Item, Met, Step, Unit
+from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 STORAGE = PurePosixPath("/sdcard")
@@ -54,7 +54,7 @@ while [ "$gone" -gt 0 ]; do rm -f "$1"; shift; gone=$((gone-1)); done
 class Tree:
     """What lies at the target: hash (hex) of each file by its path below the target folder; ``placed`` by us."""
 
-    hashes: Mapping[str, str] = field(default=NOTHING)
+    hashes: Mapping[str, str] = field(default_factory=dict)
     placed: frozenset[str] = frozenset()
     tool: str = "sha256sum"
 
@@ -121,7 +121,8 @@ def _actions(
     yield from place(target, files, folders_of(hashes), tool)
     listed = "".join(f"hash {value}  {name}\n" for name, value in hashes.items()).encode()
     yield Send((Sent(listed, f"{target}/.schoolbag.{entry.id}{PART}", len(listed)),))
-    yield Run(script(_FINISH, target, entry.id, len(gone), *gone, *_tops(wanted)))
+    cleared = f"remove {len(gone)} files of before, " if gone else ""
+    yield Run(script(_FINISH, target, entry.id, len(gone), *gone, *_tops(wanted), says=f"{cleared}write the manifest"))
 
 
 def _tree(text: str) -> Tree:
