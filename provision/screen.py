@@ -16,6 +16,7 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -228,17 +229,15 @@ def last_line(report: Report) -> str:
 
 
 def plan(items: Sequence[Item]) -> RenderableType:
-    """What a profile comes to on one device, item by item in the order of applying: means, strength, source."""
-    table = _table("ITEM", "WANTED, AND BY WHICH MEANS", "", "FROM")
+    """What a profile comes to on one device, in the order of applying: wanted, strength, source, then the means."""
+    lines: list[RenderableType] = []
     for item in items:
-        means = [_text(f"  {line}", style) for line, style in _means(item)]
-        table.add_row(
-            _text(item.id),
-            Group(_text(item.want, "bold"), *means),
-            _text(item.strength or ""),
-            _text(item.source),
+        strength = _text(f"  [{item.strength}]" if item.strength else "", "cyan")
+        lines.append(
+            Text.assemble(_text(item.id, "bold"), "  ", _text(item.want), strength, _text(f"  {item.source}", "dim"))
         )
-    return table
+        lines.extend(Padding(_text(line, style), (0, 0, 0, 4)) for line, style in _means(item))
+    return Group(*lines)
 
 
 def _means(item: Item) -> list[tuple[str, str]]:

@@ -24,6 +24,9 @@ _API = {
 }  # fmt: skip
 
 
+_ANY_CARRIER = "viettel"
+
+
 class NoSuchDevice(SchoolbagError):
     """The device that a command describes is of no kind that we know."""
 
@@ -33,7 +36,7 @@ class NoSuchDevice(SchoolbagError):
 def plan_for(profile: Profile, device_os: str, maker: str) -> tuple[Item, ...]:
     """The plan of ``profile`` for a reset device, ``device_os`` as in ``android-13``. Raises NoSuchDevice.
 
-    It has a tag, a SIM of the profile's carrier, and every app that the profile wants removed or blocked.
+    It has a tag, a SIM of the profile's carrier (of any, when it names none), and every app that the profile wants removed or blocked.
     """
     platform, _, version = device_os.partition("-")
     if platform != "android" or version not in _API:
@@ -71,6 +74,8 @@ def _rows() -> list[dict[str, Any]]:
 
 def _card(profile: Profile) -> SimCard:
     sim = profile.sim
-    carrier = find(sim.carrier) if sim and sim.carrier else None
-    operator = carrier.numerics[0] if carrier else (sim.mccmnc or "" if sim else "")
-    return SimCard(slot=0, state="LOADED", operator=operator, operator_name=carrier.name if carrier else "")
+    if sim and sim.mccmnc:
+        return SimCard(slot=0, state="LOADED", operator=sim.mccmnc)
+    carrier = find(sim.carrier if sim and sim.carrier else _ANY_CARRIER)
+    assert carrier is not None, "a loaded profile names a carrier that there is"
+    return SimCard(slot=0, state="LOADED", operator=carrier.numerics[0], operator_name=carrier.name)
