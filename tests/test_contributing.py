@@ -1,0 +1,106 @@
+"""A setting is five things (CONTRIBUTING.md): this fails while one of them is missing, and runs the page's example."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from profiles import schema
+from profiles.schema import Profile
+from provision.android.settings import READERS, SETTINGS
+from provision.model import Facts, Identity, Item, Step, Unit
+from provision.setting import Answer
+
+ROOT = Path(__file__).parents[1]
+CASES = ROOT / "tests/data/android"
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = set(Profile.model_fields) - {"profile"}
+PHONE = Identity("android", "S1", "google", "Pixel", "13", 33)
+
+
+def test_every_section_of_a_profile_is_a_setting_in_the_dict_and_the_other_way_round() -> None:
+    assert set(SETTINGS) == SECTIONS
+
+
+@pytest.mark.parametrize("name", [*READERS, *SETTINGS])
+def test_it_is_a_module_of_its_own_under_its_own_name(name: str) -> None:
+    module = {**READERS, **SETTINGS}[name]
+
+    assert isinstance(module, types.ModuleType)
+    assert module.__name__ == f"provision.android.{name}"
+    assert module.__doc__
+
+
+@pytest.mark.parametrize("name", [*READERS, *SETTINGS])
+def test_it_has_a_case_file(name: str) -> None:
+    assert list((CASES / name).glob("*.yaml")), f"add a case in tests/data/android/{name}/"
+
+
+def test_no_case_is_left_behind() -> None:
+    folders = {path.name for path in CASES.iterdir() if path.is_dir()}
+
+    assert folders <= {*READERS, *SETTINGS, "identify"}, "cases of a setting that is no more"
+
+
+def block(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"the page has no {language} example"
+    return found[1]
+
+
+def example() -> tuple[types.ModuleType, type[Profile]]:
+    """The page's setting as a module, and a Profile with the page's section in it."""
+    names: dict[str, Any] = dict(vars(schema))
+    exec(block("python schema"), names)
+    profile = type(
+        "WithDisplay", (Profile,), {"__annotations__": {"display": names["Display"] | None}, "display": None}
+    )
+    module = types.ModuleType("provision.android.display")
+    exec(block("python setting"), vars(module))
+    return module, profile
+
+
+def planned(module: types.ModuleType, profile: Profile, answers: Mapping[str, str]) -> list[Item]:
+    found = module.parse({name: Answer(text) for name, text in answers.items()}, profile, PHONE)
+    return list(module.plan(profile, found, Facts(PHONE), Unit()))
+
+
+def test_the_example_does_what_its_case_says() -> None:
+    case = yaml.safe_load(block("yaml"))
+    module, kind = example()
+    profile = kind.model_validate({"profile": "case", **yaml.safe_load(case["profile"])})
+    assert set(module.probes(profile, PHONE, False)) == set(case["answers"])
+
+    for item, wanted in zip(planned(module, profile, case["answers"]), case["items"], strict=True):
+        assert isinstance(item.state, Step)
+        assert wanted == {
+            "id": item.id,
+            "want": item.want,
+            "state": "step",
+            "why": item.state.why,
+            "actions": [action.masked for action in item.state.actions],
+        }
+
+
+@pytest.mark.parametrize(("answer", "state"), [("120000", "Met"), ("null", "Step"), ("Exception: no", "Cannot")])
+def test_the_example_is_met_once_it_is_done_and_honest_when_it_cannot_know(answer: str, state: str) -> None:
+    module, kind = example()
+    profile = kind.model_validate({"profile": "case", "display": {"sleep_seconds": 120}})
+    (item,) = planned(module, profile, {"timeout": answer})
+
+    assert type(item.state).__name__ == state
+    assert item.state.why
+
+
+def test_the_example_asks_nothing_when_the_profile_says_nothing() -> None:
+    module, kind = example()
+    profile = kind.model_validate({"profile": "case"})
+
+    assert not module.probes(profile, PHONE, False)
+    assert not planned(module, profile, {})
