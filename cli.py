@@ -71,13 +71,19 @@ class Commands(click.Group):
     help="The registry's database (FLEET_DATABASE_URL); SQLite in the home by default.",
 )
 @click.option("--actor", metavar="NAME", envvar="FLEET_ACTOR", help="Who does this, for the record (FLEET_ACTOR).")
-@click.option("-v", "--verbose", count=True, help="Say more; twice for still more.")
+@click.option("-v", "--verbose", count=True, help="Log what is done to devices; twice for what they say, too.")
 @click.version_option(package_name="schoolbag", prog_name="fleet")
 @click.pass_context
 def root(ctx: click.Context, home: Path | None, database: str | None, actor: str | None, verbose: int) -> None:
     """Turn donated phones and tablets into students' learning devices, and keep account of every one."""
     from fleet.home import Options
 
+    if verbose:
+        import logging
+
+        level = logging.INFO if verbose == 1 else logging.DEBUG
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.getLogger("fleet").setLevel(level)
     ctx.obj = Options(home=home, database=database, actor=actor, verbose=verbose)
 
 

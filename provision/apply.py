@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from provision.device import Device
 from provision.errors import DeviceError, NotReady, Stopped, Unplugged
 from provision.model import Item, Step
 from provision.progress import Say
+
+_LOG = logging.getLogger("fleet.device")
 
 _BYTES_EVERY = 0.1
 """Seconds between two ``bytes`` events of one item: a screen needs no more."""
@@ -45,8 +48,10 @@ def _attempt(device: Device, item: Item, say: Say) -> Attempt:
     progress = _counter(item, total, say)
     try:
         for action in item.state.actions:
+            _LOG.info("%s %s: %s", device.identity.serial, item.id, action.masked)
             device.perform(action, progress)
     except DeviceError as error:
+        _LOG.info("%s %s: %s %r", device.identity.serial, item.id, error, getattr(error, "evidence", ""))
         return Attempt(item, error)
     return Attempt(item)
 

@@ -117,7 +117,8 @@ def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
 def show(options: HasSecrets, file: str, device_os: str, maker: str, as_json: bool) -> None:
     """Show what a profile comes to on a kind of device: by which means, and how strongly it holds.
 
-    It is the plan for a device of this kind as it comes from a reset, with a SIM of the profile's carrier (of any, when it names none).
+    It is the plan for a device of this kind as it comes from a reset, with a SIM of the profile's carrier (of any,
+    when it names none).
 
     Example: fleet profile show primary-vn --device-os android-13 --maker xiaomi
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,8 @@ from profiles.schema import Profile
 from provision.device import Device
 from provision.model import Cellular, Facts, Health, Locks
 from provision.setting import Answer, Reader
+
+_LOG = logging.getLogger("fleet.device")
 
 _EVIDENCE_LIMIT = 65536
 """Characters kept of each raw answer: enough for any list a person would read, and a bound for a phone that babbles."""
@@ -24,6 +27,8 @@ def collect(device: Device, profile: Profile, *, deep: bool = False) -> Facts:
     own: dict[str, Mapping[str, Answer]] = {
         name: {probe: answers[f"{name}/{probe}"] for probe in probes[name]} for name in asking
     }
+    for name, answer in answers.items():
+        _LOG.debug("%s %s: %r", identity.serial, name, answer.text[:_EVIDENCE_LIMIT])
     found = {name: reader.parse(own[name], profile, identity) for name, reader in asking.items()}
     return Facts(
         identity=identity,

@@ -36,7 +36,8 @@ class NoSuchDevice(SchoolbagError):
 def plan_for(profile: Profile, device_os: str, maker: str) -> tuple[Item, ...]:
     """The plan of ``profile`` for a reset device, ``device_os`` as in ``android-13``. Raises NoSuchDevice.
 
-    It has a tag, a SIM of the profile's carrier (of any, when it names none), and every app that the profile wants removed or blocked.
+    It has a tag, a SIM of the profile's carrier (of any, when it names none), and every app that the profile wants
+    removed or blocked.
     """
     platform, _, version = device_os.partition("-")
     if platform != "android" or version not in _API:
