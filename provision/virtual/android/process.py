@@ -6,7 +6,7 @@ status, 0–255. The same function serves ``shell:``, ``shell,v2:`` and ``exec:`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,9 +32,19 @@ class Writer(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
+class Launch(Protocol):
+    """Runs a program on the phone: the one given, or the one that ``argv[0]`` names. Faults strike here."""
+
+    def __call__(self, process: Process, program: Program | None = None, /) -> int: ...
+
+
 @dataclass(frozen=True)
 class Process:
-    """One program running on the phone. ``argv[0]`` is the name it was called by."""
+    """One program running on the phone. ``argv[0]`` is the name it was called by.
+
+    ``launch`` starts another program: ``process.launch(process.but(argv=["getprop", "ro.serialno"]))``; ``programs``
+    are all that there are.
+    """
 
     phone: Phone
     argv: list[str]
@@ -44,6 +54,8 @@ class Process:
     env: dict[str, str] = field(default_factory=dict)
     cwd: str = "/"
     uid: int = SHELL_UID
+    programs: Mapping[str, Program] = field(default_factory=dict, repr=False)
+    launch: Launch = field(default_factory=lambda: _launch, repr=False)
 
     def say(self, text: str) -> None:
         """Write ``text`` as it is (no newline is added) to the standard output."""
@@ -67,6 +79,11 @@ class Process:
 
 
 Program = Callable[[Process], int]
+
+
+def _launch(process: Process, program: Program | None = None) -> int:
+    """Just run it: for a process that was made without a device around it."""
+    return (program or process.phone.programs[process.argv[0]])(process)
 
 
 def encode(text: str) -> bytes:
