@@ -1,0 +1,48 @@
+"""Tab completion, as docs/completion.md tells people to set it up: asked the way a shell asks."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FLEET = Path(sys.executable).with_name("fleet")
+PAGE = (Path(__file__).parents[1] / "docs/completion.md").read_text(encoding="utf-8")
+
+
+def fleet(**env: str) -> str:
+    return subprocess.run(
+        [FLEET], env={**os.environ, **env}, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+
+def completed(*words: str, shell: str = "bash") -> list[str]:
+    """What a shell would offer in place of the last word."""
+    lines = fleet(
+        _FLEET_COMPLETE=f"{shell}_complete", COMP_WORDS=" ".join(["fleet", *words]), COMP_CWORD=str(len(words))
+    ).splitlines()
+    return [line.partition(",")[2] for line in lines]
+
+
+@pytest.mark.parametrize("shell", re.findall(r"_FLEET_COMPLETE=(\w+)_source", PAGE))
+def test_there_is_a_script_for_each_shell_of_the_page(shell: str) -> None:
+    assert f"_FLEET_COMPLETE={shell}_complete" in fleet(_FLEET_COMPLETE=f"{shell}_source")
+
+
+def test_commands_are_completed() -> None:
+    assert set(completed("pro")) == {"provision", "profile"}
+    assert "show" in completed("unit", "")
+
+
+def test_bash_completes_with_the_script_of_the_page() -> None:
+    script = fleet(_FLEET_COMPLETE="bash_source")
+    said = subprocess.run(
+        ["bash", "-c", f"{script}\nCOMP_WORDS=(fleet led); COMP_CWORD=1; _fleet_completion {FLEET}; echo ${{COMPREPLY[@]}}"],
+        check=True, capture_output=True, text=True, timeout=60,
+    ).stdout  # fmt: skip
+
+    assert said.split() == ["ledger"]
