@@ -95,6 +95,8 @@ def plan(
     if not found.readable or identity.api < _WRITE_API:
         return want, _by_hand(wanted, found, identity)
     was = f"it prefers {plain(found.apn)}" if found.apn else "it has no preferred access point"
+    if found.apn == settings.apn:
+        was = f"its user is not {settings.user or 'empty'}"
     return want, Step(was, (_write(wanted),), sealed=_seal(wanted, unit))
 
 

@@ -8,7 +8,6 @@ phone's own texts quote the PIN, so it is cut out of them on the phone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +22,7 @@ from provision.model import Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 _SET_API, _VERIFY_API = 26, 27
-_PIN = re.compile(r"[0-9]{4,16}")
-# A PIN has no quotes in it, so what stands between quotes is all that may be one.
+# A PIN is digits (profiles.load sees to it), so what stands between quotes is all that may be one.
 _HIDE = """ 2>&1 | sed "s/'[^']*'/.../g\""""
 _VERIFY_NONE = "locksettings verify" + _HIDE
 _VERIFY_PIN = 'locksettings verify --old "$1"' + _HIDE
@@ -64,7 +62,7 @@ def probes(profile: Profile, identity: Identity, _deep: bool) -> Mapping[str, Co
         return {}
     match profile.screen_lock.pin:
         case Secret() as pin:
-            return {"verify": script(_VERIFY_PIN, pin)} if _PIN.fullmatch(pin.reveal()) else {}
+            return {"verify": script(_VERIFY_PIN, pin)}
         case "none":
             return {"verify": script(_VERIFY_NONE)}
         case _:
@@ -98,8 +96,6 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
 def _pin(pin: Secret, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     if facts.identity.api < _SET_API:
         return _too_old(facts.identity)
-    if not _PIN.fullmatch(pin.reveal()):
-        return Cannot(f"the secret {pin.name} is no PIN", "Make it 4 to 16 digits.")
     setting = (Run(script(_SET_PIN, pin), refused=_REFUSED, expect="Pin set to"),)
     if facts.identity.api < _VERIFY_API:
         return _unseen(unit, pin.reveal(), setting)
