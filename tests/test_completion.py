@@ -40,9 +40,13 @@ def test_commands_are_completed() -> None:
 
 def test_bash_completes_with_the_script_of_the_page() -> None:
     script = fleet(_FLEET_COMPLETE="bash_source")
+    typing = "COMP_WORDS=(fleet led); COMP_CWORD=1"
     said = subprocess.run(
-        ["bash", "-c", f"{script}\nCOMP_WORDS=(fleet led); COMP_CWORD=1; _fleet_completion {FLEET}; echo ${{COMPREPLY[@]}}"],
-        check=True, capture_output=True, text=True, timeout=60,
-    ).stdout  # fmt: skip
+        ["bash", "-c", f"{script}\n{typing}; _fleet_completion {FLEET}; echo ${{COMPREPLY[@]}}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
 
     assert said.split() == ["ledger"]
