@@ -52,7 +52,7 @@ def database_of(named: str | None, home: Home, environment: Mapping[str, str] = 
 def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
     """A connection that sees one moment of the registry and writes nothing; an empty one if there is no registry."""
     if _is_there(url):
-        with told(shown(url)), _disposed(_engine(url, "ro", patience)) as engine, engine.connect() as conn:
+        with told(shown(url)), _disposed(_engine(url, "rw", patience)) as engine, engine.connect() as conn:
             revision = _revision(conn, url)
             if revision == REVISIONS[-1]:
                 yield conn
@@ -126,6 +126,7 @@ def _revision(conn: Connection, url: URL) -> str | None:
 
 
 def _engine(url: URL, mode: str, patience: float) -> Engine:
+    """``mode`` as SQLite names it. Readers take ``rw``: with ``ro`` they would leave the files of WAL behind."""
     if not _is_sqlite(url):
         return create_engine(url)
     place = f"file:{quote(str(_file(url)))}?mode={mode}"
@@ -142,7 +143,9 @@ def _engine(url: URL, mode: str, patience: float) -> Engine:
 
 
 def _begin(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("writing") else "BEGIN")
+    writing = conn.get_execution_options().get("writing", False)
+    conn.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _nothing() -> Engine:

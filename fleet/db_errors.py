@@ -20,8 +20,8 @@ _SENTENCES = {
     "SQLITE_CORRUPT": ("is damaged.", f"Put back a copy of it, {_ELSE}"),
     "SQLITE_CANTOPEN": ("cannot be opened.", f"Check its folder and who may write there, {_ELSE}"),
     "SQLITE_IOERR": (
-        "could not be read or written by the disk; nothing was changed.",
-        "Check the disk and its free space, then run again.",
+        "could not be read or written; nothing was changed.",
+        "Check that it is a file, its disk and the free space there, then run again.",
     ),
 }
 

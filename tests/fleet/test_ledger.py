@@ -128,14 +128,21 @@ def test_floats_and_odd_keys_are_refused(value: Any) -> None:
 
 
 def test_canonical_form() -> None:
-    assert canonical({"b": [True, None], "a": "Tiếng Việt 学生\x1b"}) == '{"a":"Tiếng Việt 学生\\u001b","b":[true,null]}'
+    assert (
+        canonical({"b": [True, None], "a": "Tiếng Việt 学生\x1b"}) == '{"a":"Tiếng Việt 学生\\u001b","b":[true,null]}'
+    )
+
+
+def _retag(registry: Registry, *tags: Any) -> None:
+    with transaction(registry.engine) as conn:
+        for tag in tags:
+            registry.ledger.append(conn, "unit.tagged", "android:S0", {"v": 1, "tag": tag, "was": None})
 
 
 def test_a_body_of_floats_leaves_nothing_behind(told: Registry) -> None:
     before = check(told)
-    with pytest.raises(TypeError), transaction(told.engine) as conn:
-        told.ledger.append(conn, "unit.tagged", "android:S0", {"v": 1, "tag": "B-1", "was": None})
-        told.ledger.append(conn, "unit.tagged", "android:S0", {"v": 1, "tag": 0.5, "was": None})  # type: ignore[dict-item]
+    with pytest.raises(TypeError):
+        _retag(told, "B-1", 0.5)
     assert check(told) == before
     assert told.unit_for(identity("S0")).tag == "A-0001"
 

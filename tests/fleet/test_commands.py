@@ -1,0 +1,184 @@
+"""The commands of the account, as a technician and a script see them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unicodedata
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.cells import cell_len
+
+from fleet.commands import ledger, status, unit
+from fleet.errors import RegistryError, UnitError
+from fleet.home import Home, Options
+from fleet.units import Registry
+from tests.fleet.making import SERIAL, identity, report
+
+COMMANDS = {"status": status, "unit": unit, "ledger": ledger}
+
+
+def fleet(home: Home, *words: str) -> Result:
+    name, *rest = words
+    done = CliRunner().invoke(COMMANDS[name], rest, obj=Options(home=home.path, actor="lan"))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def told(home: Home, *words: str) -> dict[str, Any]:
+    done = fleet(home, *words, "--json")
+    assert len(done.output.splitlines()) == 1
+    value: dict[str, Any] = json.loads(done.output)
+    assert value["v"] == 1
+    assert value["at"].endswith("Z")
+    return value
+
+
+def test_status_of_nothing(home: Home) -> None:
+    assert "No units yet" in fleet(home, "status").output
+    empty = told(home, "status")
+    assert (empty["event"], empty["units"], empty["by_state"], empty["recent"]) == ("status", 0, {}, [])
+    assert fleet(home, "ledger", "verify").exit_code == 0
+    with pytest.raises(UnitError):
+        fleet(home, "unit", "show", SERIAL)
+    assert not home.path.exists()
+
+
+def test_status(registry: Registry, home: Home) -> None:
+    for number in range(3):
+        registry.unit_for(identity(f"S{number}"), tag_prefix="A")
+    registry.record(report(identity("S0")))
+    found = told(home, "status")
+    assert (found["units"], found["by_state"]) == (3, {"at_bench": 3})
+    assert found["by_verdict"] == {"none": 2, "partial": 1}
+    assert found["unseen"] == 3
+    assert [line["tag"] for line in found["recent"]] == ["A-0001"]
+    printed = fleet(home, "status").output
+    assert "3 units: 3 at bench" in printed
+    assert "1 partial, 2 none" in printed
+    assert "Not seen for 30 days: 3" in printed
+
+
+def test_show(registry: Registry, home: Home) -> None:
+    registry.unit_for(identity(), tag_prefix="A")
+    registry.record(report())
+    found = told(home, "unit", "show", "a-0001")
+    assert found["unit"]["serial"] == SERIAL
+    assert len(found["items"]) == 3
+    assert [line["kind"] for line in found["history"]] == ["unit.run", "unit.tagged", "unit.added"]
+    printed = " ".join(fleet(home, "unit", "show", SERIAL).output.split())
+    for words in ("A-0001", SERIAL, "356938035643809", "Viettel", "needs a device", "Enrol it.", "Left on: USB"):
+        assert words in printed
+
+
+def test_tag(registry: Registry, home: Home) -> None:
+    registry.record(report())
+    assert fleet(home, "unit", "tag", SERIAL, "lab-1").output == f"{SERIAL} is LAB-1.\n"
+    assert told(home, "unit", "tag", "LAB-1", "LAB-2")["unit"] == "LAB-2"
+    assert [line["actor"] for line in told(home, "unit", "show", SERIAL)["history"]] == ["lan"] * 4
+
+
+def test_ledger_verify(registry: Registry, home: Home) -> None:
+    registry.record(report())
+    whole = told(home, "ledger", "verify")
+    assert (whole["whole"], whole["events"]) == (True, 3)
+    assert whole["ends"][0]["hash"] in "".join(fleet(home, "ledger", "verify").output.split())
+    with registry.engine.execution_options(writing=True).begin() as conn:
+        conn.exec_driver_sql("UPDATE events SET actor = 'x' WHERE seq = 2")
+    done = fleet(home, "ledger", "verify")
+    assert done.exit_code == 1
+    assert f"event 2 of bench {home.bench().id} was changed" in " ".join(done.output.split())
+    assert told(home, "ledger", "verify")["seq"] == 2
+    assert fleet(home, "ledger", "verify", "--json").exit_code == 1
+
+
+ODD = (
+    "\x1b[31mred\x1b]0;owned\x07",
+    "[bold]markup[/bold] [/x]",
+    "\x9b2J\u202egnp.exe",
+    "学生平板" * 12,
+    "x" * 70,
+    ":smile:",
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_devices_say_cannot_act_on_the_terminal(registry: Registry, home: Home, odd: str) -> None:
+    who = identity(f"S{odd}", model=odd, maker=odd)
+    registry.record(report(who, error=odd, next_action=odd, profile=odd, port=odd, left_on=(odd,), allowed=odd))
+    for words in (("status",), ("unit", "show", f"S{odd}"), ("unit", "tag", f"S{odd}", "A-1")):
+        printed = fleet(home, *words).output
+        assert not [c for c in printed if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"]
+        if words[1:2] != ("tag",):
+            assert max(cell_len(line) for line in printed.splitlines()) <= 80
+        machine = fleet(home, *words, "--json").output
+        assert machine.rstrip("\n").isprintable()
+    squeezed = "".join(fleet(home, "unit", "show", "A-1").output.split())
+    assert "".join(odd.encode("unicode_escape").decode().split()) in squeezed or odd.replace(" ", "") in squeezed
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for words in (["status"], ["unit"], ["unit", "show"], ["unit", "tag"], ["ledger"], ["ledger", "verify"]):
+        name, *rest = words
+        done = CliRunner().invoke(COMMANDS[name], [*rest, "--help"])
+        assert done.exit_code == 0
+        assert f"Example: fleet {' '.join(words)}" in " ".join(done.output.split())
+
+
+def test_a_registry_that_cannot_be_read_is_said_so(home: Home) -> None:
+    home.make()
+    home.database_file.write_bytes(b"nonsense" * 1000)
+    for words in (("status",), ("unit", "show", "A-1"), ("unit", "tag", "A-1", "A-2"), ("ledger", "verify")):
+        with pytest.raises(RegistryError, match="is not a database"):
+            fleet(home, *words)
+
+
+@pytest.mark.parametrize("words", [("status",), ("unit", "show", SERIAL), ("ledger", "verify", "--json")])
+def test_reading_imports_little(registry: Registry, home: Home, words: tuple[str, ...]) -> None:
+    registry.record(report())
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, "--home", str(home.path), *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    heavy = {"pydantic", "alembic", "sqlalchemy.orm", "yaml", "cryptography", "ppadb", "apkInspector"}
+    assert not heavy & set(done.stderr.split())
+
+
+def test_writing_imports_alembic_only_to_upgrade(registry: Registry, home: Home) -> None:
+    registry.record(report())
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, "--home", str(home.path), "unit", "tag", SERIAL, "A-1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not {"pydantic", "alembic", "sqlalchemy.orm"} & set(done.stderr.split())
+
+
+_LOADED = """
+import sys
+import cli
+try:
+    cli.main()
+except SystemExit as end:
+    print(*sys.modules, file=sys.stderr)
+    sys.exit(end.code)
+"""
+
+
+def test_counts_read_indexes_only(registry: Registry) -> None:
+    """So that a million units are counted without reading their rows."""
+    plans = []
+    for query in (
+        "SELECT state, last_verdict, count(*) FROM units GROUP BY state, last_verdict",
+        "SELECT count(*) FROM units WHERE last_seen < 'x'",
+    ):
+        with registry.engine.connect() as conn:
+            plans += [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert plans
+    assert all("USING COVERING INDEX" in plan for plan in plans), plans
