@@ -8,6 +8,7 @@ error.
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import struct
@@ -24,6 +25,7 @@ MOST = 32 << 20
 _STDIN, _STDOUT, _STDERR, _EXIT, _CLOSE_STDIN = range(5)
 _HEAD = struct.Struct("<BI")
 _STDIN_PIECE = 16 << 10
+_WHOLE_CODE = re.compile(rb"[0-9]{1,3}\r?\n")
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,7 @@ def run_old(connection: Connection, name: str, script: str) -> ShellResult:
     text = _quoted(script) + f"echo {word}$?; exit\n".encode()
     connection.exchange(iter([text]), answer.hear_raw)
     output, found, code = bytes(answer.stdout).rpartition(word.encode())
-    code = code.strip()
-    if not found or not code.isdigit():
+    if not found or not _WHOLE_CODE.fullmatch(code):
         raise _cut_off(name)
     return ShellResult(output, b"", int(code))
 

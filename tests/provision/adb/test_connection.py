@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import selectors
 import socket
 import struct
+import threading
 import time
 from contextlib import ExitStack
 
@@ -104,6 +106,26 @@ def test_closing_does_not_reset_what_was_sent(stack: ExitStack) -> None:
         assert struct.unpack("ii", linger) == (0, 0)
         connection.write(b"x" * 300_000)
     assert received.get(timeout=5) == b"x" * 300_000
+
+
+def test_a_send_that_meets_a_reset_leaves_what_was_said_to_be_read(stack: ExitStack) -> None:
+    """The race in an early refusal: it arrives, and the reset after it, between looking and sending."""
+    said = threading.Event()
+
+    def handle(talk: Talk) -> None:
+        talk.read(1)
+        talk.say(b"no, because")
+        talk.socket.close()
+        said.set()
+
+    connection = stack.enter_context(stack.enter_context(ScriptedServer(handle)).server().create_connection())
+    connection.write(b"12345")
+    assert said.wait(5)
+    selector = stack.enter_context(selectors.DefaultSelector())
+    selector.register(connection._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    assert connection._offer(memoryview(b"more"), selector) is None
+    assert connection.read_some() == b"no, because"
+    assert connection.read_some() == b""
 
 
 def assert_closed(talk: Talk) -> None:
