@@ -21,7 +21,7 @@ def with_rules(root: Node) -> tuple[Node, list[Problem]]:
     section = root.entries.get("restrictions")
     if section is None or not isinstance(section.value, Mapping):
         return root, []
-    lists = [key for key in keys_at(("restrictions",)) if key != "rules"]
+    lists = keys_at(("restrictions",))
     rules = {name: node for name, node in section.entries.items() if name not in lists}
     known = table() if rules else {}
     problems = [

@@ -13,7 +13,7 @@ from profiles.errors import Problem, meant
 from profiles.rules import OURS
 from profiles.schema import PATTERNS
 from profiles.secrets import Secret
-from profiles.shape import Place, is_section, keys_at, types_at, words_at
+from profiles.shape import Place, is_section, keys_at, types_at, words_at, written_keys
 from profiles.strict_yaml import Node, SecretName
 
 _NAMES: Mapping[Any, str] = {
@@ -54,6 +54,8 @@ def _follow(root: Node, loc: tuple[int | str, ...]) -> tuple[Node, Place]:
 def _message(detail: ErrorDetails, node: Node, place: Place) -> str:
     kind = detail["type"]
     context = detail.get("ctx", {})
+    if node.value is None:
+        return ""  # told as a key without a value, in better words
     if kind == OURS:
         return str(context["message"])
     if kind == "extra_forbidden":
@@ -92,8 +94,7 @@ def _listed(kinds: tuple[Any, ...]) -> str:
         if get_origin(kind) is Literal:
             names.extend(f'"{word}"' for word in get_args(kind))
         elif is_section(kind):
-            fields = [field.alias or name for name, field in kind.model_fields.items()]
-            names.append(f"a map with {', '.join(fields)}")
+            names.append(f"a map with {', '.join(written_keys(kind))}")
         else:
             names.append(_NAMES.get(kind, "a map" if get_origin(kind) is Mapping else "a list"))
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

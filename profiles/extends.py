@@ -36,22 +36,32 @@ def resolve(name_or_path: str) -> tuple[Node, list[Problem]]:
     row.add(file, ())
     if row.problems:
         raise ProfileError(row.problems)
-    merger = _Merger()
-    first = next(iter(row.nodes.values()))
-    tree = replace(first, value={})
+    tree, problems = None, []
     for node in row.nodes.values():
-        tree = merger.merge(tree, node, ())
-    return tree, merger.problems
+        tree, found = merge(tree or replace(node, value={}), node)
+        problems += found
+    assert tree is not None, "a row that has no problems has a file"
+    return tree, problems
+
+
+def merge(old: Node, new: Node) -> tuple[Node, list[Problem]]:
+    """A whole tree over another, and what is wrong with the drops and keys of ``new``."""
+    merger = _Merger()
+    return merger.merge(old, new, ()), merger.problems
 
 
 def _locate(name: str, folder: Path) -> tuple[Path, str]:
     """The file that a name of the library or a path stands for, and what is wrong with the name."""
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
-        return (folder / name).absolute(), ""
+        return _absolute(folder, name), ""
     file = library.path(name)
     if name in library.names():
         return file, ""
     return file, f'there is no profile "{name}" in the library{meant(name, library.names())}; a path ends in .yaml'
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises on links that lead in a circle
 
 
 def _is_file(path: Path) -> bool:
@@ -69,7 +79,7 @@ class _Row:
         self.problems: list[Problem] = []
 
     def add(self, file: Path, chain: tuple[Path, ...]) -> None:
-        real = file.resolve()
+        real = _real(file)
         if real in self.nodes:
             return
         try:
@@ -97,8 +107,8 @@ class _Row:
         target, unknown = _locate(parent.raw, file.parent)
         if unknown:
             self.problems.append(parent.at.problem(unknown))
-        elif target.resolve() in chain:
-            circle = [*chain[chain.index(target.resolve()) :], target.resolve()]
+        elif _real(target) in chain:
+            circle = [*chain[chain.index(_real(target)) :], _real(target)]
             names = " -> ".join(step.name for step in circle)
             self.problems.append(parent.at.problem(f"extends leads in a circle: {names}"))
         elif not _is_file(target):
@@ -119,8 +129,7 @@ def _with_paths(node: Node, folder: Path, place: Place) -> Node:
     if isinstance(node.value, str):
         kinds = types_at(place)
         takes_path = Path in kinds or tuple[Path, ...] in kinds
-        # normalised by name only: a link inside the folder stays what it is
-        return replace(node, value=Path(_absolute(folder, node.value))) if takes_path and node.value else node
+        return replace(node, value=_absolute(folder, node.value)) if takes_path and node.value else node
     if isinstance(node.value, tuple):
         items = (_with_paths(child, folder, (*place, index)) for index, child in enumerate(node.value))
         return replace(node, value=tuple(items))
@@ -128,8 +137,9 @@ def _with_paths(node: Node, folder: Path, place: Place) -> Node:
     return replace(node, value=entries) if isinstance(node.value, Mapping) else node
 
 
-def _absolute(folder: Path, path: str) -> str:
-    return os.path.normpath(folder.absolute() / path)
+def _absolute(folder: Path, path: str) -> Path:
+    """Absolute and without "..", by the names alone: links stay what they are."""
+    return Path(os.path.normpath(folder.absolute() / path))
 
 
 class _Merger:

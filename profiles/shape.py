@@ -32,11 +32,14 @@ def item_types(kind: Any) -> tuple[Any, ...]:
     return ()
 
 
+def written_keys(kind: type[Section]) -> list[str]:
+    """The keys of a section as they are written in a file. What has no description is for programs only."""
+    return [field.alias or name for name, field in kind.model_fields.items() if field.description]
+
+
 def keys_at(place: Place) -> list[str]:
-    """The keys that a map at ``place`` may have, as they are written in a file."""
-    return [
-        field.alias or name for kind in types_at(place) if is_section(kind) for name, field in kind.model_fields.items()
-    ]
+    """The keys that a map at ``place`` may have."""
+    return [key for kind in types_at(place) if is_section(kind) for key in written_keys(kind)]
 
 
 def list_key(place: Place) -> tuple[str, ...]:

@@ -280,6 +280,8 @@ class _Composer:
             return number
         if _DECIMAL.match(text):
             self.refuse(event.start_mark, "this number is too large: if a text is meant, put it in quotes")
+        elif text == "<<":
+            self.refuse(event.start_mark, "merge keys (<<) are not used here: use extends")
         elif _NOT_A_NUMBER.match(text):
             self.refuse(event.start_mark, f"{text} is not a number: if a text is meant, put it in quotes")
         return text
@@ -303,8 +305,6 @@ class _Composer:
         problem = ""
         if not is_text:
             problem = "a key is a text: put it in quotes" if node.raw else "a key stands here that is no text"
-        elif node.raw == "<<":
-            problem = "merge keys (<<) are not used here: use extends"
         elif node.raw in top.entries:
             first = top.entries[node.raw].place
             problem = f'the key "{node.raw}" stands here a second time; the first is on line {first.line}'
