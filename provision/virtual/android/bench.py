@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -37,10 +36,11 @@ _AT_ONCE = 8
 
 
 class Bench:
-    """The phones of a spec, kept in ``home``. ``say`` is called with every event, from any thread, one at a time."""
+    """The phones of a spec, kept in the directory ``home``."""
 
-    def __init__(self, spec: BenchSpec, adb_port: int, home: Path, say: Callable[[Mapping[str, Any]], None]) -> None:
-        self._say = say
+    def __init__(self, spec: BenchSpec, adb_port: int, home: Path) -> None:
+        self._early: list[Mapping[str, Any]] = []
+        self._say: Callable[[Mapping[str, Any]], None] = self._early.append
         self._saying = threading.Lock()
         self.adb_port = adb_port
         server = AdbServer(adb_port)
@@ -58,11 +58,6 @@ class Bench:
             device.set_fault(fault)
         return device
 
-    def tell_to(self, say: Callable[[Mapping[str, Any]], None]) -> None:
-        """From now on events go there."""
-        with self._saying:
-            self._say = say
-
     def _event(self, event: Mapping[str, Any]) -> None:
         with self._saying:
             self._say(event)
@@ -78,6 +73,17 @@ class Bench:
             for device in self.devices
         ]
         return {"event": "ready", "adb_port": self.adb_port, "devices": rows}
+
+    def run(self, say: Callable[[Mapping[str, Any]], None], commands: TextIO, *, until_eof: bool) -> None:
+        """Attach all phones, say ``ready`` first and then what happens, and obey until it is time to end."""
+        with _ending() as stop:
+            self.plug_all()
+            with self._saying:
+                for event in (self.ready(), *self._early):
+                    say(event)
+                self._say = say
+            for line in _orders(commands, stop, until_eof=until_eof):
+                self.obey(line)
 
     def close(self) -> None:
         """Take all phones away."""
@@ -120,27 +126,18 @@ def serve(spec: Mapping[str, Any], adb_port: int, out: TextIO, commands: TextIO,
     Raises ValueError for a spec that cannot be, OSError without an adb server. Must run in the main thread.
     """
     parsed = specs.parse(spec)
-    home = Path(tempfile.mkdtemp(prefix="virtual-android-"))
 
     def say(event: Mapping[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
             out.write(json.dumps(event, ensure_ascii=True) + "\n")
             out.flush()
 
-    early: list[Mapping[str, Any]] = []
-    bench = Bench(parsed, adb_port, home, early.append)
-    try:
-        with _ending() as stop:
-            bench.plug_all()
-            say(bench.ready())
-            for event in early:
-                say(event)
-            bench.tell_to(say)
-            for line in _orders(commands, stop, until_eof=until_eof):
-                bench.obey(line)
-    finally:
-        bench.close()
-        shutil.rmtree(home, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="virtual-android-", ignore_cleanup_errors=True) as home:
+        bench = Bench(parsed, adb_port, Path(home))
+        try:
+            bench.run(say, commands, until_eof=until_eof)
+        finally:
+            bench.close()
 
 
 @contextlib.contextmanager

@@ -79,6 +79,8 @@ class Device:
             while self._plugged and self._server.state(self.address) != wanted and time.monotonic() < end:
                 time.sleep(0.01)
         self.tell("plugged")
+        if self.faults.held("offline"):
+            self._hang_up()
 
     def unplug(self, replug_after: float | None = None) -> None:
         """Pull the cable: the phone leaves the adb server's list. It comes back by itself after so many seconds."""
