@@ -17,7 +17,7 @@ from profiles.carriers import ApnSettings, Carrier, by_numeric, find
 from profiles.schema import Sim
 from profiles.secrets import Secret
 from provision.android.actions import Run
-from provision.android.command import Command, command, script
+from provision.android.command import Command, Word, command, script
 from provision.android.reading import plain
 from provision.android.refusals import NO, explain
 from provision.model import Cannot, Identity, Met, SimCard, Step, Unit
@@ -27,21 +27,8 @@ _WRITE_API = 34
 _URI = "content://telephony/carriers"
 _ROW = re.compile(r"^Row: \d+ _id=\d+, apn=(.{0,200}?), numeric=(\d{0,6})(?:, user=(.{0,200}))?$", re.MULTILINE)
 _AUTH = {"none": "0", "pap": "1", "chap": "2", "either": "3"}
-# $1 where, $2 the sed program that picks the id, $3 name, $4 apn, $5 mcc, $6 mnc, $7 user, $8 auth, $9 protocol,
-# ${10} types, ${11} password.
-_WRITE = f"""
-find() {{ content query --uri {_URI} --projection _id:apn:numeric:type --where "$1" | sed -n "$2" | head -n 1; }}
-id=$(find "$1" "$2")
-if [ -z "$id" ]; then
-  content insert --uri {_URI} --bind name:s:"$3" --bind apn:s:"$4" --bind numeric:s:"$5$6" --bind mcc:s:"$5" \\
-    --bind mnc:s:"$6" --bind user:s:"$7" --bind password:s:"${{11}}" --bind authtype:i:"$8" --bind protocol:s:"$9" \\
-    --bind roaming_protocol:s:IP --bind type:s:"${{10}}" --bind current:i:1 --bind carrier_enabled:i:1
-  id=$(find "$1" "$2")
-elif [ -n "$7${{11}}" ]; then
-  content update --uri {_URI} --where "_id=$id" --bind user:s:"$7" --bind password:s:"${{11}}" --bind authtype:i:"$8"
-fi
-if [ -n "$id" ]; then content insert --uri {_URI}/preferapn --bind apn_id:i:"$id"
-else echo "Error: the phone took no access point $4"; fi"""
+# $1 where, $2 the sed program that picks the id. An empty value is left out: not every "content" takes one.
+_FIND = f'content query --uri {_URI} --projection _id:apn:numeric:type --where "$1" | sed -n "$2" | head -n 1'
 
 
 @dataclass(frozen=True)
@@ -153,11 +140,32 @@ def _by_hand(wanted: _Wanted, found: Preferred, identity: Identity) -> Cannot:
 def _write(wanted: _Wanted) -> Run:
     settings, numeric = wanted.settings, wanted.numeric
     pick = rf"s/^Row: [0-9]* _id=\([0-9]*\), apn={_escaped(settings.apn)}, numeric={numeric}, type=default.*/\1/p"
-    words = (
-        f"numeric='{numeric}'", pick, settings.name, settings.apn, numeric[:3], numeric[3:], settings.user,
-        _AUTH[settings.auth], settings.protocol, ",".join(settings.types), wanted.password,
-    )  # fmt: skip
-    return Run(script(_WRITE, *words), refused=(*NO, "Error while accessing", "No permission"))
+    login: list[tuple[str, Word]] = [("user:s", settings.user), ("password:s", wanted.password)]
+    login = [(column, word) for column, word in login if word]
+    if login:
+        login.append(("authtype:i", _AUTH[settings.auth]))
+    columns: list[tuple[str, Word]] = [
+        *login,
+        ("name:s", settings.name),
+        ("apn:s", settings.apn),
+        ("numeric:s", numeric),
+        ("mcc:s", numeric[:3]),
+        ("mnc:s", numeric[3:]),
+        ("type:s", ",".join(settings.types)),
+        ("protocol:s", settings.protocol),
+        ("roaming_protocol:s", "IP"),
+        ("current:i", "1"),
+        ("carrier_enabled:i", "1"),
+    ]
+    binds = [f'--bind {column}:"${{{number}}}"' for number, (column, _) in enumerate(columns, start=3)]
+    update = f'content update --uri {_URI} --where "_id=$id" {" ".join(binds[: len(login)])}' if login else ":"
+    text = f"""id=$({_FIND})
+if [ -n "$id" ]; then {update}
+else content insert --uri {_URI} {" ".join(binds)}; id=$({_FIND}); fi
+if [ -n "$id" ]; then content insert --uri {_URI}/preferapn --bind apn_id:i:"$id"
+else echo "Error: the phone took no such access point"; fi"""
+    words = (f"numeric='{numeric}'", pick, *(word for _, word in columns))
+    return Run(script(text, *words), refused=(*NO, "Error while accessing", "No permission"))
 
 
 def _escaped(word: str) -> str:

@@ -82,6 +82,8 @@ def _skin(properties: Mapping[str, str]) -> str:
         if name == "One UI":
             code = number(said)
             return f"One UI {code // 10000}.{code // 100 % 100}" if code else name
+        if name == "MIUI":
+            said = re.sub(r"^V(\d\d)(\d)$", r"\1.\2", said)  # V125 is 12.5, V14 is 14
         release = re.search(r"\d+(\.\d+)*", said)
         return f"{name} {release[0]}" if release else name
     return ""

@@ -22,7 +22,8 @@ from provision.model import Cannot, Identity, Met, Step
 from provision.setting import Answer
 
 _POLICY_API = 24
-_ON = ("1", "ENABLED", "DATA_ROAMING_ENABLE", "TRUE")
+_ON = re.compile("1|enabled?|data_roaming_enable|true", re.IGNORECASE)
+_RECORD = re.compile(r"\bid=(\d{1,9})\b[^\n]{0,600}?\bdataRoaming=(\w{1,30})")
 # Prints the uid of the package $p. The list shows uids from Android 8 on.
 _UID = r'pm list packages -U --user 0 "$p" | sed -n "s/^package:$p uid:\([0-9]*\).*/\1/p"'
 _UID_OF_7 = r'dumpsys package "$p" | sed -n "s/^ *userId=\([0-9]*\).*/\1/p" | head -n 1'
@@ -53,27 +54,23 @@ def roaming_probes() -> Mapping[str, Command]:
     return {
         "roaming": get("global", "data_roaming"),
         "roaming_per_sim": script("settings list global | grep ^data_roaming"),
-        "sims": script('dumpsys isub | grep -E "Logical SIM slot|dataRoaming="'),
+        "sims": script('dumpsys isub | grep -E "Logical SIM slot|dataRoaming=|^ *All ?[Ss]ub"'),
     }
 
 
 def roaming(answers: Mapping[str, Answer]) -> Roaming:
     """See :class:`Roaming`."""
     listed = dict(re.findall(r"^(data_roaming\d{1,9})=(\w{1,20})$", text(answers, "roaming_per_sim"), re.MULTILINE))
-    sims = text(answers, "sims")
-    subs = tuple(int(sub) for sub in re.findall(r"Logical SIM slot \d+: subId=(\d{1,9})\b", sims))
-    return Roaming(value(answers, "roaming"), listed, subs, _record(sims, subs))
-
-
-def _record(sims: str, subs: tuple[int, ...]) -> bool | None:
-    """Whether any SIM that is in the phone has roaming on, by the phone's list; it keeps those taken out, too."""
-    said = []
-    for line in sims.splitlines():
-        switch = re.search(r"\bdataRoaming=(\w{1,30})", line)
-        sim = re.search(r"\bid=(\d{1,9})\b", line)
-        if switch and (not sim or not subs or int(sim[1]) in subs):
-            said.append(switch[1].upper() in _ON)
-    return any(said) if said else None
+    # The list of all SIMs, which comes second, has those that were taken out long ago, too.
+    active = re.split(r"^\s*All ?[Ss]ub", text(answers, "sims"), maxsplit=1, flags=re.MULTILINE)[0]
+    slots = re.findall(r"Logical SIM slot \d+: subId=(\d{1,9})\b", active)
+    records = [(sub, _ON.fullmatch(said)) for sub, said in _RECORD.findall(active) if not slots or sub in slots]
+    return Roaming(
+        main=value(answers, "roaming"),
+        others=listed,
+        subs=tuple(int(sub) for sub in slots or [sub for sub, _ in records]),
+        record=any(on for _, on in records) if records else None,
+    )
 
 
 def plan_roaming(wanted: bool, found: Roaming) -> Met | Step | Cannot:
