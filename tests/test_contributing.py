@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import types
 from collections.abc import Mapping
@@ -12,10 +13,19 @@ import pytest
 import yaml
 
 from profiles import schema
+from profiles.load import load
 from profiles.schema import Profile
+from profiles.secrets import Secrets
+from provision.android.actions import Run
+from provision.android.command import Command, command
+from provision.android.identity import QUESTIONS, identify
 from provision.android.settings import READERS, SETTINGS
 from provision.model import Facts, Identity, Item, Step, Unit
 from provision.setting import Answer
+from provision.virtual.android import services
+from provision.virtual.android import spec as specs
+from provision.virtual.android.bench import Bench
+from provision.virtual.android.device import Device
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests/data/android"
@@ -46,6 +56,68 @@ def test_no_case_is_left_behind() -> None:
     folders = {path.name for path in CASES.iterdir() if path.is_dir()}
 
     assert folders <= {*READERS, *SETTINGS, "identify"}, "cases of a setting that is no more"
+
+
+EVERYTHING = """\
+profile: everything
+extends: [primary-vn]
+apps: [{id: maths, android: {package: org.schoolbag.sample.maths, file: APPS/schoolbag-maths.xapk, grant: [camera]}}]
+content: [{id: grade-3, from: APPS/../content/grade-3, to: Learning/grade-3}]
+sim: {carrier: viettel, apn: automatic, roaming: false, background_data: {default: deny, allow: [maths]}}
+network: {wifi: [{ssid: Truong A, password: !secret wifi}], filter_dns: family.example}
+restrictions:
+  install_apps: deny
+  remove: [{android: com.android.browser}]
+  block: [{android: com.android.chrome}]
+screen_lock: {pin: none}
+identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, automatic_time: true}
+bench: {debugging: keep}
+"""
+
+
+def told(device: Device, command: str) -> tuple[int, str]:
+    """Exit status and output of a command on a virtual phone."""
+    out = io.BytesIO()
+    return device.start(
+        services.process(device, ["sh", "-c", command], io.BytesIO(), out, out)
+    ), out.getvalue().decode()
+
+
+def unknown(device: Device, command: Command) -> bool:
+    status, text = told(device, command.raw)
+    return status == 127 or any(
+        words in text for words in ("inaccessible or not found", ": not found", "Unknown option")
+    )
+
+
+@pytest.mark.parametrize("preset", ["pixel-15", "samsung-13", "xiaomi-11-ready", "tablet-nogms-9"])
+@pytest.mark.parametrize("name", [*READERS, *SETTINGS])
+def test_virtual_phones_know_all_that_it_asks_and_does(name: str, preset: str, tmp_path: Path) -> None:
+    """Whether they answer rightly is for the runs to show; here, that nobody forgot to give them the command."""
+    (tmp_path / "profile.yaml").write_text(EVERYTHING.replace("APPS", str(ROOT / "examples/apps")), encoding="utf-8")
+    profile = load(str(tmp_path / "profile.yaml"), Secrets({"FLEET_SECRET_WIFI": "hoc-tap-tot"}))
+    (device,) = Bench(specs.parse({"devices": [{"preset": preset}]}), 0, tmp_path).devices
+    who = identify({name: Answer(told(device, probe.raw)[1]) for name, probe in QUESTIONS.items()})
+    module = {**READERS, **SETTINGS}[name]
+    probes = module.probes(profile, who, True)
+    assert not [probe.masked for probe in probes.values() if unknown(device, probe)]
+    if name in READERS:
+        return
+    found = module.parse(
+        {name: Answer(*reversed(told(device, probe.raw))) for name, probe in probes.items()}, profile, who
+    )
+    items = list(SETTINGS[name].plan(profile, found, Facts(who), Unit(tag="S1", seal_key=b"key")))
+    steps = [item.state for item in items if isinstance(item.state, Step)]
+    runs = [action for step in steps for action in step.actions if isinstance(action, Run) and not action.cuts_link]
+    assert items
+    assert not [run.masked for run in runs if unknown(device, run.command)]
+
+
+def test_a_forgotten_command_is_seen(tmp_path: Path) -> None:
+    (device,) = Bench(specs.parse({"devices": [{"preset": "pixel-15"}]}), 0, tmp_path).devices
+
+    assert unknown(device, command("no-such-program"))
+    assert not unknown(device, command("getprop"))
 
 
 def block(language: str) -> str:
