@@ -95,27 +95,30 @@ def _work(
     tags: str | None,
 ) -> None:
     from fleet.home import home_of
-    from fleet.provisioning import Order, provision
+    from fleet.provisioning import Order, provision, run_log
     from fleet.units import open_registry
     from profiles.load import load
     from profiles.secrets import Secrets
     from provision import bench, screen
     from provision.android.preflight import check
     from provision.lines import Lines
+    from provision.progress import both
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
-    wanted = load(profile, Secrets(os.environ, home.secrets_file))
+    home.make()
+    wanted = load(profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
     order = Order(wanted, mode, allow, deep, tags)
-    with open_registry(home, options.database, options.actor) as registry:
+    with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         places = bench.select(bench.attach_all(bench.open_server()), names, everything, registry.serial_of)
         if as_json:
             lines = Lines(sys.stdout)
-            summary = provision(places, order, registry, lines.emit)
+            summary = provision(places, order, registry, both(lines.emit, log.emit))
             lines.write("summary", summary.fields())
         else:
             with screen.Board(screen.console(stderr=True)) as board:
-                summary = provision(places, order, registry, board.emit)
+                summary = provision(places, order, registry, both(board.emit, log.emit))
             screen.console().print(screen.results(summary.reports))
+        log.write("summary", summary.fields())
     ctx.exit(0 if summary.ok(strict=strict) else 1)

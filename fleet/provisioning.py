@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from fleet.errors import HomeError
+from fleet.home import Home
 from fleet.units import Registry
 from profiles.schema import Profile
 from provision.bench import Attached, side_by_side
+from provision.lines import Lines
 from provision.model import Report, Unit, Verdict
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
+
+
+@contextmanager
+def run_log(home: Home) -> Iterator[Lines]:
+    """The log of one run: what it says while it works, as JSON lines, in a file of its own in the home folder."""
+    name = f"{now().replace(':', '')}-{os.getpid()}.jsonl"
+    try:
+        file = (home.runs() / name).open("x", encoding="utf-8")
+    except OSError as error:
+        raise HomeError(f"No run log can be written in {home.path}: {error.strerror}.", "Free some space.") from error
+    with file:
+        yield Lines(file)
 
 
 @dataclass(frozen=True)
@@ -55,14 +72,21 @@ def provision(places: Sequence[Attached], order: Order, registry: Registry, emit
             if place.device:
                 place.device.stop()
 
-    return Summary(side_by_side(lambda place: _one(place, order, registry, emit), places, stop))
+    jobs = [(place, _unit(place, order, registry)) for place in places]
+    return Summary(side_by_side(lambda job: _one(*job, order, registry, emit), jobs, stop))
 
 
-def _one(place: Attached, order: Order, registry: Registry, emit: Emit) -> Report:
+def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
+    """One after another, so that new tags follow the order of the ports."""
+    if place.device is None:
+        return Unit()
+    prefix = order.tag_prefix if order.mode is Mode.PROVISION else None
+    return registry.unit_for(place.device.identity, tag_prefix=prefix)
+
+
+def _one(place: Attached, unit: Unit, order: Order, registry: Registry, emit: Emit) -> Report:
     if place.device is None:
         return _unusable(place, order, emit)
-    prefix = order.tag_prefix if order.mode is Mode.PROVISION else None
-    unit: Unit = registry.unit_for(place.device.identity, tag_prefix=prefix)
     report = run(place.device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep)
     if order.mode is not Mode.PLAN:
         registry.record(report, place.device.identity)

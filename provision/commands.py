@@ -50,22 +50,19 @@ def up(spec: Path | None, phones: int | None) -> None:
 
     Example: fleet virtual up --phones 4
     """
-    import yaml
-
     from provision.android.server import start_private
     from provision.virtual.android import bench
+    from provision.virtual.android import spec as specs
 
     if (spec is None) == (phones is None):
         raise click.UsageError("Pass either --spec FILE or --phones N.")
     try:
-        wanted = yaml.safe_load(spec.read_text("utf-8")) if spec else bench.spec_for(phones or 0)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{spec} is not YAML: {error}") from error
+        wanted = specs.read(spec) if spec else specs.spec_for(phones or 0)
+        specs.parse(wanted)
+    except ValueError as error:
+        raise click.UsageError(f"{spec}: {error}") from error
     with start_private() as server:
-        try:
-            bench.serve(wanted, server.port, sys.stdout, sys.stdin)
-        except ValueError as error:
-            raise click.UsageError(f"{spec}: {error}") from error
+        bench.serve(wanted, server.port, sys.stdout, sys.stdin)
 
 
 class HasSecrets(Protocol):

@@ -28,6 +28,16 @@ Emit = Callable[[Progress], None]
 Say = Callable[..., None]
 
 
+def both(one: Emit, other: Emit) -> Emit:
+    """An emit that tells two listeners."""
+
+    def emit(progress: Progress) -> None:
+        one(progress)
+        other(progress)
+
+    return emit
+
+
 def speaker(emit: Emit, address: str, serial: str, unit: str | None) -> Say:
     """``say("step", item=…)``: emit for one device, its names filled in."""
 

@@ -180,21 +180,29 @@ def _about(report: Report) -> str:
 
 
 def _verified(reports: Iterable[Report]) -> list[RenderableType]:
-    """Which settings were read back and found right, by unit."""
-    table = _table("UNIT", "READ BACK AND RIGHT")
+    """Which items were read back and found right, and on which units."""
+    units: dict[str, list[str]] = defaultdict(list)
     for report in reports:
-        good = [o.item.id for o in report.outcomes if o.result is Result.VERIFIED]
+        good = _by_setting(o.item.id for o in report.outcomes if o.result is Result.VERIFIED)
         if good:
-            table.add_row(_text(_name(report)), _text(_by_setting(good)))
-    return [Text(""), table] if table.row_count else []
+            units[good].append(_name(report))
+    table = _table("UNITS", "READ BACK AND RIGHT")
+    for good, names in units.items():
+        table.add_row(_text(", ".join(names)), _text(good))
+    return [Text(""), table] if units else []
 
 
 def _by_setting(ids: Iterable[str]) -> str:
-    keys: dict[str, list[str]] = defaultdict(list)
+    """``apps.a apps.b restrictions.block.x …`` in short: "apps: a, b; restrictions: 20 × block"."""
+    keys: dict[str, Counter[str]] = defaultdict(Counter)
     for item_id in ids:
         setting, _, key = item_id.partition(".")
-        keys[setting].append(key)
-    return "; ".join(f"{setting}: {', '.join(found)}" for setting, found in keys.items())
+        kind, dot, _ = key.partition(".")
+        keys[setting][kind if dot else key] += 1
+    return "; ".join(
+        f"{setting}: {', '.join(key if count == 1 else f'{count} × {key}' for key, count in found.items())}"
+        for setting, found in keys.items()
+    )
 
 
 def _reasons(reports: Iterable[Report]) -> list[RenderableType]:
