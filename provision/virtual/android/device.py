@@ -14,9 +14,9 @@ from typing import Any
 from provision.virtual.android import faults as fault_kinds
 from provision.virtual.android import services
 from provision.virtual.android.faults import Fault, Faults
-from provision.virtual.android.files import SCRATCH, SHARED, Files
+from provision.virtual.android.files import Files
 from provision.virtual.android.pace import Pace
-from provision.virtual.android.paths import join
+from provision.virtual.android.paths import SCRATCH, SHARED, join
 from provision.virtual.android.phone import Phone
 from provision.virtual.android.process import Disconnected, Process, Program
 from provision.virtual.android.server import AdbServer

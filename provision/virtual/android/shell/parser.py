@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from provision.virtual.android.shell.tree import (
     AndOr,
@@ -99,7 +100,7 @@ class _Parser(Words):
             self._expect(")")
             return Compound(body, self._redirections(), subshell=True)
         word = self._reserved()
-        readers = {
+        readers: dict[str, Callable[[], Sequence | If | For | While | Case]] = {
             "{": self._group,
             "if": self._if,
             "for": self._for,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import IO
 
@@ -71,7 +71,7 @@ class Shell:
     def lookup(self, name: str) -> str | None:
         if name.isdigit() and name != "0":
             return self.positional[int(name) - 1] if int(name) <= len(self.positional) else None
-        special = {
+        special: dict[str, Callable[[], str]] = {
             "0": lambda: self.name,
             "?": lambda: str(self.status),
             "#": lambda: str(len(self.positional)),
@@ -229,7 +229,7 @@ class Shell:
                 return self._body(command.body)
 
     @contextlib.contextmanager
-    def _using(self, streams: dict[int, Reader | Writer]):  # type: ignore[no-untyped-def]
+    def _using(self, streams: dict[int, Reader | Writer]) -> Iterator[None]:
         before, self.streams = self.streams, streams
         try:
             yield

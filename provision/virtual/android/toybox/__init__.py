@@ -6,7 +6,7 @@ That Android 7 has no ``sha256sum`` (only ``md5sum`` and ``sha1sum``) is inferre
 from __future__ import annotations
 
 from provision.virtual.android.process import Program
-from provision.virtual.android.toybox import change, others, sed, text, tree
+from provision.virtual.android.toybox import change, find, others, sed, text, tree
 from provision.virtual.android.toybox.common import guarded
 
 _SHA256_API = 26
@@ -24,7 +24,7 @@ _APPLETS: dict[str, Program] = {
     "echo": others.echo,
     "egrep": text.grep,
     "env": others.env,
-    "find": tree.find,
+    "find": find.find,
     "grep": text.grep,
     "head": text.head,
     "id": others.id_,

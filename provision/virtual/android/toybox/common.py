@@ -102,6 +102,15 @@ def look(process: Process, path: str, *, follow: bool = True) -> Status | None:
         return None
 
 
+def refuse(process: Process, word: str, *, quoted: bool = True) -> int:
+    """Complain about a file that is not there or may not be seen, in one of toybox's two ways."""
+    try:
+        process.phone.files.stat(at(process, word), uid=process.uid)
+    except OSError as error:
+        return complain(process, f"'{word}': {error.strerror}" if quoted else f"{word}: {error.strerror}")
+    return 0
+
+
 def pieces(process: Process, path: str) -> Iterator[bytes]:
     """What a file holds, or with ``-`` the standard input."""
     if path == "-":
