@@ -1,0 +1,87 @@
+"""Parts that many tests need: a real adb server of their own, and virtual benches behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benches import Bench
+
+for _name in (
+    "ANDROID_SERIAL",
+    "ANDROID_ADB_SERVER_PORT",
+    "ANDROID_ADB_SERVER_ADDRESS",
+    "ADB_SERVER_SOCKET",
+    "ADB_TRACE",
+):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session")
+def adb_binary() -> str:
+    """The real adb: ``$ADB``, else the one on PATH, else that of the adbutils wheel."""
+    found = os.environ.get("ADB") or shutil.which("adb")
+    if found:
+        return found
+    from adbutils import adb_path
+
+    return str(adb_path())
+
+
+@pytest.fixture(scope="session")
+def adb_server(adb_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A real adb server on a private port."""
+    home = tmp_path_factory.mktemp("adb")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "ADB_MDNS": "0"}
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [adb_binary, "-P", str(port), "nodaemon", "server"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
+        try:
+            _wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("the adb server did not start")
+
+
+@pytest.fixture
+def virtual_bench(adb_server: int, tmp_path: Path) -> Iterator[Callable[[Mapping[str, Any]], Bench]]:
+    """Starts a bench of virtual phones: ``virtual_bench({"devices": [{"preset": "pixel-13"}]})``."""
+    benches: list[Bench] = []
+
+    def start(spec: Mapping[str, Any]) -> Bench:
+        home = tmp_path / f"bench-{len(benches)}"
+        home.mkdir()
+        benches.append(Bench(adb_server, spec, home))
+        return benches[-1]
+
+    yield start
+    for bench in benches:
+        bench.close()
