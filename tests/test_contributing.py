@@ -75,19 +75,16 @@ bench: {debugging: keep}
 """
 
 
-def told(device: Device, command: str) -> tuple[int, str]:
-    """Exit status and output of a command on a virtual phone."""
+def told(device: Device, asked: Command) -> Answer:
+    """What a virtual phone answers to a command."""
     out = io.BytesIO()
-    return device.start(
-        services.process(device, ["sh", "-c", command], io.BytesIO(), out, out)
-    ), out.getvalue().decode()
+    code = device.start(services.process(device, ["sh", "-c", asked.raw], io.BytesIO(), out, out))
+    return Answer(out.getvalue().decode(), code)
 
 
-def unknown(device: Device, command: Command) -> bool:
-    status, text = told(device, command.raw)
-    return status == 127 or any(
-        words in text for words in ("inaccessible or not found", ": not found", "Unknown option")
-    )
+def unknown(device: Device, asked: Command) -> bool:
+    answer = told(device, asked)
+    return answer.code == 127 or "inaccessible or not found" in answer.text or ": not found" in answer.text
 
 
 @pytest.mark.parametrize("preset", ["pixel-15", "samsung-13", "xiaomi-11-ready", "tablet-nogms-9"])
@@ -97,15 +94,13 @@ def test_virtual_phones_know_all_that_it_asks_and_does(name: str, preset: str, t
     (tmp_path / "profile.yaml").write_text(EVERYTHING.replace("APPS", str(ROOT / "examples/apps")), encoding="utf-8")
     profile = load(str(tmp_path / "profile.yaml"), Secrets({"FLEET_SECRET_WIFI": "hoc-tap-tot"}))
     (device,) = Bench(specs.parse({"devices": [{"preset": preset}]}), 0, tmp_path).devices
-    who = identify({name: Answer(told(device, probe.raw)[1]) for name, probe in QUESTIONS.items()})
+    who = identify({name: told(device, probe) for name, probe in QUESTIONS.items()})
     module = {**READERS, **SETTINGS}[name]
     probes = module.probes(profile, who, True)
     assert not [probe.masked for probe in probes.values() if unknown(device, probe)]
     if name in READERS:
         return
-    found = module.parse(
-        {name: Answer(*reversed(told(device, probe.raw))) for name, probe in probes.items()}, profile, who
-    )
+    found = module.parse({name: told(device, probe) for name, probe in probes.items()}, profile, who)
     items = list(SETTINGS[name].plan(profile, found, Facts(who), Unit(tag="S1", seal_key=b"key")))
     steps = [item.state for item in items if isinstance(item.state, Step)]
     runs = [action for step in steps for action in step.actions if isinstance(action, Run) and not action.cuts_link]
