@@ -101,7 +101,7 @@ runs = Table(
     Column("bench", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("started", String, nullable=False),
-    Column("ended", String, nullable=False, index=True),
+    Column("ended", String, nullable=False),
     Column("profile", String, nullable=False),
     Column("digest", String, nullable=False),
     Column("verdict", String, nullable=False),
@@ -111,6 +111,7 @@ runs = Table(
     Column("next_action", String, nullable=False),
     Column("allowed", String, nullable=False),
     Column("left_on", String, nullable=False),
+    Index(None, "ended", "unit"),
 )
 """The last run of each unit; the runs before it are in the ledger. ``left_on`` is a JSON list."""
 

@@ -116,7 +116,7 @@ def _recent(conn: Connection) -> tuple[RunLine, ...]:
         *(units.c.tag, units.c.serial, units.c.maker, units.c.model),
         *(runs.c.profile, runs.c.verdict, runs.c.steps, runs.c.ended, runs.c.error),
     )
-    query = select(*columns).join_from(runs, units).order_by(runs.c.ended.desc(), units.c.key).limit(_RECENT)
+    query = select(*columns).join_from(runs, units).order_by(runs.c.ended.desc(), runs.c.unit.desc()).limit(_RECENT)
     return tuple(RunLine(*row) for row in conn.execute(query))
 
 

@@ -137,7 +137,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_runs_unit")),
         sa.PrimaryKeyConstraint("unit", name=op.f("pk_runs")),
     )
-    op.create_index(op.f("ix_runs_ended"), "runs", ["ended"], unique=False)
+    op.create_index(op.f("ix_runs_ended_unit"), "runs", ["ended", "unit"], unique=False)
     op.create_table(
         "seals",
         sa.Column("unit", sa.String(), nullable=False),
