@@ -37,8 +37,6 @@ def _wrap(number: int) -> int:
 
 
 def _divided(left: int, right: int) -> int:
-    if right == 0:
-        raise ArithmeticProblem("zero divisor")
     return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
 
 
@@ -81,7 +79,10 @@ class _Expression:
     def value(self) -> int:
         if not self._tokens:
             return 0
-        found = self._assignment()
+        try:
+            found = self._assignment()
+        except ZeroDivisionError:
+            raise ArithmeticProblem(f"{self._text}: zero divisor") from None
         if self._tokens:
             raise ArithmeticProblem(f"{self._text}: unexpected '{self._tokens[0]}'")
         return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from provision.virtual.android.files import Status
 from provision.virtual.android.paths import join
 from provision.virtual.android.process import Process
+from provision.virtual.android.shell.arithmetic import ArithmeticProblem, evaluate
 
 if TYPE_CHECKING:
     from provision.virtual.android.shell.runner import Shell
@@ -141,10 +142,11 @@ class _Condition:
         return newer is not None and (older is None or newer.mtime > older.mtime)
 
     def _number(self, word: str) -> int:
+        """mksh reckons here: a name that is no variable is 0."""
         try:
-            return int(word.strip())
-        except ValueError:
-            raise _Problem(f"{word}: bad number") from None
+            return evaluate(word, lambda name: self._shell.lookup(name) or "", self._shell.assign)
+        except ArithmeticProblem as problem:
+            raise _Problem(str(problem)) from None
 
     def _unary(self, operator: str, word: str) -> bool:
         if operator in ("-n", "-z"):

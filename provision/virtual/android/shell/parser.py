@@ -25,6 +25,7 @@ from provision.virtual.android.shell.words import Incomplete, SyntaxProblem, Wor
 _RESERVED = frozenset(
     ("case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "then", "until", "while")
 ) | frozenset("{}!")
+_OPENED_BY = {"then": "if", "fi": "if", "do": "do", "done": "do", "in": "case", "esac": "case", "}": "{", ")": "("}
 _REDIRECTION = re.compile(r"([0-9]?)(<<-|<<<|<<|<&|<>|<|>>|>&|>\||>)|(&>>|&>)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -280,7 +281,7 @@ class _Parser(Words):
     def _word_of(self, reserved: str) -> None:
         if self._reserved() != reserved:
             if not self.peek():
-                raise Incomplete(f"no '{reserved}'")
+                raise Incomplete(f"unmatched '{_OPENED_BY.get(reserved, reserved)}'")
             raise SyntaxProblem(f"unexpected '{self._reserved() or self.peek()}'")
         self.at += len(reserved)
 
@@ -294,4 +295,4 @@ class _Parser(Words):
     def _expect(self, sign: str) -> None:
         self._skip_lines()
         if not self.accept(sign):
-            raise SyntaxProblem(f"unexpected '{self.peek()}'") if self.peek() else Incomplete(f"no '{sign}'")
+            raise SyntaxProblem(f"unexpected '{self.peek()}'") if self.peek() else Incomplete(f"unmatched '{_OPENED_BY.get(sign, sign)}'")

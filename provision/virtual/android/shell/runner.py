@@ -321,10 +321,24 @@ class Shell:
             return process.launch(process, None)
 
         def run(inner: Process) -> int:
-            with self._using(streams):
+            with self._using(streams), self._for_one_command(values):
                 return builtin(self, inner)
 
         return process.launch(process, run)
+
+    @contextlib.contextmanager
+    def _for_one_command(self, values: dict[str, str]) -> Iterator[None]:
+        """``IFS= read x``: what is assigned before a command of the shell's own lasts as long as that runs."""
+        before = {name: self.variables.get(name) for name in values}
+        self.variables |= values
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    self.variables.pop(name, None)
+                else:
+                    self.variables[name] = value
 
     def child(self, arguments: list[str], values: dict[str, str], streams: dict[int, Reader | Writer]) -> Process:
         """The process for a command: its arguments, its environment, its streams."""

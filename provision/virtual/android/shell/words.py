@@ -115,7 +115,7 @@ class Words:
         text = "".join(lines)
         if quoted:
             return Word((Literal(text, quoted=True),))
-        inner = Words(text, self._parse)
+        inner = type(self)(text, self._parse)
         return Word(tuple(inner._double_quoted("")))
 
     # Words ----------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class Words:
             return [Literal(self._until("'"), quoted=True)]
         if char == '"':
             self.at += 1
-            return [Literal("", quoted=True), *self._double_quoted('"')]
+            return self._double_quoted('"') or [Literal("", quoted=True)]
         if char == "\\":
             self.at += 2
             escaped = self.text[self.at - 1 : self.at]

@@ -1,0 +1,62 @@
+"""A phone without a cable, for what happens inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.virtual.android import services
+from provision.virtual.android.device import Device
+from provision.virtual.android.files import Files
+from provision.virtual.android.phone import Phone
+from provision.virtual.android.server import AdbServer
+from provision.virtual.android.shell.pipe import Bytes, Collector
+
+_CAPACITY = 100_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    out: bytes
+    err: bytes
+    code: int
+
+
+class Inside:
+    """A phone whose shell is at hand; ``events`` is what it told the bench."""
+
+    def __init__(self, home: Path, preset: str, capacity: int) -> None:
+        api = {"pixel-7": 24}.get(preset, 33)
+        self.files = Files(home, api, capacity)
+        self.events: list[Mapping[str, Any]] = []
+        self.device = Device(Phone(preset, {}, self.files), AdbServer(1), self.events.append)
+
+    def run(self, script: str, stdin: bytes = b"", *argv: str) -> Answer:
+        """Run ``sh -c script`` in ``/data/local/tmp``, or ``argv``."""
+        out, err = Collector(), Collector()
+        words = list(argv) or ["/system/bin/sh", "-c", script]
+        process = services.process(self.device, words, Bytes(stdin), out, err).but(cwd="/data/local/tmp")
+        code = self.device.start(process)
+        return Answer(bytes(out.data), bytes(err.data), code)
+
+
+@pytest.fixture
+def make_phone(tmp_path: Path) -> Iterator[Callable[..., Inside]]:
+    made: list[Inside] = []
+
+    def make(preset: str = "pixel-13", capacity: int = _CAPACITY) -> Inside:
+        made.append(Inside(tmp_path / f"phone-{len(made)}", preset, capacity))
+        return made[-1]
+
+    yield make
+    for phone in made:
+        phone.device.close()
+
+
+@pytest.fixture
+def phone(make_phone: Callable[..., Inside]) -> Inside:
+    return make_phone()
