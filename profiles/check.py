@@ -58,7 +58,7 @@ def known_secrets(root: Node, secrets: Secrets) -> tuple[dict[str, Secret], list
         try:
             found[name] = secrets.get(name)
         except NoSecret as error:
-            problems.append(node.at.problem(f"{error.what}: {error.next_action}"))
+            problems.append(node.at.problem(str(error)))
         except ProfileError as error:
             problems.extend(error.problems)
         else:

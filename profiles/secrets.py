@@ -62,9 +62,9 @@ class Secrets:
             value = self._from_file().get(name)
             source = f'"{name}" in {shown(self._file)}' if self._file else ""
         if value is None:
-            raise NoSecret(f'the secret "{name}" is not known', self._how(name, variable))
+            raise NoSecret(f'the secret "{name}" is not known.', self._how(name, variable))
         if not value or not value.isprintable():
-            raise NoSecret(f'the secret "{name}" is empty or holds a line break', f"Correct {source}.")
+            raise NoSecret(f'the secret "{name}" is empty or holds a line break.', f"Correct {source}.")
         return Secret(name, value)
 
     def _how(self, name: str, variable: str) -> str:
@@ -74,19 +74,27 @@ class Secrets:
 
     def _from_file(self) -> Mapping[str, str]:
         if self._stored is None:
-            self._stored = _read(self._file) if self._file is not None and self._file.exists() else {}
+            self._stored = _read(self._file) if self._file is not None else {}
         return self._stored
 
 
 def _read(file: Path) -> Mapping[str, str]:
     from profiles.strict_yaml import Node, read  # YAML is for those who name a secret
 
-    if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise NoSecret(f"the secrets file {shown(file)} can be read by others", f"Run: chmod 600 {shown(file)}")
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise NoSecret(f"the secrets file {shown(file)} cannot be read: {error.strerror}.") from None
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise NoSecret(f"the secrets file {shown(file)} can be read by others.", f"Run: chmod 600 {shown(file)}")
     root: Node = read(file)
     if not root.entries:
-        raise NoSecret(f"the secrets file {shown(file)} is not a map of names to texts", 'Write lines of "name: text".')
+        raise NoSecret(
+            f"the secrets file {shown(file)} is not a map of names to texts.", 'Write lines of "name: text".'
+        )
     for name, node in root.entries.items():
         if node.entries or node.items or not node.raw:
-            raise NoSecret(f'"{name}" in the secrets file {shown(file)} is no text', 'Write lines of "name: text".')
+            raise NoSecret(f'"{name}" in the secrets file {shown(file)} is no text.', 'Write lines of "name: text".')
     return {name: node.raw for name, node in root.entries.items()}

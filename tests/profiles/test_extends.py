@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiles.errors import ProfileError
@@ -17,6 +19,9 @@ from profiles.secrets import Secrets
 from profiles.strict_yaml import Node, parse, plain
 
 NO_SECRETS = Secrets({})
+
+# The machine may be busy with other things: no deadline
+CALM = settings(deadline=None)
 
 ids = st.sampled_from(["a", "b", "c"])
 words = st.sampled_from(["one", "two", "three"])
@@ -55,6 +60,7 @@ def merged(*nodes: Node) -> Node:
     return result
 
 
+@CALM
 @given(profiles)
 def test_merging_with_itself_or_with_nothing_changes_nothing(tree: dict[str, Any]) -> None:
     nothing = node({})
@@ -62,6 +68,7 @@ def test_merging_with_itself_or_with_nothing_changes_nothing(tree: dict[str, Any
     assert plain(merged(nothing, node(tree))) == tree == plain(merged(node(tree), nothing))
 
 
+@CALM
 @given(profiles, profiles, profiles)
 def test_merging_does_not_depend_on_the_grouping(a: dict[str, Any], b: dict[str, Any], c: dict[str, Any]) -> None:
     left = merged(merged(node(a), node(b)), node(c))
@@ -69,6 +76,7 @@ def test_merging_does_not_depend_on_the_grouping(a: dict[str, Any], b: dict[str,
     assert plain(left) == plain(right)
 
 
+@CALM
 @given(profiles, profiles)
 def test_every_value_of_the_later_file_is_there_and_says_so(old: dict[str, Any], new: dict[str, Any]) -> None:
     result = merged(node(old, "old"), node(new, "new"))
@@ -81,11 +89,88 @@ def test_every_value_of_the_later_file_is_there_and_says_so(old: dict[str, Any],
         assert result.entries[key].at.file.name == "old.yaml"
 
 
+@CALM
 @given(profiles, profiles)
 def test_what_is_dropped_is_gone(old: dict[str, Any], new: dict[str, Any]) -> None:
     both = merged(node(old), node(new))
     drop_all = node({key: {"drop": True} for key in both.entries})
     assert plain(merged(both, drop_all)) == {}
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 99999)
+    | st.sampled_from(
+        ["", "on", "deny", "NO", "012", "base", "x.yaml", "gone/x.apk", "viettel", "Asia/Tokyo", "{tag}", "a.b"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "drop",
+                    "android",
+                    "ios",
+                    "package",
+                    "file",
+                    "signer",
+                    "grant",
+                    "web",
+                    "from",
+                    "to",
+                    "name",
+                    "user",
+                    "password",
+                    "default",
+                    "allow",
+                    "quota",
+                    "days",
+                    "carrier",
+                    "mccmnc",
+                    "apn",
+                    "roaming",
+                    "background_data",
+                    "data_plan",
+                    "required",
+                    "ssid",
+                    "security",
+                    "hidden",
+                    "wifi",
+                    "filter_dns",
+                    "deny",
+                    "rules",
+                    "remove",
+                    "block",
+                    "install_apps",
+                    "data_roaming",
+                    "pin",
+                    "time_zone",
+                    "automatic_time",
+                    "debugging",
+                    "other",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+sections = st.sampled_from(
+    ["extends", "apps", "content", "sim", "network", "restrictions", "screen_lock", "identity", "bench", "other"]
+)
+
+
+@CALM
+@given(st.dictionaries(sections, anything, max_size=5), anything)
+def test_whatever_a_file_says_is_a_profile_or_a_profile_error(document: dict[str, Any], name: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "p.yaml"
+        file.write_text(json.dumps({"profile": name, **document}))
+        with contextlib.suppress(ProfileError):
+            assert load(str(file), NO_SECRETS).where("profile").endswith("p.yaml:1")
 
 
 def test_values_keep_their_source_through_extends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

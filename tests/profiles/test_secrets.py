@@ -40,16 +40,16 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     file = stored(tmp_path, f"wifi: {VALUE}\n", 0o640)
     assert refusal(Secrets({}, file), "wifi") == (
-        "the secrets file secrets.yaml can be read by others Run: chmod 600 secrets.yaml"
+        "the secrets file secrets.yaml can be read by others. Run: chmod 600 secrets.yaml"
     )
     assert Secrets({"FLEET_SECRET_WIFI": VALUE}, file).get("wifi").reveal() == VALUE, "the file is not needed"
 
 
 def test_a_missing_secret_says_both_ways_to_give_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refusal(Secrets({}), "wifi-hq") == 'the secret "wifi-hq" is not known Set FLEET_SECRET_WIFI_HQ.'
+    assert refusal(Secrets({}), "wifi-hq") == 'the secret "wifi-hq" is not known. Set FLEET_SECRET_WIFI_HQ.'
     assert refusal(Secrets({}, tmp_path / "secrets.yaml"), "wifi") == (
-        'the secret "wifi" is not known Set FLEET_SECRET_WIFI, or write "wifi: …" into secrets.yaml.'
+        'the secret "wifi" is not known. Set FLEET_SECRET_WIFI, or write "wifi: …" into secrets.yaml.'
     )
 
 
