@@ -51,6 +51,7 @@ class Paths:
             raise failure(errno.EINVAL, path)
         done: list[str] = []
         todo = parts(path)[::-1]
+        follow = follow or path.endswith("/")
         links = 0
         while todo:
             name = todo.pop()

@@ -80,6 +80,7 @@ class Stream:
         self.remote = remote
         self._connection = connection
         self._changed = threading.Condition()
+        self._outgoing = threading.Lock()
         self._arrived: deque[memoryview] = deque()
         self._waiting = 0
         self._owes_okay = False
@@ -137,22 +138,23 @@ class Stream:
                 end = at + self._connection.maxdata
                 self._pending += view[at:end]
                 at = end
-                part = self._next_part()
-            if part:
-                self._connection.send(_WRTE, self.local, self.remote, part)
+            self._flush()
         return len(view)
 
     @property
     def _deaf(self) -> bool:
         return self._gone or self._ended or self._closed
 
-    def _next_part(self) -> bytes:
-        if not self._may_send or not self._pending:
-            return b""
-        part = bytes(self._pending[: self._connection.maxdata])
-        del self._pending[: self._connection.maxdata]
-        self._may_send = False
-        return part
+    def _flush(self) -> None:
+        """Send what waits, if the computer is ready for it. One thread at a time, so that nothing is overtaken."""
+        with self._outgoing:
+            with self._changed:
+                if not self._may_send or not self._pending:
+                    return
+                part = bytes(self._pending[: self._connection.maxdata])
+                del self._pending[: self._connection.maxdata]
+                self._may_send = False
+            self._connection.send(_WRTE, self.local, self.remote, part)
 
     def close(self) -> None:
         """Send what is left and close. The computer may still read all of it."""
@@ -165,7 +167,7 @@ class Stream:
             heard = not self._gone
         self._connection.forget(self)
         if heard:
-            with contextlib.suppress(Disconnected):
+            with contextlib.suppress(Disconnected), self._outgoing:
                 self._connection.send(_CLSE, self.local, self.remote)
 
     # For the connection ---------------------------------------------------------------------------------------
@@ -179,14 +181,14 @@ class Stream:
             self._changed.notify_all()
             return not self._owes_okay
 
-    def acknowledged(self, remote: int) -> bytes:
-        """The computer is ready for more: what to send it next."""
+    def acknowledged(self, remote: int) -> None:
+        """The computer is ready for more."""
         with self._changed:
             self.remote = self.remote or remote
             self._may_send = True
-            part = self._next_part()
+        self._flush()
+        with self._changed:
             self._changed.notify_all()
-        return part
 
     def end(self, *, gone: bool) -> None:
         with self._changed:
@@ -307,7 +309,7 @@ class Connection:
     def _on_auth(self, packet: _Packet) -> None:
         """A signature or a public key: whoever holds the phone has either allowed this computer or not."""
         if self._host.accepts_key():
-            self.send(_CNXN, self._version, self.maxdata, self._host.banner().encode() + b"\0")
+            self.send(_CNXN, self._version, self.maxdata, self._host.banner().encode())
         elif packet.first != _AUTH_TOKEN + 2:
             self._send_token()
 
@@ -325,9 +327,7 @@ class Connection:
     def _on_okay(self, packet: _Packet) -> None:
         stream = self._streams.get(packet.second)
         if stream is not None:
-            part = stream.acknowledged(packet.first)
-            if part:
-                self.send(_WRTE, stream.local, stream.remote, part)
+            stream.acknowledged(packet.first)
 
     def _on_close(self, packet: _Packet) -> None:
         stream = self._streams.get(packet.second)
