@@ -239,7 +239,7 @@ class Packages:
     def _move(self, apks: dict[str, tuple[Apk, str]], folder: str) -> dict[str, Part]:
         parts = {}
         self._files.mkdir(folder, parents=True, uid=SYSTEM)
-        for name, (apk, staged) in apks.items():
+        for name, (apk, staged) in sorted(apks.items(), key=lambda item: (item[0] != "base", item[0])):
             path = f"{folder}/{'base' if name == 'base' else 'split_' + name}.apk"
             self._files.rename(staged, path, uid=SYSTEM)
             parts[name] = Part(path, apk.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,17 @@ from provision.virtual.android.shell.main import sh
 from provision.virtual.android.toybox import applets
 
 APPS = Path(__file__).parents[3] / "examples" / "apps"
+
+
+def _real_app() -> Path:
+    """An APK that others made, found without importing the package that carries it."""
+    spec = importlib.util.find_spec("uiautomator2")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "assets" / "app-uiautomator.apk"
+
+
+REAL_APP = _real_app()
 
 
 @dataclass(frozen=True)
