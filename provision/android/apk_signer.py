@@ -41,13 +41,20 @@ class Signer:
 
 
 def signers(file: BinaryIO, archive: zipfile.ZipFile) -> tuple[Signer, ...]:
-    """The signers of an open APK, the one for the newest Android first; empty when it is not signed at all."""
+    """The signers of an open APK, the one for the newest Android first; empty when it is not signed at all.
+
+    A v1 signature that cannot be read counts as none where there is a newer one: old tools wrote many that are not
+    quite to the letter, and only Android 6 and older go by it.
+    """
     found: list[Signer] = []
     try:
         for scheme, value in _blocks(file, archive.start_dir):
-            if scheme in _FIRST_API:
-                found += _scheme_signers(scheme, value)
-        found += _jar_signers(archive)
+            found += _scheme_signers(scheme, value)
+        try:
+            found += _jar_signers(archive)
+        except ValueError:
+            if not found:
+                raise
     except (struct.error, ValueError) as error:
         raise ApkError(f"The app's signature is damaged ({error}).", "Get the file again.") from error
     return tuple(sorted(found, key=lambda signer: -signer.since))

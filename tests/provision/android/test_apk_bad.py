@@ -195,6 +195,28 @@ def test_app_for_another_processor() -> None:
         for_device(app, ["armeabi-v7a", "armeabi"])
 
 
+def with_signing_block_of_the_reader(path: Path) -> Path:
+    """The block moved in front of the central directory of another zip."""
+    reader, data = READER.read_bytes(), path.read_bytes()
+    with zipfile.ZipFile(READER) as ours, zipfile.ZipFile(path) as theirs:
+        (size,) = struct.unpack_from("<Q", reader, ours.start_dir - 24)
+        block, at = reader[ours.start_dir - size - 8 : ours.start_dir], theirs.start_dir
+    end = bytearray(data[at:])
+    struct.pack_into("<I", end, len(end) - 6, at + len(block))
+    path.write_bytes(data[:at] + block + end)
+    return path
+
+
+def test_an_unreadable_old_signature_is_none_beside_a_newer_one(tmp_path: Path) -> None:
+    path = bundle(
+        tmp_path / "old.apk", {"AndroidManifest.xml": MANIFEST, "META-INF/OLD.RSA": b"not quite to the letter"}
+    )
+    assert "signature is damaged" in refusal(path)
+
+    signers = read([with_signing_block_of_the_reader(path)]).signers
+    assert [signer.since for signer in signers] == [28, 24]
+
+
 def test_memory_does_not_grow_with_the_app(tmp_path: Path) -> None:
     path = tmp_path / "big.apk"
     path.write_bytes(READER.read_bytes())
