@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from provision.android.adb import Link, Server
-from provision.android.server import find_adb
+from provision.android.adb import Link
+from provision.android.server import find_adb, start_private
 
 REMOTE = "/sdcard/push.bin"
 MB = 1_000_000
@@ -36,7 +34,7 @@ def main() -> int:
     wanted = parser.parse_args()
     if wanted.adb is None:
         parser.error("no adb program is found: pass --adb PROGRAM")
-    with tempfile.TemporaryDirectory() as directory, virtual_phone() as link:
+    with tempfile.TemporaryDirectory() as directory, virtual_phone(wanted.adb) as link:
         source = Path(directory) / "push.bin"
         source.write_bytes(os.urandom(MB) * wanted.size)
         anchor(wanted.adb, link, source)
@@ -75,21 +73,22 @@ def anchor(adb: Path, link: Link, source: Path) -> float:
 
 
 @contextlib.contextmanager
-def virtual_phone() -> Iterator[Link]:
-    """A link to one virtual phone, in a process of its own behind a private adb server."""
-    bench = subprocess.Popen(
-        [sys.executable, "cli.py", "virtual", "up", "--phones", "1"],
-        cwd=Path(__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
+def virtual_phone(adb: Path) -> Iterator[Link]:
+    """A link to one virtual phone, in a process of its own behind a private server of ``adb``."""
+    with start_private(adb) as server:
+        bench = subprocess.Popen(
+            [sys.executable, "-m", "provision.virtual.android.bench", "--adb-port", str(server.port), "--phones", "1"],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
         assert bench.stdout
-        server = Server(port=json.loads(bench.stdout.readline())["adb_port"])
-        yield server.link(server.devices()[0])
-    finally:
-        bench.send_signal(signal.SIGINT)
-        bench.communicate(timeout=20)
+        try:
+            bench.stdout.readline()
+            yield server.link(server.devices()[0])
+        finally:
+            bench.terminate()
+            bench.communicate(timeout=20)
 
 
 if __name__ == "__main__":

@@ -254,8 +254,9 @@ class Link:
                 connection.listed = self.listed
                 connection.send(_transport(self.listed))
                 connection.send(service)
-                self.round_trips += 1
+                connection.is_open = True
                 connection.timeout = silence
+                self.round_trips += 1
                 yield connection
             except SchoolbagError:
                 self._check_stopped()

@@ -40,7 +40,8 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
 
     ``timeout`` is the longest silence (s) that is waited out (None: any), ``deadline`` (``time.monotonic()``) the end
     of all waiting. Once ``listed`` is set the conversation is with that device, and errors are about it: Unplugged,
-    NoAnswer, Refused. Before that they are about the server: NoServer.
+    NoAnswer, Refused. Before that they are about the server: NoServer. ``is_open`` says that a service of the device
+    answers, so that a ``FAIL`` is its own and not about the transport.
     """
 
     socket: sockets.socket | None
@@ -50,6 +51,7 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
         super().__init__(host, port, timeout)
         self.deadline: float | None = None
         self.listed: Listed | None = None
+        self.is_open = False
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +183,7 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
             raise self._garbled(word)
         reason = self.receive()
         if self.listed is not None:
-            raise explain_fail(reason, self.listed)
+            raise explain_fail(reason, self.listed, of_service=self.is_open)
         raise Refused(f"The adb server at {self.where} refused: {plain(reason)}.", evidence=reason)
 
     def _length(self) -> int:

@@ -3,7 +3,8 @@
 One APK goes through ``exec:cmd package install -S SIZE``. Several, and anything on a phone without ``cmd``, go through
 one ``exec:`` service that keeps an install session for them: a shell script on the phone creates it, writes each APK
 from its standard input, and commits when it reads the word at the end. Whatever fails, and when the cable is pulled,
-the script abandons the session itself.
+the script abandons the session itself; on a phone that ends its scripts with the cable, the next install does, because
+the session's number is kept beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from provision.android.connection import Connection
 from provision.android.states import plain
 from provision.errors import DeviceError, NoAnswer, Refused, Unplugged
 
+KEPT = "/data/local/tmp/.schoolbag-session"
 _PIECE = 1 << 20
 _MOST_OF_A_VERDICT = 1 << 20
 
@@ -25,14 +27,17 @@ COMMIT = b"commit\n"
 # $1 is the total size, then a size and a name per APK. Everything that prints is kept until the end, because a pulled
 # cable would end the script at its first word; and the session is given up before anything is said.
 _SESSION = """\
-fail() {{ [ -z "$s" ] || {pm} install-abandon "$s" </dev/null >/dev/null 2>&1; printf '%s\\n' "$o"; exit 1; }}
+f={kept}
+drop() {{ [ -z "$s" ] || {pm} install-abandon "$s" </dev/null >/dev/null 2>&1; rm -f "$f"; s=; }}
+fail() {{ drop; printf '%s\\n' "$o"; exit 1; }}
 check() {{ case "
 $o" in *"
 Success"*) ;; *) fail ;; esac; }}
-s=
+s=$(cat "$f" 2>/dev/null); drop
 o=$({pm} install-create {options} -S "$1" </dev/null 2>&1); check
 s=${{o##*\\[}}; s=${{s%%\\]*}}
 case $s in ''|*[!0-9]*) s=; o="Error: no session number in '$o'"; fail ;; esac
+echo "$s" 2>/dev/null >"$f"
 shift
 while [ $# -gt 0 ]; do
 o=$({pm} install-write -S "$1" "$s" "$2" - 2>&1); check
@@ -40,6 +45,7 @@ shift 2
 done
 read -r w && [ "$w" = commit ] || {{ o='Error: cut off'; fail; }}
 o=$({pm} install-commit "$s" </dev/null 2>&1); check
+rm -f "$f"
 printf '%s\\n' "$o"
 """
 
@@ -53,7 +59,7 @@ def session_service(apks: Sequence[Path], options: Sequence[str], *, has_cmd: bo
     """The adb service that installs all APKs as one app; after their bytes it waits for :data:`COMMIT`."""
     sizes = [_size(apk) for apk in apks]
     pairs = " ".join(f"{size} {at}.apk" for at, size in enumerate(sizes))
-    script = _SESSION.format(pm="cmd package" if has_cmd else "pm", options=shlex.join(options))
+    script = _SESSION.format(pm="cmd package" if has_cmd else "pm", options=shlex.join(options), kept=KEPT)
     return f"exec:set -- {sum(sizes)} {pairs}\n{script}"
 
 

@@ -109,9 +109,9 @@ def explain_state(listed: Listed) -> NotReady:
     return NotReady(f"{listed.name} {known[0]}", known[1])
 
 
-def explain_fail(reason: str, listed: Listed) -> DeviceError:
-    """The error behind a ``FAIL`` of the adb server while it was asked about ``listed``."""
-    said = reason.lower()
+def explain_fail(reason: str, listed: Listed, *, of_service: bool = False) -> DeviceError:
+    """The error behind a ``FAIL`` of the adb server about ``listed``, or of a service on the device itself."""
+    said = "" if of_service else reason.lower()
     for part, state in _STATE_REASONS:
         if part in said:
             return explain_state(Listed(listed.address, state, listed.transport_id, listed.usb))

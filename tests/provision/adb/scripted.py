@@ -173,7 +173,7 @@ def real_shell(path: Path) -> Handler:
 def programs(directory: Path, **scripts: str) -> Path:
     """A directory with the programs that scripts may need, and ``scripts`` as programs of their own."""
     directory.mkdir()
-    for name in ("sh", "cat", "sleep", "head", "sha256sum", "dd"):
+    for name in ("sh", "cat", "sleep", "rm", "head", "sha256sum", "dd"):
         found = shutil.which(name)
         assert found
         (directory / name).symlink_to(found)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.android import install
 from provision.errors import DeviceError, NoAnswer, Refused, Unplugged
 from tests.provision.adb.conftest import Attach
 from tests.provision.adb.scripted import Handler, Talk, programs, real_shell
@@ -49,7 +50,8 @@ class Manager:
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Manager:
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
+    monkeypatch.setattr(install, "KEPT", str(tmp_path / "kept"))
     return Manager(tmp_path / "bin")
 
 
@@ -172,6 +174,20 @@ def test_a_pulled_cable_leaves_no_session(attach: Attach, manager: Manager, apks
     assert ended.get(timeout=10) == 1
     assert manager.log[-1] == "install-abandon|1729|"
     assert not any(line.startswith("install-commit") for line in manager.log)
+
+
+def test_a_session_that_was_left_is_abandoned_by_the_next_install(
+    attach: Attach, manager: Manager, apks: list[Path], tmp_path: Path
+) -> None:
+    """Some phones end all scripts with the cable, so that nobody is there to abandon it."""
+    (tmp_path / "kept").write_text("1234\n")
+    link = attach(manager.phone)
+    assert link.install(apks) == "Success"
+    assert link.install(apks) == "Success"
+    steps = [line.split("|")[:2] for line in manager.log if "|" in line]
+    assert steps[:2] == [["install-abandon", "1234"], ["install-create", "-S"]]
+    assert [step for step, _ in steps].count("install-abandon") == 1
+    assert not (tmp_path / "kept").exists()
 
 
 def test_the_verdict_is_not_waited_for_without_end(attach: Attach, apks: list[Path]) -> None:

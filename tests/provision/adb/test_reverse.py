@@ -28,6 +28,9 @@ def test_the_second_answer_is_the_phones(attach: Attach) -> None:
     link = attach(answering([], b"FAIL" + text_with_length(b"cannot bind listener: Address already in use")))
     with pytest.raises(Refused, match="Address already in use"):
         link.reverse("tcp:8080", "tcp:9090")
+    link = attach(answering([], b"FAIL" + text_with_length(b"listener 'tcp:8080' not found")))
+    with pytest.raises(Refused, match="listener 'tcp:8080' not found"):
+        link.reverse_remove("tcp:8080")
 
 
 def test_the_list_is_read_by_its_last_two_words(attach: Attach) -> None:
