@@ -20,7 +20,7 @@ class Lines:
         self._lock = threading.Lock()
 
     def write(self, event: str, fields: Mapping[str, object]) -> None:
-        line = json.dumps({"v": VERSION, "event": event, **fields}, ensure_ascii=False)
+        line = json.dumps({"v": VERSION, "event": event, **fields})
         with self._lock:
             self._out.write(line + "\n")
             self._out.flush()

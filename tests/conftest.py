@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.benches import Bench
+from tests.fleets import Fleet
 
 for _name in (
     "ANDROID_SERIAL",
@@ -85,3 +86,9 @@ def virtual_bench(adb_server: int, tmp_path: Path) -> Iterator[Callable[[Mapping
     yield start
     for bench in benches:
         bench.close()
+
+
+@pytest.fixture
+def fleet(adb_server: int, tmp_path: Path) -> Fleet:
+    """The real program, with a home of its own, on the private adb server."""
+    return Fleet(tmp_path / "home", adb_server)

@@ -32,6 +32,7 @@ manifest=".schoolbag.$2"; deep="$3"
 echo "tool $h"
 cd "$1" 2>/dev/null || exit 0
 shift 3
+find . -name '*{PART}' -type f 2>/dev/null | head -n 1 | sed 's/^/part /'
 if [ -f "$manifest" ] && [ -z "$deep" ] && [ "$({_STATS})" = "$(grep '^stat ' "$manifest")" ]; then
   sed 's/^hash /placed /' "$manifest"; grep '^hash ' "$manifest"
 else
@@ -52,11 +53,15 @@ while [ "$gone" -gt 0 ]; do rm -f "$1"; shift; gone=$((gone-1)); done
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies at the target: hash (hex) of each file by its path below the target folder; ``placed`` by us."""
+    """What lies at the target: hash (hex) of each file by its path below the target folder; ``placed`` by us.
+
+    ``cut_short``: an interrupted run left something that has to go.
+    """
 
     hashes: Mapping[str, str] = field(default_factory=dict)
     placed: frozenset[str] = frozenset()
     tool: str = "sha256sum"
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
     hashes = {name: digest(path, there.tool) for name, (path, _) in wanted.files.items()}
     missing = [name for name, value in hashes.items() if there.hashes.get(name) != value]
     gone = sorted(there.placed - set(hashes))
-    if not missing and not gone:
+    if not missing and not gone and not there.cut_short:
         return Met(f"all {len(hashes)} files are there, with these hashes")
     need = sum(wanted.files[name][1] for name in missing)
     if free is not None and need > free:
@@ -109,7 +114,11 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
             f"it needs {need // 1_000_000} MB and {free // 1_000_000} MB are free",
             "Remove what is not needed from the device, or give it a smaller set.",
         )
-    why = f"{len(missing)} of {len(hashes)} files are missing or differ" if missing else "files of before are left"
+    why = (
+        f"{len(missing)} of {len(hashes)} files are missing or differ"
+        if missing
+        else "files of an earlier run are left"
+    )
     return Step(why, tuple(_actions(entry, wanted, hashes, missing, gone, there.tool)))
 
 
@@ -126,10 +135,11 @@ def _actions(
 
 
 def _tree(text: str) -> Tree:
-    """Lines ``tool NAME``, ``hash HEX  PATH``, ``placed HEX  PATH``; anything else is left out."""
+    """Lines ``tool NAME``, ``hash HEX  PATH``, ``placed HEX  PATH``, ``part PATH``; anything else is left out."""
     tool = "sha256sum"
     hashes: dict[str, str] = {}
     placed: set[str] = set()
+    cut_short = False
     for line in text.split("\n"):
         kind, _, rest = line.partition(" ")
         value, _, name = rest.partition("  ")
@@ -140,7 +150,9 @@ def _tree(text: str) -> Tree:
             hashes[name] = value
         elif kind == "placed":
             placed.add(name)
-    return Tree(hashes, frozenset(placed), tool)
+        elif kind == "part":
+            cut_short = True
+    return Tree(hashes, frozenset(placed), tool, cut_short)
 
 
 def _target(entry: Content) -> str:

@@ -158,8 +158,23 @@ def _merged(device: Device, stream: Stream, argv: list[str], *, pty: bool) -> No
     device.start(process(device, argv, stream, out, out))
 
 
+class _RawInput:
+    """The standard input of ``exec:``. adbd hands the socket itself to the program, which sees no more than an end of
+    file when the cable is pulled, and lives on until it writes; only ``shell,v2`` is sent a SIGHUP [inferred: adbd's
+    shell_service.cpp, from memory]."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except Disconnected:
+            return b""
+
+
 def _exec(device: Device, stream: Stream, command: str) -> None:
-    device.start(process(device, ["/system/bin/sh", "-c", command], stream, stream, stream))
+    device.start(process(device, ["/system/bin/sh", "-c", command], _RawInput(stream), stream, stream))
 
 
 def _abb_exec(device: Device, stream: Stream, argument: str) -> None:
