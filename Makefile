@@ -56,11 +56,11 @@ build/uv/bin/uv: .venv/.made
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip --disable-pip-version-check -q install uv
 
-LOCK = build/uv/bin/uv pip compile pyproject.toml -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
+LOCK = build/uv/bin/uv pip compile pyproject.toml -q --universal --generate-hashes --no-header --no-emit-index-url
 
 lock: build/uv/bin/uv
 	$(LOCK) --upgrade -o requirements.txt
-	$(LOCK) --upgrade --group dev -o requirements-dev.txt
+	$(LOCK) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:
 	rm -rf .venv .fleet build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
