@@ -29,7 +29,8 @@ lint: .venv/.ready-dev
 	.venv/bin/lint-imports
 
 bench: apt .venv/.ready-dev
-	for file in bench/*.py; do .venv/bin/python "$$file" || exit 1; done
+	for name in $(basename $(notdir $(filter-out %/__init__.py,$(wildcard bench/*.py)))); do \
+		.venv/bin/python -m bench.$$name || exit 1; done
 
 wheel: .venv/.ready-dev
 	.ci/wheel
