@@ -1,7 +1,8 @@
-"""A phone without a cable, for what happens inside it."""
+"""A phone without a cable, for what happens inside it, and one behind the real adb, for the rest."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,39 @@ from provision.virtual.android.files import Files
 from provision.virtual.android.phone import Phone
 from provision.virtual.android.server import AdbServer
 from provision.virtual.android.shell.pipe import Bytes, Collector
+from tests.benches import Bench, VirtualDevice
 
 _CAPACITY = 100_000_000
+
+
+class Adb:
+    """The real adb binary, aimed at one phone."""
+
+    def __init__(self, binary: str, port: int, address: str) -> None:
+        self._start = [binary, "-P", str(port), "-s", address]
+
+    def __call__(
+        self, *words: str | Path, stdin: bytes = b"", timeout: float = 60
+    ) -> subprocess.CompletedProcess[bytes]:
+        argv = [*self._start, *map(str, words)]
+        return subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
+
+    def ok(self, *words: str | Path, stdin: bytes = b"") -> bytes:
+        done = self(*words, stdin=stdin)
+        assert done.returncode == 0, done
+        return done.stdout
+
+
+OnePhone = Callable[..., tuple[Bench, VirtualDevice, Adb]]
+
+
+@pytest.fixture
+def one_phone(virtual_bench: Callable[..., Bench], adb_binary: str) -> OnePhone:
+    def start(preset: str = "pixel-13", **more: object) -> tuple[Bench, VirtualDevice, Adb]:
+        bench = virtual_bench({"devices": [{"preset": preset, **more}]})
+        return bench, bench.devices[0], Adb(adb_binary, bench.port, bench.devices[0].address)
+
+    return start
 
 
 @dataclass(frozen=True)

@@ -6,36 +6,18 @@ import hashlib
 import os
 import re
 import socket
-import subprocess
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.benches import Bench, VirtualDevice
+from tests.virtual.conftest import Adb, OnePhone
 
 PRESETS = ("pixel-7", "samsung-9", "oppo-11", "pixel-13", "pixel-15")
 APPS = Path(__file__).parent.parent.parent / "examples" / "apps"
-
-
-class Adb:
-    """The real adb binary, aimed at one phone."""
-
-    def __init__(self, binary: str, port: int, address: str) -> None:
-        self._start = [binary, "-P", str(port), "-s", address]
-
-    def __call__(
-        self, *words: str | Path, stdin: bytes = b"", timeout: float = 60
-    ) -> subprocess.CompletedProcess[bytes]:
-        argv = [*self._start, *map(str, words)]
-        return subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
-
-    def ok(self, *words: str | Path, stdin: bytes = b"") -> bytes:
-        done = self(*words, stdin=stdin)
-        assert done.returncode == 0, done
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -215,16 +197,7 @@ def test_many_streams_at_once(adb: Adb) -> None:
     assert sorted(answers) == sorted(f"{n}\n{n}\n".encode() for n in range(8))
 
 
-@pytest.fixture
-def one_phone(virtual_bench: Callable[..., Bench], adb_binary: str) -> Callable[..., tuple[Bench, VirtualDevice, Adb]]:
-    def start(preset: str = "pixel-13", **more: object) -> tuple[Bench, VirtualDevice, Adb]:
-        bench = virtual_bench({"devices": [{"preset": preset, **more}]})
-        return bench, bench.devices[0], Adb(adb_binary, bench.port, bench.devices[0].address)
-
-    return start
-
-
-def test_reboot(one_phone: Callable[..., tuple[Bench, VirtualDevice, Adb]]) -> None:
+def test_reboot(one_phone: OnePhone) -> None:
     bench, device, adb = one_phone()
     adb.ok("shell", "echo 1 > /sdcard/kept")
     adb("reboot")
@@ -235,9 +208,7 @@ def test_reboot(one_phone: Callable[..., tuple[Bench, VirtualDevice, Adb]]) -> N
     assert adb.ok("shell", "cat /sdcard/kept") == b"1\n"
 
 
-def test_full_phone_refuses_while_sending(
-    one_phone: Callable[..., tuple[Bench, VirtualDevice, Adb]], tmp_path: Path
-) -> None:
+def test_full_phone_refuses_while_sending(one_phone: OnePhone, tmp_path: Path) -> None:
     bench, device, adb = one_phone(capacity=2_000_000)
     (tmp_path / "f").write_bytes(bytes(5_000_000))
     done = adb("push", tmp_path / "f", "/sdcard/f")

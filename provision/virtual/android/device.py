@@ -60,6 +60,7 @@ class Device:
         self._received: Counter[str] = Counter()
         self._plugging = threading.RLock()
         self._plugged = False
+        self._answers = False
         self._connection: Connection | None = None
         self._struck: Fault | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -72,7 +73,7 @@ class Device:
     def plug(self) -> None:
         """Attach to the adb server and wait until it lists the phone."""
         with self._plugging:
-            self._plugged = True
+            self._plugged = self._answers = True
             self._server.connect(self.address)
             wanted = "unauthorized" if self.faults.held("unauthorized") else "device"
             end = time.monotonic() + _ONLINE_SECONDS
@@ -87,7 +88,7 @@ class Device:
         with self._plugging:
             if not self._plugged:
                 return
-            self._plugged = False
+            self._plugged = self._answers = False
             connection, self._connection = self._connection, None
             if connection:
                 connection.freeze()
@@ -123,7 +124,7 @@ class Device:
                 link, _ = self._listener.accept()
             except OSError:
                 return
-            if not self._plugged:
+            if not self._answers:
                 link.close()
                 continue
             if self._connection:
@@ -213,7 +214,12 @@ class Device:
         if fault is not None and self.strike(fault, text):
             process.out.write(fault_kinds.NOISE[fault.with_])
             return 0
-        status = program(process) if program else self._program(process)
+        try:
+            status = program(process) if program else self._program(process)
+        except OSError as error:
+            # A full phone or a file that went away: programs that do not expect it say so and fail.
+            process.complain(f"{process.argv[0]}: {error.strerror}\n")
+            status = 1
         fault = self.faults.on_command(text, "after")
         if fault is not None:
             self.strike(fault, text)
@@ -278,7 +284,7 @@ class Device:
 
     def _hang_up(self) -> None:
         """Close the line without a word: the adb server keeps us on its list as ``offline``."""
-        self._plugged = False
+        self._answers = False
         connection, self._connection = self._connection, None
         if connection:
             connection.cut()

@@ -28,7 +28,11 @@ class AdbServer:
 
     def _ask(self, service: str) -> str:
         """One request and its answer. OSError when the server is not there, its words when it refuses."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT) as link:
+        try:
+            link = socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT)
+        except ConnectionRefusedError:
+            raise OSError(f"no adb server on port {self.port}: start it with adb -P {self.port} start-server") from None
+        with link:
             link.sendall(b"%04x%s" % (len(service), service.encode()))
             with link.makefile("rb") as answer:
                 status = answer.read(4)
