@@ -109,7 +109,7 @@ def _set_up(phone: Phone) -> bool:
 def _precondition(phone: Phone, admin: Owner, user: int) -> None:
     """Throws what checkDeviceOwnerProvisioningPreCondition throws (§3.3)."""
     dot = "." if phone.api >= 31 else ""
-    vendor_code = phone.tree.get("owner_precondition")
+    vendor_code = phone.tree["owner_precondition"]
     if phone.owner:
         names = f" ({admin.short})", f" ({phone.owner.short})"
         first, second = names if phone.api >= 34 else ("", "")
@@ -119,12 +119,15 @@ def _precondition(phone: Phone, admin: Owner, user: int) -> None:
         first, second = (f" ({admin.short})", f" ({profile_owner.short})") if phone.api >= 34 else ("", "")
         raise illegal_state(f"Trying to set the device owner{first}, but the user already has a profile owner{second}.")
     if vendor_code is not None:
-        raise illegal_state(f"Unexpected @ProvisioningPreCondition{':' if phone.api >= 31 else ''} {vendor_code}")
+        what = "Unknown @DeviceOwnerPreConditionCode" if phone.api <= 25 else "Unexpected @ProvisioningPreCondition"
+        raise illegal_state(f"{what}{':' if phone.api >= 31 else ''} {vendor_code}")
     if user != 0:
         raise illegal_state(f"User {user} is not system user." if phone.api >= 31 else "User is not system user")
     person = phone.user(user)
     if person is None or not person.running:
         raise illegal_state(f"User {user} not running." if phone.api >= 31 else f"User not running: {user}")
+    if phone.tree["paired_watch"] and phone.api >= 26:
+        raise illegal_state("Not allowed to set the device owner because this device has already paired")
     if _set_up(phone) and len(phone.users) > 1:
         raise illegal_state(
             f"Not allowed to set the device owner because there are already several users on the device{dot}"

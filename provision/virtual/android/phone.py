@@ -106,7 +106,8 @@ class Phone:
             name: presets.present(tree["settings"].get(name, {})) for name in ("global", "secure", "system")
         }
         self.battery: Tree = dict(tree["battery"])
-        self.frp_held: bool = tree["frp_held"]
+        if tree["frp_held"]:  # held at reset protection (§5.3)
+            self.settings["secure" if self.api <= 33 else "global"]["secure_frp_mode"] = "1"
         self.time_shift = 0.0
         self.roles: dict[str, list[str]] = {}
         self.locales: dict[str, str] = {}

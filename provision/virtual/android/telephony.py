@@ -29,7 +29,7 @@ CODES: list[tuple[int, dict[int, tuple[str, str]]]] = [
 
 def codes(phone: Phone) -> dict[int, tuple[str, str]]:
     """The codes on this phone. A vendor that inserted a method early has them as a later Android."""
-    like = phone.tree.get("subinfo_like", phone.api)
+    like = phone.tree["subinfo_like"] or phone.api
     return next(table for since, table in reversed(CODES) if since <= like)
 
 
