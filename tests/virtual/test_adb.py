@@ -187,7 +187,7 @@ def test_root_is_refused(adb: Adb) -> None:
 def test_many_streams_at_once(adb: Adb) -> None:
     answers: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda n=n: answers.append(adb.ok("shell", f"echo {n}; cat /dev/null; echo {n}")))  # type: ignore[misc]
+        threading.Thread(target=lambda n=n: answers.append(adb.ok("shell", f"echo {n}; cat /dev/null; echo {n}")))
         for n in range(8)
     ]
     for thread in threads:

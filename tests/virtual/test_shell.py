@@ -84,3 +84,11 @@ def test_script_from_a_file(phone: Inside) -> None:
 
 def test_old_phones_have_another_text_for_what_is_missing(make_phone: Any) -> None:
     assert make_phone("pixel-7").run("foo").err == b"/system/bin/sh: foo: not found\n"
+
+
+@pytest.mark.parametrize("case", _cases("toybox.yaml"))
+def test_toybox(case: dict[str, Any], phone: Inside) -> None:
+    answer = phone.run(case["script"])
+    assert (answer.out.decode(), answer.code) == (case["out"], case.get("code", 0)), answer.err
+    if "err" in case:
+        assert answer.err.decode() == case["err"]

@@ -30,9 +30,9 @@ from provision.virtual.android.process import SHELL_UID
 BLOCK = 4096
 
 _DIRECTORIES = """
-acct apex cache config data data/app data/data data/local data/local/tmp data/media data/user data/user/0 dev etc mnt
-odm proc product storage storage/emulated storage/emulated/0 storage/self sys system system/app system/bin system/etc
-system/framework system/priv-app vendor
+acct apex cache config data data/app data/data data/local data/local/tmp data/media data/misc data/system data/user
+data/user/0 dev etc mnt odm proc product storage storage/emulated storage/emulated/0 storage/self sys system system/app
+system/bin system/etc system/framework system/priv-app vendor
 """
 _SHARED_DIRECTORIES = """
 Alarms Android Android/data Android/media Android/obb DCIM Download Movies Music Notifications Pictures Podcasts

@@ -295,4 +295,6 @@ class _Parser(Words):
     def _expect(self, sign: str) -> None:
         self._skip_lines()
         if not self.accept(sign):
-            raise SyntaxProblem(f"unexpected '{self.peek()}'") if self.peek() else Incomplete(f"unmatched '{_OPENED_BY.get(sign, sign)}'")
+            if not self.peek():
+                raise Incomplete(f"unmatched '{_OPENED_BY.get(sign, sign)}'")
+            raise SyntaxProblem(f"unexpected '{self.peek()}'")

@@ -35,7 +35,7 @@ _APPLETS: dict[str, Program] = {
     "mktemp": change.mktemp,
     "mv": change.mv,
     "printf": others.printf,
-    "readlink": others.realpath,
+    "readlink": others.readlink,
     "realpath": others.realpath,
     "rm": change.rm,
     "rmdir": change.rmdir,

@@ -29,7 +29,7 @@ def rmdir(process: Process) -> int:
         try:
             process.phone.files.rmdir(at(process, word), uid=process.uid)
         except OSError as error:
-            status = complain(process, f"'{word}': {error.strerror}")
+            status = complain(process, f"{word}: {error.strerror}")
     return status
 
 

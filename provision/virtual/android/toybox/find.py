@@ -121,7 +121,7 @@ def _exec(search: _Find, words: list[str]) -> list[str]:
         search.batches.append((command[:-1], paths))
         search.act(paths.append)
     else:
-        search.tests.append(lambda path, _: _run(search.process, [word.replace("{}", path) for word in command]))
+        search.tests.append(lambda path, _: _run(search.process, [path if word == "{}" else word for word in command]))
     return words[end + 1 :]
 
 

@@ -167,39 +167,30 @@ def env(process: Process) -> int:
 
 
 def xargs(process: Process) -> int:
-    """``-0 -n NUM -I REPLACE -r`` and a command."""
-    given, command, rest = {}, [], process.argv[1:]
-    while rest:
+    """``-0 -n NUM -r`` and a command. toybox has no ``-I``."""
+    given, rest = {}, process.argv[1:]
+    while rest and rest[0].startswith("-"):
         word = rest.pop(0)
-        if word in ("-n", "-I", "-P", "-s"):
-            given[word] = rest.pop(0) if rest else ""
-        elif word in ("-0", "-r", "-t"):
-            given[word] = "1"
+        if word[:2] in ("-n", "-P", "-s"):
+            given[word[:2]] = word[2:] or (rest.pop(0) if rest else "")
+        elif set(word[1:]) <= set("0rt"):
+            given |= {f"-{flag}": "" for flag in word[1:]}
         else:
-            command = [word, *rest]
-            break
-    text = decode(whole(process, "-"))
-    found = _items(text, nul="-0" in given, by_line="-I" in given)
+            raise Usage(f"Unknown option '{word[1:]}'")
+    found = _items(decode(whole(process, "-")), nul="-0" in given)
     if not found and "-r" in given:
         return 0
-    command = command or ["echo"]
-    if "-I" in given:
-        calls = [[part.replace(given["-I"], item) for part in command] for item in found]
-    else:
-        size = int(given.get("-n") or len(found) or 1)
-        calls = [command + found[start : start + size] for start in range(0, max(1, len(found)), size)]
+    size = int(given.get("-n") or len(found) or 1)
     failed = False
-    for argv in calls:
-        inner = process.but(argv=argv)
+    for start in range(0, max(1, len(found)), size):
+        inner = process.but(argv=[*(rest or ["echo"]), *found[start : start + size]])
         failed = inner.launch(inner) != 0 or failed
     return 123 if failed else 0
 
 
-def _items(text: str, *, nul: bool, by_line: bool) -> list[str]:
+def _items(text: str, *, nul: bool) -> list[str]:
     if nul:
         return [item for item in text.split("\0") if item]
-    if by_line:
-        return [line.strip() for line in text.split("\n") if line.strip()]
     found = re.findall(r"(?:\"[^\"\n]*\"|'[^'\n]*'|\\.|[^\s\"'\\])+", text)
     return [
         re.sub(r"\"([^\"]*)\"|'([^']*)'|\\(.)", lambda m: m.group(1) or m.group(2) or m.group(3) or "", i)
@@ -223,6 +214,19 @@ def tee(process: Process) -> int:
             file.write(part)
     for file in files:
         file.close()
+    return 0
+
+
+def readlink(process: Process) -> int:
+    given = options(process, "fnemq", least=1)
+    for word in given.words:
+        if "f" in given or "e" in given:
+            process.say(process.phone.files.resolve(at(process, word)) + "\n")
+            continue
+        try:
+            process.say(process.phone.files.readlink(at(process, word)) + "\n")
+        except OSError:
+            return 1
     return 0
 
 

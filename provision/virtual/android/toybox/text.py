@@ -68,7 +68,7 @@ def head(process: Process) -> int:
 
 def _title(process: Process, given: Options, word: str) -> None:
     if ("v" in given or len(given.words) > 1) and "q" not in given:
-        process.say(f"==> {word} <==\n")
+        process.say(f"{'' if word is given.words[0] else chr(10)}==> {word} <==\n")
 
 
 def tail(process: Process) -> int:
@@ -230,7 +230,7 @@ def uniq(process: Process) -> int:
 
 
 def to_python(pattern: str, *, extended: bool) -> str:
-    """A POSIX regular expression in Python's spelling. Basic ones have ``\\( \\{ \\|`` the other way round."""
+    """A POSIX regular expression in Python's spelling. Basic ones have ``\\(`` for ``(`` and no ``+ ? |``."""
     for word, signs in _CLASSES.items():
         pattern = pattern.replace(f"[:{word}:]", signs)
     if extended:
@@ -244,7 +244,7 @@ def to_python(pattern: str, *, extended: bool) -> str:
             at = end + 1 if end > 0 else at + 1
             continue
         if len(pair) == 2 and char == "\\":
-            found += pair[1] if pair[1] in "(){}|+?" else pair
+            found += pair[1] if pair[1] in "(){}" else pair
             at += 2
             continue
         plain = char in "(){}|+?" or (char == "*" and found in ("", "^", "("))
