@@ -15,7 +15,7 @@ from profiles.schema import AndroidApp, App, Profile
 from provision.android.actions import VERIFIER, Install, Run
 from provision.android.apk import Apk, ApkError, AppFiles, Obb, for_device, read
 from provision.android.command import Command, command, script
-from provision.android.placing import TOOL, Placed, digest, known_tool, place
+from provision.android.placing import TOOL, Placed, digest, known_tool, megabytes, place
 from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
@@ -179,7 +179,12 @@ class _Wanted:
 
     def _barred(self, there: Installed, app: AppFiles, free: int | None) -> Cannot | None:
         signer = app.signer_for(self.api)
-        if there.version is not None and there.signer and signer and there.signer != signer.short:
+        if (
+            there.version is not None
+            and there.signer
+            and signer
+            and there.signer not in {signer.short, *signer.replaces}
+        ):
             return Cannot(
                 "the one on this phone is signed by somebody else, so Android will not replace it",
                 "Uninstall it on the phone (its data is lost), then run again.",
@@ -191,7 +196,7 @@ class _Wanted:
             )
         need = sum(apk.size for apk in self.apks)
         if free is not None and need > free and self._difference(there, app)[1]:
-            return Cannot(f"it needs {need // 1_000_000} MB and {free // 1_000_000} MB are free", "Make room first.")
+            return Cannot(f"it needs {megabytes(need)} and {megabytes(free)} are free", "Make room first.")
         return None
 
     def _difference(self, there: Installed, app: AppFiles) -> tuple[str, bool]:

@@ -163,7 +163,7 @@ def _pulled(fleet: Fleet, virtual_bench: StartBench, whole: dict[str, Any], cuts
 
 
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(fleet: Fleet, virtual_bench: StartBench) -> None:
-    bench = virtual_bench(bench_of("pixel-13", faults=[{"kind": "slow_link", "rate": 4000}]))
+    bench = virtual_bench(bench_of("pixel-13", faults=[{"kind": "slow_link", "rate": 8000}]))
     serial = bench.devices[0].serial
     running = fleet.start("provision", "--json", "--profile", SAMPLE)
     assert running.stdout is not None
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(fleet: Fleet, virtual_benc
     assert running.returncode == 130
     assert time.monotonic() - begun < 10
     assert "Traceback" not in err
-    assert not bench.state(serial)["sessions"]
+    assert _settles(lambda: not bench.state(serial)["sessions"], 30)
     bench.send({"do": "clear_faults", "serial": serial})
     assert fleet.provision().summary["failed"] == 0
     assert fleet("ledger", "verify").code == 0
