@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,12 @@ def test_toybox(case: dict[str, Any], phone: Inside) -> None:
     assert (answer.out.decode(), answer.code) == (case["out"], case.get("code", 0)), answer.err
     if "err" in case:
         assert answer.err.decode() == case["err"]
+
+
+def test_long_scripts_do_not_take_for_ever(phone: Inside) -> None:
+    lines = "".join(f"echo 'line {number}'\n" for number in range(2000))
+    script = f"( eval '{lines.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' ) </dev/null\n".encode()
+    start = time.monotonic()
+    answer = phone.run("", script, "/system/bin/sh")
+    assert answer.out.count(b"\n") == 2000
+    assert time.monotonic() - start < 5

@@ -86,6 +86,19 @@ def _launch(process: Process, program: Program | None = None) -> int:
     return (program or process.phone.programs[process.argv[0]])(process)
 
 
+def read_line(reader: Reader) -> bytes:
+    """One line with its end, or what is left; not a byte more is taken, so that the rest is for others."""
+    line = getattr(reader, "line", None)
+    if line is not None:
+        return bytes(line())
+    found = bytearray()
+    while byte := reader.read(1):
+        found += byte
+        if byte == b"\n":
+            break
+    return bytes(found)
+
+
 def encode(text: str) -> bytes:
     """Text as the phone writes it; bytes that are no UTF-8 went in as surrogates and come out as they were."""
     return text.encode("utf-8", "surrogateescape")

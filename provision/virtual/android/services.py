@@ -36,17 +36,33 @@ class _PacketInput:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._left = 0
+        self._held = b""
         self._ended = False
 
     def read(self, size: int) -> bytes:
-        while not self._left and not self._ended:
-            self._next()
-        if self._ended:
-            return b""
-        part = self._stream.read(min(size, self._left))
-        self._left -= len(part)
-        self._ended = not part
+        self._fill()
+        part, self._held = self._held[:size], self._held[size:]
         return part
+
+    def line(self) -> bytes:
+        """One line with its end, or what is left."""
+        found = b""
+        while not found.endswith(b"\n"):
+            self._fill()
+            part = self.read(self._held.find(b"\n") + 1 or len(self._held))
+            found += part
+            if not part:
+                break
+        return found
+
+    def _fill(self) -> None:
+        while not self._held and not self._ended:
+            if not self._left:
+                self._next()
+            if self._left:
+                self._held = self._stream.read(self._left)
+                self._left -= len(self._held)
+                self._ended = not self._held
 
     def _next(self) -> None:
         first = self._stream.take(1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from provision.virtual.android.paths import join
-from provision.virtual.android.process import Process, decode
+from provision.virtual.android.process import Process, decode, read_line
 from provision.virtual.android.shell.conditions import test
 from provision.virtual.android.shell.parser import parse
 from provision.virtual.android.shell.runner import Leave, Shell
@@ -155,17 +156,19 @@ def _read(shell: Shell, process: Process) -> int:
 
 
 def _line(process: Process, *, raw: bool) -> tuple[str, bool]:
-    """One line without its end, and whether the input ended before one. Byte by byte: the rest is for others."""
-    found = bytearray()
-    while byte := process.stdin.read(1):
-        if byte == b"\\" and not raw:
-            byte = process.stdin.read(1)
-            found += byte if byte != b"\n" else b""
-            continue
-        if byte == b"\n":
-            return decode(bytes(found)), False
-        found += byte
-    return decode(bytes(found)), True
+    """One line without its end, and whether the input ended before one. Not raw: a backslash joins lines."""
+    text = decode(read_line(process.stdin))
+    while not raw and _continues(text):
+        text = text[:-2] + decode(read_line(process.stdin))
+    ended = not text.endswith("\n")
+    text = text.removesuffix("\n")
+    return text if raw else re.sub(r"\\(.?)", r"\1", text), ended
+
+
+def _continues(text: str) -> bool:
+    """Whether the line ends with an odd number of backslashes."""
+    body = text.removesuffix("\n")
+    return body != text and (len(body) - len(body.rstrip("\\"))) % 2 == 1
 
 
 def _eval(shell: Shell, process: Process) -> int:

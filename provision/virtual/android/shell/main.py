@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from provision.virtual.android.paths import join
-from provision.virtual.android.process import Process, decode
+from provision.virtual.android.process import Process, decode, read_line
 from provision.virtual.android.shell import expand
 from provision.virtual.android.shell.builtins import BUILTINS
-from provision.virtual.android.shell.parser import parse
+from provision.virtual.android.shell.parser import Parser, parse
 from provision.virtual.android.shell.runner import Leave, Shell
 from provision.virtual.android.shell.tree import Sequence
-from provision.virtual.android.shell.words import Incomplete, SyntaxProblem
+from provision.virtual.android.shell.words import SyntaxProblem
 
 ENVIRONMENT = {
     "ANDROID_DATA": "/data",
@@ -75,23 +75,21 @@ def _run(shell: Shell, text: str) -> int:
 
 def _lines(shell: Shell) -> int:
     """Run each command as soon as its last line has come; what commands read from the same input is theirs."""
-    text, number = "", 0
-    while line := _line(shell.process):
+    number = 0
+
+    def more() -> str:
+        nonlocal number
         number += 1
-        text += decode(line)
-        try:
-            body = parse(text)
-        except Incomplete:
-            continue
-        except SyntaxProblem as problem:
-            shell.complain(f"syntax error: {problem}")
-            return 1
-        text = ""
         shell.place = f"<stdin>[{number}]: "
-        if not _step(shell, body):
-            return shell.leave()
-    if text.strip():
-        shell.complain("syntax error: unexpected EOF")
+        return decode(read_line(shell.process.stdin))
+
+    script = Parser("", more)
+    try:
+        while (body := script.command_line()) is not None:
+            if not _step(shell, body):
+                break
+    except SyntaxProblem as problem:
+        shell.complain(f"syntax error: {problem}")
         return 1
     return shell.leave()
 
@@ -108,12 +106,3 @@ def _step(shell: Shell, body: Sequence) -> bool:
         shell.status = 1
         return False
     return True
-
-
-def _line(process: Process) -> bytes:
-    found = bytearray()
-    while byte := process.stdin.read(1):
-        found += byte
-        if byte == b"\n":
-            break
-    return bytes(found)

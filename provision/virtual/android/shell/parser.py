@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 def parse(text: str) -> Sequence:
     """The whole script. Raises SyntaxProblem, or Incomplete when more lines might complete it."""
-    parser = _Parser(text, parse)
+    parser = Parser(text)
     found = parser.sequence(frozenset())
     if parser.peek():
         raise SyntaxProblem(f"unexpected '{parser.peek()}'")
@@ -42,7 +42,25 @@ def parse(text: str) -> Sequence:
     return found
 
 
-class _Parser(Words):
+class Parser(Words):
+    """Reads commands from a text, or with ``more`` from lines as they come."""
+
+    def command_line(self) -> Sequence | None:
+        """The commands up to the end of the line where the last of them ends; None at the end of the script."""
+        self.text, self.at = self.text[self.at :], 0
+        items: list[AndOr] = []
+        while True:
+            self.skip_blanks()
+            if not self.peek():
+                return Sequence(tuple(items)) if items else None
+            if not self.accept_newline():
+                items.append(self._and_or())
+            elif items:
+                return Sequence(tuple(items))
+
+    def parse(self, text: str) -> Sequence:
+        return parse(text)
+
     def nested(self) -> Sequence:
         body = self.sequence(frozenset())
         self._expect(")")

@@ -27,6 +27,19 @@ class Pipe:
             self._changed.notify_all()
         return part
 
+    def line(self) -> bytes:
+        """One line with its end, or what is left."""
+        found = b""
+        while not found.endswith(b"\n"):
+            with self._changed:
+                end = self._data.find(b"\n") + 1
+                size = end or len(self._data) or 1
+            part = self.read(size)
+            found += part
+            if not part:
+                break
+        return found
+
     def write(self, data: bytes | memoryview) -> int:
         """Raises Disconnected when nobody reads any more."""
         view = memoryview(data)
@@ -64,6 +77,9 @@ class Bytes:
     def read(self, size: int) -> bytes:
         part, self._data = self._data[:size], self._data[size:]
         return part
+
+    def line(self) -> bytes:
+        return self.read(self._data.find(b"\n") + 1 or len(self._data))
 
 
 class Collector:

@@ -33,21 +33,30 @@ class Incomplete(SyntaxProblem):
 
 
 class Words:
-    """A cursor over the text of a script."""
+    """A cursor over the text of a script. ``more`` gives its next line, or "" at the end."""
 
-    def __init__(self, text: str, parse: Callable[[str], Sequence]) -> None:
+    def __init__(self, text: str, more: Callable[[], str] | None = None) -> None:
         self.text = text
         self.at = 0
-        self._parse = parse
+        self._more = more
         self._documents: list[tuple[Redirection, str, bool, bool]] = []
 
     # Characters -----------------------------------------------------------------------------------------------
 
     def peek(self, ahead: str = "") -> str:
         """The next character ("" at the end), or ``ahead`` if that comes next, else ""."""
+        if self.at >= len(self.text):
+            self._extend()
         if ahead:
             return ahead if self.text.startswith(ahead, self.at) else ""
         return self.text[self.at : self.at + 1]
+
+    def _extend(self) -> bool:
+        """Get the next line of a script that comes line by line; False at its end."""
+        line = self._more() if self._more else ""
+        self._more = self._more if line else None
+        self.text += line
+        return bool(line)
 
     def accept(self, what: str) -> bool:
         if not self.text.startswith(what, self.at):
@@ -79,9 +88,11 @@ class Words:
 
     def _until(self, end: str) -> str:
         """The text up to ``end``, which is taken too."""
-        found = self.text.find(end, self.at)
-        if found < 0:
-            raise Incomplete(f"no closing {end}")
+        start = self.at
+        while (found := self.text.find(end, start)) < 0:
+            start = len(self.text)
+            if not self._extend():
+                raise Incomplete("no closing quote")
         text = self.text[self.at : found]
         self.at = found + len(end)
         return text
@@ -103,7 +114,7 @@ class Words:
     def _document(self, delimiter: str, strip: bool, quoted: bool) -> Word:
         lines: list[str] = []
         while True:
-            if self.at >= len(self.text):
+            if not self.peek():
                 raise Incomplete("here document")
             end = self.text.find("\n", self.at)
             line = self.text[self.at :] if end < 0 else self.text[self.at : end]
@@ -115,7 +126,7 @@ class Words:
         text = "".join(lines)
         if quoted:
             return Word((Literal(text, quoted=True),))
-        inner = type(self)(text, self._parse)
+        inner = type(self)(text)
         return Word(tuple(inner._double_quoted("")))
 
     # Words ----------------------------------------------------------------------------------------------------
@@ -157,7 +168,7 @@ class Words:
 
     def _quoted_with_escapes(self) -> str:
         start = self.at
-        while self.at < len(self.text):
+        while self.peek():
             if self.peek() == "'":
                 self.at += 1
                 return self.text[start : self.at - 1]
@@ -187,7 +198,7 @@ class Words:
 
     def _dollar(self, *, quoted: bool) -> _Part:
         if self.accept("`"):
-            return Substitution(self._parse(self._backquoted()), quoted)
+            return Substitution(self.parse(self._backquoted()), quoted)
         if self.peek("$((") and (found := self._arithmetic(quoted)) is not None:
             return found
         if self.accept("$("):
@@ -203,6 +214,10 @@ class Words:
             self.at += 1
             return Parameter(self.text[self.at - 1], quoted=quoted)
         return Literal("$", quoted)
+
+    def parse(self, text: str) -> Sequence:
+        """A script inside this one. The parser of commands provides it."""
+        raise NotImplementedError
 
     def nested(self) -> Sequence:
         """The commands up to the ``)`` that closes this ``$(``. The parser of commands provides it."""
@@ -224,7 +239,7 @@ class Words:
     def _arithmetic(self, quoted: bool) -> Arithmetic | None:
         """``$((…))``, or None when the brackets turn out to be ``$( (…) )``."""
         depth, at = 0, self.at + 3
-        while at < len(self.text):
+        while at < len(self.text) or self._extend():
             char = self.text[at]
             if char == ")" and depth == 0:
                 break
@@ -234,7 +249,7 @@ class Words:
             raise Incomplete("no closing ))")
         if self.text[at : at + 2] != "))":
             return None
-        inner = type(self)(self.text[self.at + 3 : at], self._parse)
+        inner = type(self)(self.text[self.at + 3 : at])
         self.at = at + 2
         return Arithmetic(Word(tuple(inner._double_quoted(""))), quoted)
 
