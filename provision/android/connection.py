@@ -8,19 +8,23 @@ transfer is read instead of tripped over.
 from __future__ import annotations
 
 import contextlib
+import errno
+import mmap
+import os
 import re
 import selectors
 import socket as sockets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from ppadb import connection as ppadb
 
 from provision.android.states import Listed, explain_fail, plain
-from provision.errors import NoAnswer, NoServer, Refused, Unplugged
+from provision.errors import DeviceError, NoAnswer, NoServer, Refused, Unplugged
 
 _MOST_OF_A_REQUEST = 0xFFFF  # its length is sent as four hex digits
 _PIECE = 1 << 18
@@ -115,19 +119,17 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
         except ConnectionError:
             return b""
 
-    def exchange(self, outgoing: Iterator[Chunk], hear: Callable[[bytes], bool]) -> None:
-        """Send all chunks while listening, then listen on.
+    def exchange(self, outgoing: Iterator[Sequence[Chunk]], hear: Callable[[bytes], bool]) -> None:
+        """Send all that ``outgoing`` gives, each sequence of chunks in as few sends as it takes, while listening.
 
-        Ends when ``hear`` (called with every piece that comes) returns True, or when the other end closes. A chunk
-        is sent whole before the next one is asked for, so that the giver may reuse its buffer.
+        Ends when ``hear`` (called with every piece that comes) returns True, or when the other end closes.
         """
-        rest: memoryview | None = memoryview(b"")
+        rest: list[memoryview] | None = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
             while True:
                 while rest is not None and not rest:
-                    chunk = next(outgoing, None)
-                    rest = None if chunk is None else memoryview(chunk)
+                    rest = _next(outgoing)
                     if rest is None:
                         selector.modify(self._socket, selectors.EVENT_READ)
                 ready = selector.select(self._patience())
@@ -140,15 +142,17 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
                 elif rest is not None:
                     rest = self._offer(rest, selector)
 
-    def _offer(self, rest: memoryview, selector: selectors.BaseSelector) -> memoryview | None:
+    def _offer(self, rest: list[memoryview], selector: selectors.BaseSelector) -> list[memoryview] | None:
         """What is left of ``rest`` after one send; None when the other end takes no more and can only be heard."""
         try:
-            return rest[self._socket.send(rest, sockets.MSG_DONTWAIT) :]
-        except BlockingIOError:
-            return rest
+            return _after(rest, self._patiently(lambda sock: sock.sendmsg(rest)))
         except ConnectionError:
             selector.modify(self._socket, selectors.EVENT_READ)
             return None
+        except OSError as error:
+            if error.errno != errno.EFAULT:
+                raise
+            raise DeviceError("A file became shorter while it was being sent.", "Run again.") from error
 
     def shut(self) -> None:
         """End it from another thread: whoever waits in it meets the end."""
@@ -231,6 +235,32 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
     def _endless(self) -> Refused:
         name = self.listed.name if self.listed is not None else f"The adb server at {self.where}"
         return Refused(f"{name} answers without end.", "Unplug the cable, plug it in and run again.")
+
+
+def mapped(path: Path) -> memoryview:
+    """The content of a file, to be sent without copying it first."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+    except OSError as error:
+        raise DeviceError(
+            f"{plain(str(path))} cannot be read: {error.strerror}.", "Put the file back and run again."
+        ) from error
+
+
+def _next(outgoing: Iterator[Sequence[Chunk]]) -> list[memoryview] | None:
+    chunks = next(outgoing, None)
+    return None if chunks is None else [memoryview(chunk) for chunk in chunks if len(chunk)]
+
+
+def _after(chunks: list[memoryview], sent: int) -> list[memoryview]:
+    """What is left of ``chunks`` behind the first ``sent`` bytes."""
+    for at, chunk in enumerate(chunks):
+        if sent < len(chunk):
+            return [chunk[sent:], *chunks[at + 1 :]]
+        sent -= len(chunk)
+    return []
 
 
 def _fill(view: memoryview, socket: sockets.socket) -> int:

@@ -13,12 +13,12 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from provision.android.connection import Connection
+from provision.android.connection import Chunk, Connection, mapped
 from provision.android.states import plain
-from provision.errors import DeviceError, NoAnswer, Refused, Unplugged
+from provision.errors import NoAnswer, Refused, Unplugged
 
 KEPT = "/data/local/tmp/.schoolbag-session"
-_PIECE = 1 << 20
+_PIECE = 1 << 19
 _MOST_OF_A_VERDICT = 1 << 20
 
 Progress = Callable[[int], None]
@@ -52,12 +52,12 @@ printf '%s\\n' "$o"
 
 def one_service(apk: Path, options: Sequence[str]) -> str:
     """The adb service that installs one APK, whose bytes have to follow (:func:`send`). Needs the feature ``cmd``."""
-    return f"exec:cmd package install {shlex.join(options)} -S {_size(apk)}"
+    return f"exec:cmd package install {shlex.join(options)} -S {len(mapped(apk))}"
 
 
 def session_service(apks: Sequence[Path], options: Sequence[str], *, has_cmd: bool) -> str:
     """The adb service that installs all APKs as one app; after their bytes it waits for :data:`COMMIT`."""
-    sizes = [_size(apk) for apk in apks]
+    sizes = [len(mapped(apk)) for apk in apks]
     pairs = " ".join(f"{size} {at}.apk" for at, size in enumerate(sizes))
     script = _SESSION.format(pm="cmd package" if has_cmd else "pm", options=shlex.join(options), kept=KEPT)
     return f"exec:set -- {sum(sizes)} {pairs}\n{script}"
@@ -96,30 +96,14 @@ def _verdict(text: str, name: str, apks: Sequence[Path]) -> str:
     raise Refused(f"{name} refused {_names(apks)}: {plain(told)}", evidence=text.strip())
 
 
-def _content(apks: Sequence[Path], tail: bytes, progress: Progress) -> Iterator[memoryview | bytes]:
-    room = memoryview(bytearray(_PIECE))
+def _content(apks: Sequence[Path], tail: bytes, progress: Progress) -> Iterator[tuple[Chunk]]:
     for apk in apks:
-        try:
-            stream = apk.open("rb", buffering=0)
-        except OSError as error:
-            raise _unreadable(apk, error) from error
-        with stream:
-            while count := stream.readinto(room):
-                yield room[:count]
-                progress(count)
-    if tail:
-        yield tail
-
-
-def _size(apk: Path) -> int:
-    try:
-        return apk.stat().st_size
-    except OSError as error:
-        raise _unreadable(apk, error) from error
-
-
-def _unreadable(apk: Path, error: OSError) -> DeviceError:
-    return DeviceError(f"{plain(str(apk))} cannot be read: {error.strerror}.", "Put the file back and run again.")
+        content = mapped(apk)
+        for at in range(0, len(content), _PIECE):
+            piece = content[at : at + _PIECE]
+            yield (piece,)
+            progress(len(piece))
+    yield (tail,)
 
 
 def _names(apks: Sequence[Path]) -> str:

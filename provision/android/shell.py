@@ -97,8 +97,8 @@ def run(connection: Connection, name: str, script: str) -> ShellResult:
     answer = _Answer(name)
     text = _quoted(script)
     pieces = (text[at : at + _STDIN_PIECE] for at in range(0, len(text), _STDIN_PIECE))
-    packets = (_HEAD.pack(_STDIN, len(piece)) + piece for piece in pieces)
-    connection.exchange(_and(packets, _HEAD.pack(_CLOSE_STDIN, 0)), answer.hear)
+    packets = [(_HEAD.pack(_STDIN, len(piece)), piece) for piece in pieces]
+    connection.exchange(iter([*packets, (_HEAD.pack(_CLOSE_STDIN, 0),)]), answer.hear)
     if answer.code is None:
         raise _cut_off(name)
     return ShellResult(bytes(answer.stdout), bytes(answer.stderr), answer.code)
@@ -113,7 +113,7 @@ def run_old(connection: Connection, name: str, script: str) -> ShellResult:
     answer = _Answer(name)
     word = secrets.token_hex(16)
     text = _quoted(script) + f"echo {word}$?; exit\n".encode()
-    connection.exchange(iter([text]), answer.hear_raw)
+    connection.exchange(iter([[text]]), answer.hear_raw)
     output, found, code = bytes(answer.stdout).rpartition(word.encode())
     if not found or not _WHOLE_CODE.fullmatch(code):
         raise _cut_off(name)
@@ -122,11 +122,6 @@ def run_old(connection: Connection, name: str, script: str) -> ShellResult:
 
 def _quoted(script: str) -> bytes:
     return f"( eval {shlex.quote(script)} ) </dev/null\n".encode("utf-8", "surrogateescape")
-
-
-def _and(chunks: Iterator[bytes], last: bytes) -> Iterator[bytes]:
-    yield from chunks
-    yield last
 
 
 def _cut_off(name: str) -> Unplugged:

@@ -1,14 +1,12 @@
 """Files to and from the phone: adb's sync protocol, version 1 (facts §7.4).
 
-Many files go over one ``sync:`` service without waiting for each answer, in sends of about 1 MiB. The phone's answers
+Many files go over one ``sync:`` service without waiting for each answer, in sends of about 512 KiB. The phone's answers
 are read while sending, so that its reason for a refusal arrives and not a broken pipe.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import io
 import os
 import stat
 import struct
@@ -19,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from provision.android.connection import Connection
+from provision.android.connection import Chunk, Connection, mapped
 from provision.android.states import plain
-from provision.errors import DeviceError, Refused, Unplugged
+from provision.errors import Refused, Unplugged
 
 SERVICE = "sync:"
 BLOCK = 64 << 10
@@ -30,8 +28,8 @@ _HEAD = struct.Struct("<4sI")
 _STAT = struct.Struct("<4sIII")
 _STAT_2 = struct.Struct("<4sIQQIIIIQqqq")
 _MOST_OF_A_PATH = 1024  # adbd's own limit, with mode
-_BIGGEST = _HEAD.size + _MOST_OF_A_PATH + _HEAD.size + BLOCK
-_ROOM = 16 * (_HEAD.size + BLOCK) + _BIGGEST
+_PACK = 8 * BLOCK
+_MOST_CHUNKS = 512  # of 1024 that the kernel takes
 _MOST_OF_A_REASON = 64 << 10
 
 Progress = Callable[[int], None]
@@ -62,7 +60,7 @@ class RemoteStat:
 def push(connection: Connection, name: str, files: Sequence[Sending], progress: Progress) -> None:
     """Send all files (at least one) in order, over an open :data:`SERVICE`; the phone makes missing directories."""
     answers = _Answers(name, deque(file.remote for file in files))
-    connection.exchange(_packets(files, progress), answers.hear)
+    connection.exchange(_packs(files, progress), answers.hear)
     if answers.awaited:
         raise Unplugged(
             f"The link to {name} ended while {plain(answers.awaited[0])} was being sent.", "Plug it in and run again."
@@ -132,64 +130,35 @@ class _Answers:
         raise _refused(self.name, f"did not take {remote}", bytes(reason))
 
 
-class _Packer:
-    """Writes the packets of one file, as many as fit, into a buffer."""
-
-    def __init__(self, file: Sending) -> None:
-        self._stream, mtime = _open(file)
-        self._before = _request(b"SEND", f"{file.remote},{stat.S_IFREG | file.mode}")
-        self._after = _HEAD.pack(b"DONE", mtime & 0xFFFFFFFF)
-        self.is_done = False
-
-    def fill(self, room: memoryview) -> tuple[int, int]:
-        """The bytes used of ``room`` (at least as big as the biggest packet), and the file's bytes among them."""
-        used, carried = len(self._before), 0
-        room[:used] = self._before
-        self._before = b""
-        while len(room) - used >= _BIGGEST:
-            count = self._stream.readinto(room[used + _HEAD.size : used + _HEAD.size + BLOCK])
-            if not count:
-                room[used : used + _HEAD.size] = self._after
-                self.is_done = True
-                return used + _HEAD.size, carried
-            _HEAD.pack_into(room, used, b"DATA", count)
-            used += _HEAD.size + count
-            carried += count
-        return used, carried
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-def _packets(files: Sequence[Sending], progress: Progress) -> Iterator[memoryview]:
-    """All requests and data, packed into one buffer that is sent and filled again."""
-    room = memoryview(bytearray(_ROOM))
-    used = carried = 0
+def _packs(files: Sequence[Sending], progress: Progress) -> Iterator[list[Chunk]]:
+    """The packets of all files, as many together as make one good send."""
+    pack: list[Chunk] = []
+    size = carried = 0
     for file in files:
-        with contextlib.closing(_Packer(file)) as packer:
-            while not packer.is_done:
-                if len(room) - used < _BIGGEST:
-                    yield room[:used]
-                    progress(carried)
-                    used = carried = 0
-                more, data = packer.fill(room[used:])
-                used += more
-                carried += data
-    yield room[:used]
+        for head, data in _packets(file):
+            pack += (head, data)
+            size += len(head) + len(data)
+            carried += len(data)
+            if size >= _PACK or len(pack) >= _MOST_CHUNKS:
+                yield pack
+                progress(carried)
+                pack, size, carried = [], 0, 0
+    yield pack
     progress(carried)
 
 
-def _open(file: Sending) -> tuple[io.FileIO | io.BytesIO, int]:
-    """The content as a stream, and its time: what the caller said, else the file's own, else now."""
-    if isinstance(file.source, bytes):
-        return io.BytesIO(file.source), int(time.time()) if file.mtime is None else file.mtime
-    try:
-        stream = io.FileIO(file.source)
-    except OSError as error:
-        raise DeviceError(
-            f"{plain(str(file.source))} cannot be read: {error.strerror}.", "Put the file back and run again."
-        ) from error
-    return stream, int(os.fstat(stream.fileno()).st_mtime) if file.mtime is None else file.mtime
+def _packets(file: Sending) -> Iterator[tuple[bytes, Chunk]]:
+    """Each packet of one file, as head and data. Its time is what the caller said, else the file's own, else now."""
+    request = _request(b"SEND", f"{file.remote},{stat.S_IFREG | file.mode}")
+    content = memoryview(file.source) if isinstance(file.source, bytes) else mapped(file.source)
+    mtime = file.mtime
+    if mtime is None:
+        mtime = int(time.time() if isinstance(file.source, bytes) else file.source.stat().st_mtime)
+    yield request, b""
+    for at in range(0, len(content), BLOCK):
+        block = content[at : at + BLOCK]
+        yield _HEAD.pack(b"DATA", len(block)), block
+    yield _HEAD.pack(b"DONE", mtime & 0xFFFFFFFF), b""
 
 
 def _request(word: bytes, text: str) -> bytes:

@@ -123,7 +123,7 @@ def test_a_send_that_meets_a_reset_leaves_what_was_said_to_be_read(stack: ExitSt
     assert said.wait(5)
     selector = stack.enter_context(selectors.DefaultSelector())
     selector.register(connection._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
-    assert connection._offer(memoryview(b"more"), selector) is None
+    assert connection._offer([memoryview(b"more")], selector) is None
     assert connection.read_some() == b"no, because"
     assert connection.read_some() == b""
 

@@ -147,6 +147,13 @@ def test_a_refused_session_is_abandoned_and_the_step_tells_why(
         assert manager.log[-1] == "install-abandon|1729|"
 
 
+def test_a_success_in_the_middle_of_a_line_is_none(attach: Attach, manager: Manager, apks: list[Path]) -> None:
+    manager.prescribe("write-1.apk", b"Error: failed to write; Success is far")
+    with pytest.raises(Refused, match="failed to write"):
+        attach(manager.phone).install(apks)
+    assert manager.log[-1] == "install-abandon|1729|"
+
+
 def test_a_session_without_a_number_is_not_written_to(attach: Attach, manager: Manager, apks: list[Path]) -> None:
     manager.prescribe("create", b"Success")
     with pytest.raises(Refused):

@@ -74,7 +74,7 @@ class Bench:
                 self.link(preset).shell("true")
             except (DeviceError, ValueError):
                 assert time.monotonic() < end
-                time.sleep(0.02)
+                self.order(preset, "plug")
             else:
                 return
 

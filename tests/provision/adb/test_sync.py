@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import struct
 import time
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_names_that_no_phone_takes(attach: Attach, remote: str) -> None:
 def test_a_source_that_is_gone(attach: Attach, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="gone cannot be read: No such file"):
         attach(taking({})).push(tmp_path / "gone", "/sdcard/x")
+
+
+def test_a_source_that_shrinks_while_it_is_sent(attach: Attach, tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(bytes(64 << 20))
+
+    def service(talk: Talk) -> None:
+        talk.request()
+        talk.okay()
+        talk.read(1000)
+        os.truncate(path, 1 << 20)
+        talk.read_to_end()
+
+    with pytest.raises(DeviceError, match="became shorter"):
+        attach(service).push(path, "/sdcard/f")
 
 
 def giving(data: bytes, *, drip: bool = False) -> Handler:
