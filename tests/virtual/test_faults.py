@@ -75,6 +75,12 @@ def test_cable_pulled_at_a_command(one_phone: OnePhone, when: str, moved: bool) 
     assert adb.ok("shell", "mv /sdcard/a /sdcard/b; echo done 2>/dev/null").endswith(b"done\n")
 
 
+def test_cable_pulled_inside_a_pipe(one_phone: OnePhone) -> None:
+    bench, device, adb = one_phone(faults=[{"kind": "unplug", "at": "^cat "}])
+    adb("shell", "cat /dev/null | sort > /sdcard/a; echo 1 > /sdcard/b")
+    assert "/storage/emulated/0/b" not in bench.state(device.serial)["files"]
+
+
 def test_cable_pulled_at_the_nth_service(one_phone: OnePhone) -> None:
     bench, device, adb = one_phone()
     _strike(bench, device, kind="unplug", at_service=3)

@@ -96,7 +96,7 @@ def _device(tree: Mapping[str, Any], where: str, number: int, rates: Mapping[str
     overrides = dict(_mapping(tree.get("state") or {}, f"{where}: state"))
     overrides.setdefault("seed", number)
     if tree.get("serial"):
-        overrides["serial"] = str(tree["serial"])
+        overrides |= {"serial": str(tree["serial"]), "seed": 0}
     try:
         struck = tuple(faults.parse(_mapping(fault, "fault")) for fault in tree.get("faults") or ())
     except ValueError as error:

@@ -9,6 +9,10 @@ from provision.virtual.android.process import Disconnected
 _ROOM = 64 * 1024
 
 
+class BrokenPipe(Disconnected):
+    """The next program of the pipe reads no more: the one that writes ends, the script goes on."""
+
+
 class Pipe:
     """A pipe as the kernel has it: the writer waits when 64 KiB are in it, the reader when nothing is."""
 
@@ -41,7 +45,7 @@ class Pipe:
         return found
 
     def write(self, data: bytes | memoryview) -> int:
-        """Raises Disconnected when nobody reads any more."""
+        """Raises BrokenPipe when nobody reads any more."""
         view = memoryview(data)
         at = 0
         with self._changed:
@@ -49,7 +53,7 @@ class Pipe:
                 while len(self._data) >= _ROOM and not self._unread:
                     self._changed.wait()
                 if self._unread:
-                    raise Disconnected
+                    raise BrokenPipe
                 part = view[at : at + _ROOM - len(self._data)]
                 self._data += part
                 at += len(part)

@@ -14,7 +14,7 @@ from provision.virtual.android.paths import join
 from provision.virtual.android.process import Disconnected, Process, Reader, Writer, decode, encode
 from provision.virtual.android.shell import expand, patterns
 from provision.virtual.android.shell.parser import parse
-from provision.virtual.android.shell.pipe import Bytes, Collector, Pipe
+from provision.virtual.android.shell.pipe import BrokenPipe, Bytes, Collector, Pipe
 from provision.virtual.android.shell.tree import (
     AndOr,
     Case,
@@ -176,6 +176,7 @@ class Shell:
         """Every command in a subshell and thread of its own, the last one here."""
         pipes = [Pipe() for _ in commands[1:]]
         results = [0] * len(commands)
+        lost: list[Disconnected] = []
         last = len(pipes)
 
         def run(number: int) -> None:
@@ -187,10 +188,12 @@ class Shell:
             inner = self.subshell({**self.streams, **ends})
             try:
                 results[number] = inner.to_the_end(_alone(commands[number]))
-            except Disconnected:
+            except BrokenPipe:
                 results[number] = _BROKEN_PIPE
                 if number == last:
                     raise
+            except Disconnected as error:
+                lost.append(error)
             finally:
                 for pipe in pipes[number : number + 1]:
                     pipe.end_writing()
@@ -205,6 +208,8 @@ class Shell:
         finally:
             for thread in threads:
                 thread.join()
+        if lost:
+            raise lost[0]
         failed = [result for result in results if result]
         return failed[-1] if failed and "pipefail" in self.options else results[-1]
 
