@@ -87,15 +87,6 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
         """A text with its length before it."""
         return self._recv_into(self._length()).decode("utf-8", "replace")
 
-    def read_all(self, most: int = 1 << 20) -> bytes:
-        """What comes until the other end closes, at most ``most`` bytes."""
-        data = bytearray()
-        while piece := self.read_some():
-            data += piece
-            if len(data) > most:
-                raise self._endless()
-        return bytes(data)
-
     def read(self, length: int = 0) -> bytes:
         """Exactly ``length`` bytes."""
         return self._recv(length)
@@ -231,10 +222,6 @@ class Connection(ppadb.Connection):  # type: ignore[misc]
                 evidence=repr(word),
             )
         return NoServer(f"What answers at {self.where} is not an adb server.", _SAY_WHERE)
-
-    def _endless(self) -> Refused:
-        name = self.listed.name if self.listed is not None else f"The adb server at {self.where}"
-        return Refused(f"{name} answers without end.", "Unplug the cable, plug it in and run again.")
 
 
 def mapped(path: Path) -> memoryview:

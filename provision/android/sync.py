@@ -52,10 +52,6 @@ class RemoteStat:
     mode: int
     mtime: int
 
-    @property
-    def is_dir(self) -> bool:
-        return stat.S_ISDIR(self.mode)
-
 
 def push(connection: Connection, name: str, files: Sequence[Sending], progress: Progress) -> None:
     """Send all files (at least one) in order, over an open :data:`SERVICE`; the phone makes missing directories."""

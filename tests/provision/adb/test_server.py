@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from provision.android import server as module
-from provision.android.adb import Server
+from provision.android.adb import Server, default_serial
 from provision.android.server import ensure_server, find_adb, server_from_environment, start_private
 from provision.errors import NoServer, Refused
 from tests.provision.adb.scripted import ScriptedServer, Talk
@@ -70,7 +70,7 @@ def test_a_private_server_is_told_to_look_for_no_phone(adb: Path, monkeypatch: p
         environments.append(named["env"])
         return popen(*args, **named)
 
-    monkeypatch.setattr(module.subprocess, "Popen", recording)
+    monkeypatch.setattr(subprocess, "Popen", recording)
     with start_private(adb):
         pass
     wanted = {"ADB_USB": "0", "ADB_MDNS": "0", "ADB_EMU": "0", "ADB_LOCAL_TRANSPORT_MAX_PORT": "5550"}
@@ -183,6 +183,12 @@ def test_the_wheel_is_not_imported_to_find_its_adb() -> None:
 def test_adbs_own_variables_are_honoured(environ: dict[str, str], where: tuple[str, int]) -> None:
     server = server_from_environment(environ)
     assert (server.host, server.port) == where
+
+
+def test_adbs_choice_of_a_device_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_serial() is None
+    monkeypatch.setenv("ANDROID_SERIAL", "R58M")
+    assert default_serial() == "R58M"
 
 
 @pytest.mark.parametrize(
