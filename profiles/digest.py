@@ -17,7 +17,7 @@ from profiles.secrets import Secret
 def digest_of(profile: BaseModel) -> str:
     """SHA-256 (hex) of canonical JSON: sorted keys, files by their hash, secrets by their name."""
     text = json.dumps(_canonical(profile), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def files_below(path: Path) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 SchoolbagError            what went wrong, and what to do next
  ├─ ProfileError          a profile, or a file that belongs to one, cannot be used
  ├─ DeviceError           a device did not do it (provision.errors)
- └─ RegistryError         the registry cannot be used (fleet.db)
+ └─ …                     those of the registry are in fleet.errors
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Problem:
 
 class ProfileError(SchoolbagError):
     """Every problem that was found, one per line, sorted by place. ``problems`` has them as values."""
+
+    exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))

@@ -71,14 +71,17 @@ class Source:
     files: Mapping[str, tuple[Path, int]]
 
     @property
-    def size(self) -> int:
-        return sum(size for _, size in self.files.values())
+    def odd(self) -> str:
+        """The first name that no phone could be told of, or ""."""
+        return next((name for name in self.files if _ODD.search(name)), "")
 
 
 def probes(profile: Profile, identity: Identity, deep: bool) -> Mapping[str, Command]:  # noqa: ARG001
+    wanted = {entry: source(entry.from_) for entry in profile.content}
     return {
-        entry.id: script(_LOOK, _target(entry), entry.id, "deep" if deep else "", *_tops(source(entry.from_)))
-        for entry in profile.content
+        entry.id: script(_LOOK, _target(entry), entry.id, "deep" if deep else "", *_tops(files))
+        for entry, files in wanted.items()
+        if not files.odd
     }
 
 
@@ -94,15 +97,15 @@ def plan(profile: Profile, found: Mapping[str, Tree], facts: Facts, unit: Unit) 
             "content",
             entry.id,
             f"{len(wanted.files)} files in {entry.to}",
-            _state(entry, wanted, found[entry.id], free),
+            _state(entry, wanted, found.get(entry.id, Tree()), free),
             source=profile.where("content", entry.id),
             required=entry.required,
         )
 
 
 def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met | Step | Cannot:
-    if odd := next((name for name in wanted.files if _ODD.search(name)), ""):
-        return Cannot(f"the file name {odd!a} cannot be written on a phone", "Rename the file.")
+    if wanted.odd:
+        return Cannot(f"the file name {wanted.odd!a} cannot be written on a phone", "Rename the file.")
     hashes = {name: digest(path, there.tool) for name, (path, _) in wanted.files.items()}
     missing = [name for name, value in hashes.items() if there.hashes.get(name) != value]
     gone = sorted(there.placed - set(hashes))
@@ -131,7 +134,17 @@ def _actions(
     listed = "".join(f"hash {value}  {name}\n" for name, value in hashes.items()).encode()
     yield Send((Sent(listed, f"{target}/.schoolbag.{entry.id}{PART}", len(listed)),))
     cleared = f"remove {len(gone)} files of before, " if gone else ""
-    yield Run(script(_FINISH, target, entry.id, len(gone), *gone, *_tops(wanted), says=f"{cleared}write the manifest"))
+    yield Run(
+        script(
+            _FINISH,
+            target,
+            entry.id,
+            len(gone),
+            *(f"./{name}" for name in gone),
+            *_tops(wanted),
+            says=f"{cleared}write the manifest",
+        )
+    )
 
 
 def _tree(text: str) -> Tree:

@@ -54,10 +54,11 @@ class Placed:
 
 def place(target: str, files: Iterable[Placed], folders: Iterable[str], tool: str) -> Iterator[Action]:
     """Make ``target`` and its ``folders``, clear what an interrupted run left, send the files and rename them."""
-    yield Run(script(_CLEAN, target, *folders, says=f"make {target!r}, clear what was cut short"))
+    below = (f"./{folder}" for folder in folders)
+    yield Run(script(_CLEAN, target, *below, says=f"make {target!r}, clear what was cut short"))
     for group in _groups(files):
         yield Send(tuple(Sent(file.source, f"{target}/{file.name}{PART}", file.size) for file in group))
-        words = (word for file in group for word in (file.digest, file.name))
+        words = (word for file in group for word in (file.digest, f"./{file.name}"))
         yield Run(script(_PLACE, tool, target, *words, says=f"check {len(group)} hashes, rename into place"))
 
 
