@@ -175,43 +175,41 @@ class Shell:
     def _piped(self, commands: tuple[Command, ...]) -> int:
         """Every command in a subshell and thread of its own, the last one here."""
         pipes = [Pipe() for _ in commands[1:]]
-        results = [0] * len(commands)
-        lost: list[Disconnected] = []
-        last = len(pipes)
+        sources: list[Pipe | None] = [None, *pipes]
+        results: list[int | Disconnected] = [0] * len(commands)
 
         def run(number: int) -> None:
-            ends: dict[int, Reader | Writer] = {}
-            if number > 0:
-                ends[0] = pipes[number - 1]
-            if number < last:
-                ends[1] = pipes[number]
-            inner = self.subshell({**self.streams, **ends})
-            try:
-                results[number] = inner.to_the_end(_alone(commands[number]))
-            except BrokenPipe:
-                results[number] = _BROKEN_PIPE
-                if number == last:
-                    raise
-            except Disconnected as error:
-                lost.append(error)
-            finally:
-                for pipe in pipes[number : number + 1]:
-                    pipe.end_writing()
-                if number > 0:
-                    pipes[number - 1].end_reading()
+            results[number] = self._stage(commands[number], sources[number], (*pipes, None)[number])
 
-        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(last)]
+        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(pipes))]
         for thread in threads:
             thread.start()
+        run(len(pipes))
+        for thread in threads:
+            thread.join()
+        for number, result in enumerate(results):
+            if isinstance(result, Disconnected) and (number == len(pipes) or not isinstance(result, BrokenPipe)):
+                raise result
+        statuses = [_BROKEN_PIPE if isinstance(result, Disconnected) else result for result in results]
+        failed = [status for status in statuses if status]
+        return failed[-1] if failed and "pipefail" in self.options else statuses[-1]
+
+    def _stage(self, command: Command, source: Pipe | None, sink: Pipe | None) -> int | Disconnected:
+        """One command of a pipe: its status, or what cut it off."""
+        ends: dict[int, Reader | Writer] = {}
+        if source:
+            ends[0] = source
+        if sink:
+            ends[1] = sink
         try:
-            run(last)
+            return self.subshell({**self.streams, **ends}).to_the_end(_alone(command))
+        except Disconnected as error:
+            return error
         finally:
-            for thread in threads:
-                thread.join()
-        if lost:
-            raise lost[0]
-        failed = [result for result in results if result]
-        return failed[-1] if failed and "pipefail" in self.options else results[-1]
+            if sink:
+                sink.end_writing()
+            if source:
+                source.end_reading()
 
     # Commands -------------------------------------------------------------------------------------------------
 
