@@ -7,14 +7,13 @@ import copy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import IO
 
-from provision.virtual.android.files import Files, OpenFile
-from provision.virtual.android.paths import join
-from provision.virtual.android.process import Disconnected, Process, Reader, Writer, decode, encode
+from provision.virtual.android.files import Files
+from provision.virtual.android.process import Disconnected, Process, decode, encode
 from provision.virtual.android.shell import expand, patterns
 from provision.virtual.android.shell.parser import parse
 from provision.virtual.android.shell.pipe import BrokenPipe, Bytes, Collector, Pipe
+from provision.virtual.android.shell.redirect import Streams, redirect
 from provision.virtual.android.shell.tree import (
     AndOr,
     Case,
@@ -48,7 +47,7 @@ class Shell:
     def __init__(self, process: Process, builtins: dict[str, Callable[[Shell, Process], int]]) -> None:
         self.process = process
         self.builtins = builtins
-        self.streams: dict[int, Reader | Writer] = {0: process.stdin, 1: process.out, 2: process.err}
+        self.streams: Streams = {0: process.stdin, 1: process.out, 2: process.err}
         self.variables = dict(process.env)
         self.exported = set(process.env)
         self.read_only: set[str] = set()
@@ -97,7 +96,7 @@ class Shell:
 
     # Lists ----------------------------------------------------------------------------------------------------
 
-    def subshell(self, streams: dict[int, Reader | Writer]) -> Shell:
+    def subshell(self, streams: Streams) -> Shell:
         inner = copy.copy(self)
         inner.streams = dict(streams)
         inner.variables = dict(self.variables)
@@ -196,7 +195,7 @@ class Shell:
 
     def _stage(self, command: Command, source: Pipe | None, sink: Pipe | None) -> int | Disconnected:
         """One command of a pipe: its status, or what cut it off."""
-        ends: dict[int, Reader | Writer] = {}
+        ends: Streams = {}
         if source:
             ends[0] = source
         if sink:
@@ -232,7 +231,7 @@ class Shell:
                 return self._body(command.body)
 
     @contextlib.contextmanager
-    def _using(self, streams: dict[int, Reader | Writer]) -> Iterator[None]:
+    def _using(self, streams: Streams) -> Iterator[None]:
         before, self.streams = self.streams, streams
         try:
             yield
@@ -313,7 +312,7 @@ class Shell:
                 return 0
             return self._call(arguments, dict(values), streams)
 
-    def _call(self, arguments: list[str], values: dict[str, str], streams: dict[int, Reader | Writer]) -> int:
+    def _call(self, arguments: list[str], values: dict[str, str], streams: Streams) -> int:
         name = arguments[0]
         if name in self.functions:
             with self._using(streams):
@@ -343,7 +342,7 @@ class Shell:
                 else:
                     self.variables[name] = value
 
-    def child(self, arguments: list[str], values: dict[str, str], streams: dict[int, Reader | Writer]) -> Process:
+    def child(self, arguments: list[str], values: dict[str, str], streams: Streams) -> Process:
         """The process for a command: its arguments, its environment, its streams."""
         exported = {name: self.variables[name] for name in self.exported if name in self.variables}
         return self.process.but(
@@ -366,55 +365,17 @@ class Shell:
         finally:
             self.positional = before
 
-    # Redirections ---------------------------------------------------------------------------------------------
-
-    def _redirected(
-        self, redirections: tuple[Redirection, ...], opened: ExitStack
-    ) -> dict[int, Reader | Writer] | None:
+    def _redirected(self, redirections: tuple[Redirection, ...], opened: ExitStack) -> Streams | None:
         """The streams after the redirections, or None when one failed (and was complained about)."""
         streams = dict(self.streams)
         for redirection in redirections:
             try:
-                self._redirect(redirection, streams, opened)
+                redirect(redirection, expand.text(redirection.target, self), streams, self.process, self.cwd, opened)
             except OSError as error:
                 doing = "open" if redirection.kind in ("<", "<>") else "create"
                 self.complain(f"can't {doing} {error.filename}: {error.strerror}")
                 return None
         return streams
-
-    def _redirect(self, redirection: Redirection, streams: dict[int, Reader | Writer], opened: ExitStack) -> None:
-        target = expand.text(redirection.target, self)
-        if redirection.kind in ("<<", "<<<"):
-            streams[redirection.descriptor] = Bytes(encode(target + ("\n" if redirection.kind == "<<<" else "")))
-        elif redirection.kind in (">&", "<&"):
-            self._duplicate(redirection.descriptor, target, streams)
-        elif redirection.kind == "<":
-            streams[redirection.descriptor] = opened.enter_context(self._open(target))
-        else:
-            file = opened.enter_context(self._create(target, append=">>" in redirection.kind))
-            streams[redirection.descriptor] = file
-            if redirection.kind.startswith("&"):
-                streams[1] = streams[2] = file
-
-    def _duplicate(self, descriptor: int, target: str, streams: dict[int, Reader | Writer]) -> None:
-        if target == "-":
-            streams[descriptor] = Bytes() if descriptor == 0 else Collector()
-        elif target.isdigit() and int(target) in streams:
-            streams[descriptor] = streams[int(target)]
-        else:
-            raise expand.ExpansionProblem(f"{target}: bad file descriptor")
-
-    def _open(self, target: str) -> IO[bytes]:
-        try:
-            return self.files.open(join(self.cwd, target), uid=self.process.uid)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, target) from None
-
-    def _create(self, target: str, *, append: bool) -> OpenFile:
-        try:
-            return self.files.create(join(self.cwd, target), append=append, mode=0o666, uid=self.process.uid)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, target) from None
 
     def complain(self, problem: str) -> None:
         """A message of the shell itself."""
