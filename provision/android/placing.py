@@ -97,4 +97,4 @@ def known_tool(said: str) -> str:
 
 def megabytes(size: int) -> str:
     """A size in bytes, for people."""
-    return f"{size / 1e6:.1f} MB"
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
