@@ -63,9 +63,12 @@ class Bench:
             self._say(event)
 
     def plug_all(self) -> None:
-        """Attach all phones that are not spoken for by a fault. OSError when there is no adb server."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(Device.plug, self.devices))
+        """Attach all phones that are not spoken for by a fault. OSError when there is no adb server.
+
+        One after another: the server of adb 29 dies now and then of several connections at once.
+        """
+        for device in self.devices:
+            device.plug()
 
     def ready(self) -> Mapping[str, Any]:
         rows = [
