@@ -9,7 +9,7 @@ from typing import Any
 
 from profiles.schema import Profile
 from provision.device import Device
-from provision.model import Cellular, Facts, Health, Locks
+from provision.model import Cellular, Facts, Health, Locks, Makers, Setup
 from provision.setting import Answer, Reader
 
 _LOG = logging.getLogger("fleet.device")
@@ -35,6 +35,8 @@ def collect(device: Device, profile: Profile, *, deep: bool = False) -> Facts:
         health=found.pop("health", Health()),
         locks=found.pop("locks", Locks()),
         cellular=found.pop("cellular", Cellular()),
+        makers=found.pop("makers", Makers()),
+        setup=found.pop("setup", Setup()),
         found=MappingProxyType(found),
         evidence=MappingProxyType(
             {name: {probe: a.text[:_EVIDENCE_LIMIT] for probe, a in said.items()} for name, said in own.items()}

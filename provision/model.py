@@ -75,6 +75,68 @@ class Cellular:
     imei: str = ""
 
 
+Words = Mapping[str, str]
+"""A short text for people, by language (en, zh, vi)."""
+
+Taps = Mapping[str, tuple[str, ...]]
+"""What to tap on the device, in order, by language."""
+
+
+class SwitchState(StrEnum):
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """A switch of a maker's system that decides what the bench may do.
+
+    ``key`` is stable, ``switch`` its name on the screen, ``wanted`` how it has to stand ("" where nothing can be
+    switched), ``failures`` the words of the refusals that come otherwise.
+    """
+
+    name: str
+    key: str
+    switch: Words
+    state: SwitchState
+    wanted: str
+    taps: Taps = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+
+    @property
+    def stands_right(self) -> bool | None:
+        """``None`` when the device does not tell."""
+        if not self.wanted:
+            return True
+        return None if self.state is SwitchState.UNKNOWN else self.state == self.wanted
+
+
+@dataclass(frozen=True)
+class Makers:
+    """What the maker made of the system: its peculiarities, and the taps for what people have to do, by task."""
+
+    systems: tuple[str, ...] = ()
+    quirks: tuple[Quirk, ...] = ()
+    ways: Mapping[str, Taps] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How somebody left the device. ``None`` is unknown.
+
+    ``packages`` are the names of all that is installed, ``own_apps`` how many of them are not of the system.
+    ``starts`` counts the starts since the data was last erased; ``installation`` is a number that the device makes
+    anew when it is erased ("" unknown).
+    """
+
+    screen_locked: bool | None = None
+    packages: frozenset[str] | None = field(default=None, repr=False)
+    own_apps: int | None = None
+    starts: int | None = None
+    installation: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the readers found. ``found`` holds each setting's own facts; ``evidence`` the raw answers, scrubbed."""
@@ -83,8 +145,14 @@ class Facts:
     health: Health = Health()
     locks: Locks = Locks()
     cellular: Cellular = Cellular()
+    makers: Makers = Makers()
+    setup: Setup = Setup()
     found: Mapping[str, Any] = field(default_factory=dict, repr=False)
     evidence: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def quirks(self) -> tuple[Quirk, ...]:
+        return self.makers.quirks
 
 
 @dataclass(frozen=True)

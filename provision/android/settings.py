@@ -13,9 +13,11 @@ from provision.android import (
     health,
     identity,
     locks,
+    makers,
     network,
     restrictions,
     screen_lock,
+    setup,
     sim,
 )
 from provision.android.command import Command
@@ -25,6 +27,8 @@ READERS: Mapping[str, Reader[Command]] = {
     "health": health,
     "locks": locks,
     "cellular": cellular,
+    "makers": makers,
+    "setup": setup,
 }
 
 SETTINGS: Mapping[str, Setting[Command]] = {

@@ -32,9 +32,11 @@ SERVICES: dict[str, tuple[int, Service | None]] = {
     "testharness": (29, people.testharness),
     "time_detector": (31, clock.time_detector),
     "time_zone_detector": (31, clock.time_zone_detector),
+    "trust": (21, None),
     "uimode": (1, people.uimode),
     "user": (1, None),
     "wifi": (1, wifi.service),
+    "window": (1, None),
 }
 """Service to the API that has it first and the program behind ``cmd``, None where it takes no commands."""
 

@@ -111,6 +111,40 @@ def _wifi(phone: Phone, _args: list[str]) -> str:
     return f"Wi-Fi is {'enabled' if phone.wifi.enabled else 'disabled'}\n"
 
 
+def _trust(phone: Phone, _args: list[str]) -> str:
+    """TrustManagerService: locked means that a credential is asked for at this moment; here the screen is off."""
+    locked = int(phone.credential.kind != "none")
+    lines = ["Trust manager state:"]
+    for user in phone.users:
+        current = " (current)" if user.id == 0 else ""
+        mine = locked if user.id == 0 else 0
+        state = f"trusted=0, trustManaged=0, deviceLocked={mine}, strongAuthRequired=0x0"
+        lines += [f' User "{user.name}" (id={user.id}, flags=0x13){current}: {state}', "   Enabled agents:"]
+    return "\n".join(lines) + "\n"
+
+
+def _window(phone: Phone, args: list[str]) -> str:
+    """The part of the window policy that KeyguardServiceDelegate prints."""
+    if args[:1] not in ([], ["policy"], ["p"], ["-a"]):
+        return ""
+    secure = phone.credential.kind != "none"
+    return (
+        "WINDOW MANAGER POLICY STATE (dumpsys window policy)\n"
+        "    KeyguardServiceDelegate\n"
+        f"      showing={_is(secure)}\n"
+        f"      inputRestricted={_is(secure)}\n"
+        "      occluded=false\n"
+        f"      secure={_is(secure)}\n"
+        "      dreaming=false\n"
+        "      systemIsReady=true\n"
+        "      deviceHasKeyguard=true\n"
+    )
+
+
+def _is(value: bool) -> str:
+    return str(value).lower()
+
+
 DUMPS: dict[str, Dump] = {
     "account": _account,
     "activity": _activity,
@@ -122,6 +156,8 @@ DUMPS: dict[str, Dump] = {
     "persistent_data_block": _persistent_data_block,
     "power": dump_power.power,
     "telephony.registry": telephony.dump_registry,
+    "trust": _trust,
     "user": _user,
     "wifi": _wifi,
+    "window": _window,
 }

@@ -105,6 +105,8 @@ class Phone:
         self.settings = {
             name: presets.present(tree["settings"].get(name, {})) for name in ("global", "secure", "system")
         }
+        # Made when the data is first used, so that a phone that was erased once more has another.
+        self.android_id = f"{int(presets.made_up(18, self.serial, 'android_id', tree['erased'])):016x}"
         self.battery: Tree = dict(tree["battery"])
         if tree["frp_held"]:  # held at reset protection (§5.3)
             self.settings["secure" if self.api <= 33 else "global"]["secure_frp_mode"] = "1"
