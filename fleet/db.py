@@ -51,7 +51,7 @@ def database_of(named: str | None, home: Home, environment: Mapping[str, str] = 
 @contextmanager
 def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
     """A connection that sees one moment of the registry and writes nothing; an empty one if there is no registry."""
-    if _is_there(url):
+    if is_there(url):
         with told(shown(url)), _disposed(_engine(url, "rw", patience)) as engine, engine.connect() as conn:
             revision = _revision(conn, url)
             if revision == REVISIONS[-1]:
@@ -188,7 +188,8 @@ def _file(url: URL) -> Path:
     return Path(url.database or "").expanduser().absolute()
 
 
-def _is_there(url: URL) -> bool:
+def is_there(url: URL) -> bool:
+    """Whether there is a registry at ``url``; a database server is taken to have one."""
     if not _is_sqlite(url):
         return True
     try:

@@ -18,6 +18,7 @@ from provision.android.device import AndroidDevice
 from provision.android.server import ensure_server, server_from_environment
 from provision.android.settings import READERS, SETTINGS
 from provision.errors import DeviceError, NotReady
+from provision.usb.tree import InAdb
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,6 +49,13 @@ class Attached:
             "problem": self.problem.what if self.problem else "",
             "next_action": self.problem.next_action if self.problem else "",
         }
+
+    def in_adb(self) -> InAdb:
+        """As the map of USB places it."""
+        who = self.device.identity if self.device else None
+        problem = (self.problem.what, self.problem.next_action) if self.problem else ("", "")
+        name = f"{who.maker} {who.model}" if who else ""
+        return InAdb(self.address, self.port, self.state, self.serial, name, *problem)
 
     @property
     def serial(self) -> str:

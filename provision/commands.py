@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,26 +14,58 @@ import click
 
 if TYPE_CHECKING:
     from profiles.schema import Profile
+    from provision.android.adb import Server
+    from provision.bench import Attached
 
 
 @click.command()
+@click.option("--tree", is_flag=True, help="Show buses, hubs and ports, and phones that adb does not list.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def devices(as_json: bool) -> None:
+@click.option(
+    "--sysfs",
+    type=click.Path(path_type=Path, file_okay=False),
+    hidden=True,
+    help="Another sysfs than /sys, for --tree.",
+)
+def devices(tree: bool, as_json: bool, sysfs: Path | None) -> None:
     """List what is attached, who each device says it is, and what stands in the way.
 
-    Example: fleet devices
+    Example: fleet devices --tree
     """
     from provision import screen
     from provision.bench import attach_all, open_server
     from provision.lines import Lines
 
-    attached = attach_all(open_server())
+    server = open_server()
+    attached = attach_all(server)
+    if tree:
+        _show_tree(server, attached, sysfs, as_json)
+        return
     if not as_json:
         screen.console().print(screen.devices(attached) if attached else "No device is attached.")
         return
     lines = Lines(sys.stdout)
     for place in attached:
         lines.write("device", place.fields())
+
+
+def _show_tree(server: Server, attached: Sequence[Attached], root: Path | None, as_json: bool) -> None:
+    """A server on another computer has its phones on that computer's USB, which is not seen from here."""
+    from provision import screen, usb_screen
+    from provision.android.server import is_here
+    from provision.lines import Lines
+    from provision.usb.fields import lines
+    from provision.usb.sysfs import SYSFS, Sysfs, read
+    from provision.usb.tree import build
+
+    seen = read(root or SYSFS) if root or is_here(server) else Sysfs()
+    usb = build(seen, [place.in_adb() for place in attached])
+    if as_json:
+        out = Lines(sys.stdout)
+        for event, fields in lines(usb):
+            out.write(event, fields)
+    else:
+        screen.console().print(usb_screen.tree(usb))
 
 
 @click.group()

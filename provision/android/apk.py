@@ -99,7 +99,7 @@ def read(paths: Sequence[Path], cache: Path | None = None) -> AppFiles:
         stamps = [(path.absolute(), path.stat()) for path in paths]
         with _READING:
             return _read(
-                tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stamps), cache or _default_cache()
+                tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stamps), cache or default_cache()
             )
     except OSError as error:
         raise ApkError(
@@ -145,7 +145,8 @@ def _density(offered: Iterable[str], density: int | None) -> str:
 _READING = threading.Lock()
 
 
-def _default_cache() -> Path:
+def default_cache() -> Path:
+    """Where parts of app bundles are kept once they are taken out."""
     home = os.environ.get("FLEET_HOME")
     return Path(home, "cache") if home else platformdirs.user_cache_path("schoolbag")
 

@@ -21,6 +21,9 @@ _ASK_SECONDS = 120.0
 
 _RUN_SECONDS = 120.0
 
+_IDENTIFY_SECONDS = 10.0
+"""For one ``getprop``: a phone that takes longer does not answer, and others wait for it."""
+
 
 class AndroidDevice:
     """One phone or tablet, identified. Satisfies :class:`provision.device.Device`."""
@@ -96,19 +99,32 @@ def attach(
     readers: Mapping[str, Reader[Command]],
     settings: Mapping[str, Setting[Command]],
 ) -> AndroidDevice:
-    """Identify the phone that ``server`` lists: one round trip. Raises DeviceError where it cannot be asked."""
+    """Identify the phone that ``server`` lists: one round trip. Raises DeviceError where it cannot be asked.
+
+    A link that is listed but dead is noticed after 10 s of silence.
+    """
     link = server.link(listed)
-    return AndroidDevice(link, identity.identify(ask(link, identity.QUESTIONS)), readers, settings)
+    try:
+        answers = ask(link, identity.QUESTIONS, _IDENTIFY_SECONDS)
+    except NoAnswer as error:
+        place = (
+            f"Unplug it at port {listed.usb} and plug it in again" if listed.usb else "Unplug it and plug it in again"
+        )
+        raise NoAnswer(
+            f"{listed.name} is listed, but does not answer.",
+            f"{place}; if it stays so, try another cable, then restart the phone.",
+        ) from error
+    return AndroidDevice(link, identity.identify(answers), readers, settings)
 
 
-def ask(link: Link, questions: Mapping[str, Command]) -> Mapping[str, Answer]:
+def ask(link: Link, questions: Mapping[str, Command], seconds: float = _ASK_SECONDS) -> Mapping[str, Answer]:
     """Each question in a subshell of its own, between lines that nothing on the phone can guess."""
     mark = secrets.token_hex(8)
     lines = [
         f"( {question.raw}\n) </dev/null 2>&1\necho\necho {mark} {number} $?"
         for number, question in enumerate(questions.values())
     ]
-    result = link.shell("\n".join(lines), _ASK_SECONDS)
+    result = link.shell("\n".join(lines), seconds)
     return _split(result.stdout.decode("utf-8", "replace"), mark, tuple(questions))
 
 

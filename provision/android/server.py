@@ -54,12 +54,17 @@ def server_from_environment(environ: Mapping[str, str] = os.environ) -> Server:
     return Server(host.strip("[]") or _HERE[0], _port(port, "ADB_SERVER_SOCKET"))
 
 
+def is_here(server: Server) -> bool:
+    """Whether it runs on this computer, so that its phones hang on this computer's USB."""
+    return server.host in _HERE
+
+
 def ensure_server(server: Server) -> None:
     """Start the adb server when nobody listens where it should be; NoServer when that cannot be done."""
     try:
         server.version()
     except NobodyListens as error:
-        if server.host not in _HERE:
+        if not is_here(server):
             raise
         _start(server, error)
 

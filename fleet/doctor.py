@@ -1,0 +1,96 @@
+"""Is the registry of this bench whole, and may it be written? Nothing is made or changed by looking."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import URL, func, select
+
+from fleet.db import is_there, reading, shown
+from fleet.errors import RegistryError
+from fleet.home import Home
+from fleet.ledger import Broken, verify
+from fleet.models import events
+from provision.doctor.check import Check, Look, Mark
+
+_SLACK = timedelta(minutes=5)
+
+
+def looks(home: Home, url: URL, now: datetime) -> Mapping[str, Look]:
+    """The checks by name. Where there is no registry, or none that can be opened, the further ones are left out."""
+    first: dict[str, Look] = {"home": partial(_home, home=home), "registry": partial(_opens, url=url)}
+    if not _can_be_read(url):
+        return first
+    return {
+        **first,
+        "integrity": partial(_integrity, url=url),
+        "ledger": partial(_ledger, url=url),
+        "ledger time": partial(_time, url=url, now=now),
+    }
+
+
+def _can_be_read(url: URL) -> bool:
+    try:
+        with reading(url):
+            return is_there(url)
+    except RegistryError:
+        return False
+
+
+def _home(name: str, home: Home) -> Iterator[Check]:
+    there = next(path for path in (home.path, *home.path.parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        mend = "Change who may write there, or name another folder with --home or FLEET_HOME."
+        yield Check(name, Mark.BAD, f"{home.path} cannot be written to.", mend)
+        return
+    yield Check(name, Mark.GOOD, str(home.path))
+    for file in (home.path / "seal.key", home.secrets_file):
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Check(name, Mark.WARN, f"Other users may read {file}.", f"Run 'chmod 600 {file}'.")
+
+
+def _opens(name: str, url: URL) -> Iterator[Check]:
+    """RegistryError says it when the registry is of a newer or older fleet, damaged or out of reach."""
+    with reading(url):
+        what = f"{shown(url)} opens." if is_there(url) else "There is none yet; the first run makes it."
+    yield Check(name, Mark.GOOD, what)
+
+
+def _integrity(name: str, url: URL) -> Iterator[Check]:
+    """SQLite's own look at its file; a database server sees to its own."""
+    with reading(url) as conn:
+        if conn.dialect.name != "sqlite":
+            yield Check(name, Mark.GOOD, "The database server sees to it.")
+            return
+        said = conn.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    if said == "ok":
+        yield Check(name, Mark.GOOD, "The file of the registry is whole.")
+    else:
+        yield Check(name, Mark.BAD, f"The file of the registry is damaged: {said}.", "Put back a copy of it.")
+
+
+def _ledger(name: str, url: URL) -> Iterator[Check]:
+    with reading(url) as conn:
+        found = verify(conn)
+    if isinstance(found, Broken):
+        what = f"Event {found.seq} of bench {found.bench} {found.why}."
+        yield Check(name, Mark.BAD, what, "Put back a copy of the registry, and find out who changed it.")
+    else:
+        yield Check(name, Mark.GOOD, f"All {found.events} events are as they were written.")
+
+
+def _time(name: str, url: URL, now: datetime) -> Iterator[Check]:
+    """A clock that was moved back puts new events before old ones."""
+    with reading(url) as conn:
+        at = conn.scalar(select(func.max(events.c.at)))
+    if at is None:
+        yield Check(name, Mark.GOOD, "Nothing is recorded yet.")
+    elif datetime.fromisoformat(at) > now + _SLACK:
+        what = f"The last event was recorded at {at}, and the clock says {now:%Y-%m-%dT%H:%M}Z."
+        yield Check(name, Mark.BAD, what, "Set the clock: 'sudo timedatectl set-ntp true'.")
+    else:
+        yield Check(name, Mark.GOOD, f"The last event was recorded at {at}.")

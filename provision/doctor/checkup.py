@@ -1,0 +1,52 @@
+"""All checks of a bench, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from provision.android.server import is_here, server_from_environment
+from provision.bench import Attached, attach_all
+from provision.doctor import adb, computer, usb
+from provision.doctor.check import Check, Look
+from provision.doctor.host import Host
+from provision.errors import NoServer
+from provision.usb.sysfs import Sysfs
+from provision.usb.tree import UsbMap, build
+
+
+def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
+    """The checks by name; phones are asked once, when the first of them needs it, and share 10 s of patience."""
+
+    @cache
+    def attached() -> tuple[Attached, ...]:
+        return attach_all(server_from_environment(host.environ))
+
+    @cache
+    def usb_map() -> UsbMap:
+        try:
+            devices = [place.in_adb() for place in attached()]
+            here = is_here(server_from_environment(host.environ))
+        except NoServer:
+            devices, here = [], True
+        return usb.usb_map(host, devices) if here else build(Sysfs(), devices)
+
+    def server(name: str) -> Iterable[Check]:
+        return adb.server(name, host, server_from_environment(host.environ))
+
+    return {
+        "python": computer.python,
+        "terminal": lambda name: computer.terminal(name, host),
+        "clock": lambda name: computer.clock(name, host),
+        "disk": lambda name: computer.disk(name, host, home),
+        "cache": lambda name: computer.disk(name, host, cache_folder),
+        "adb": lambda name: adb.program(name, host),
+        "adb server": server,
+        "adb servers": lambda name: adb.servers(name, host),
+        "usbmuxd": lambda name: usb.usbmuxd(name, host),
+        "USB rights": lambda name: usb.rights(name, host, usb_map()),
+        "USB limits": lambda name: usb.bus(name, usb_map()),
+        "kernel log": lambda name: usb.kernel_log(name, host),
+        "phones": lambda name: usb.phones(name, attached()),
+    }
