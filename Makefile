@@ -20,7 +20,7 @@ run: .venv/.ready
 	FLEET_HOME=.fleet .venv/bin/python examples/run.py
 
 test: apt .venv/.ready-dev
-	.venv/bin/pytest -q $(ARGS)
+	.venv/bin/pytest -q -n auto $(ARGS)
 
 lint: .venv/.ready-dev
 	.venv/bin/ruff check
