@@ -70,7 +70,7 @@ def run(env: dict[str, str], *words: str) -> None:
 def phones(number: int, rate: int | None, home: Path) -> Iterator[tuple[int, Any]]:
     """Virtual phones on slow links; gives the port and a way to ask the first one for its round trips."""
     faults = [{"kind": "slow_link", "rate": rate}] if rate else []
-    spec = home / "bench.json"
+    spec = home / "phones.json"
     spec.write_text(json.dumps({"devices": [{"preset": "pixel-13", "faults": faults}] * number}))
     with start_private() as server:
         words = ["-m", "provision.virtual.android.bench", "--adb-port", str(server.port), "--spec", str(spec)]
