@@ -23,7 +23,7 @@ from fleet.errors import RegistryError
 from fleet.home import Home
 from fleet.models import metadata
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema that this program knows, oldest first; a test holds it equal to the migrations."""
 
 PATIENCE = 10.0

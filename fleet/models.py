@@ -142,6 +142,29 @@ seals = Table(
 """Keyed hashes of the values that could not be read back, of the last run that came to outcomes."""
 
 
+intakes = Table(
+    "intakes",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("at", String, nullable=False),
+    Column("bench", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("port", String, nullable=False),
+    Column("label", String, index=True),
+    Column("findings", String, nullable=False),
+    Column("trace", String, nullable=False),
+    Column("refused_since", String),
+    Column("reset", String, nullable=False),
+    Column("reset_at", String),
+    Column("reset_before", String),
+    Column("times", Integer, nullable=False),
+)
+"""The last intake of each unit, and what the ones before it left: ``label`` is the scanned one, ``refused_since`` the
+first of the refusals up to now, ``reset_at`` and ``reset_before`` the two intakes between which a reset was seen last.
+``findings`` (a list of key, lead and what), ``trace`` and ``reset`` (shown, not_shown) are canonical JSON."""
+
+
 def _readings() -> list[Column[object]]:
     """Battery in percent and °C, storage in bytes; NULL is unknown."""
     return [
@@ -175,5 +198,5 @@ health_now = Table(
 )
 """The newest reading of each unit."""
 
-PROJECTIONS = (benches, units, tag_series, runs, items, seals)
+PROJECTIONS = (benches, units, tag_series, runs, items, seals, intakes)
 """In the order in which rows may be written."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from fleet.models import benches, items, runs, seals, tag_series, units
+from fleet.models import benches, intakes, items, runs, seals, tag_series, units
 from fleet.values import Event, canonical
 
 _SERIES = re.compile(r"(.+)-(\d{4,9})")
@@ -67,18 +67,23 @@ def _unit_tagged(conn: Connection, event: Event, body: Mapping[str, Any]) -> Non
         conn.execute(update(tag_series).where(tag_series.c.prefix == prefix).values(last=number))
 
 
-def _unit_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    unit = event.subject
+def _seen(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run or an intake tells of the unit itself."""
     seen: dict[str, Any] = {name: body[name] for name in ("maker", "model", "version")}
     if "facts" in body:
         seen["facts"] = canonical(body["facts"])
     if body["imei"]:
         seen["imei"] = body["imei"]
+    return seen
+
+
+def _unit_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
+    unit = event.subject
     conn.execute(
         update(units)
         .where(units.c.key == unit)
         .values(
-            **seen,
+            **_seen(body),
             last_seen=event.at,
             last_verdict=body["verdict"],
             last_profile=body["profile"],
@@ -117,9 +122,37 @@ def _replace_seals(conn: Connection, unit: str, found: list[dict[str, Any]]) -> 
         conn.execute(insert(seals), [{"unit": unit, "item": item, "sealed": seal} for item, seal in kept.items()])
 
 
+def _unit_intake(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
+    unit = event.subject
+    conn.execute(update(units).where(units.c.key == unit).values(**_seen(body), last_seen=event.at))
+    before = conn.execute(select(intakes).where(intakes.c.unit == unit)).one_or_none()
+    refused = body["verdict"] == "refuse"
+    reset = body["reset"]
+    proved = bool(reset and reset["proved"])
+    signs = {name: reset[name] for name in ("shown", "not_shown")} if reset else {}
+    values: dict[str, Any] = {
+        "at": event.at,
+        "bench": event.bench,
+        "actor": event.actor,
+        "verdict": body["verdict"],
+        "port": body["port"],
+        "label": body["label"] or (before.label if before else None),
+        "findings": canonical(body["findings"]),
+        "trace": canonical(body["trace"]),
+        "refused_since": ((before.refused_since if before else None) or event.at) if refused else None,
+        "reset": canonical(signs) if proved or not (before and before.reset_at) else before.reset,
+        "reset_at": event.at if proved else before.reset_at if before else None,
+        "reset_before": reset["before"] if proved else before.reset_before if before else None,
+        "times": (before.times if before else 0) + 1,
+    }
+    conn.execute(delete(intakes).where(intakes.c.unit == unit))
+    conn.execute(insert(intakes).values(unit=unit, **values))
+
+
 _BY_KIND = {
     "bench.opened": _bench_opened,
     "unit.added": _unit_added,
     "unit.tagged": _unit_tagged,
     "unit.run": _unit_run,
+    "unit.intake": _unit_intake,
 }

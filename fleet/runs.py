@@ -15,7 +15,7 @@ def body_of(report: Report, identity: Identity) -> dict[str, Json]:
     """The body of ``unit.run``."""
     body: dict[str, Json] = {
         "v": 1,
-        **_who(identity),
+        **who(identity),
         "imei": storable(report.facts.cellular.imei) if report.facts else "",
         "port": report.port,
         "profile": report.profile,
@@ -32,14 +32,14 @@ def body_of(report: Report, identity: Identity) -> dict[str, Json]:
         "items": [_item(outcome) for outcome in report.outcomes],
     }
     if report.facts:
-        body["facts"] = _facts(report.facts)
+        body["facts"] = told(report.facts)
     return body
 
 
 def added(identity: Identity) -> dict[str, Json]:
     """The body of ``unit.added`` for a device that came to the bench without papers."""
     place: dict[str, Json] = {"state": "at_bench", "origin": "unrecorded"}
-    return {"v": 1, "platform": identity.platform, "serial": storable(identity.serial), **_who(identity), **place}
+    return {"v": 1, "platform": identity.platform, "serial": storable(identity.serial), **who(identity), **place}
 
 
 def reading(health: Health) -> dict[str, object] | None:
@@ -47,11 +47,13 @@ def reading(health: Health) -> dict[str, object] | None:
     return dict(vars(health)) if health != Health() else None
 
 
-def _who(identity: Identity) -> dict[str, Json]:
+def who(identity: Identity) -> dict[str, Json]:
+    """What every event of a device says of it."""
     return {name: storable(getattr(identity, name)) for name in ("maker", "model", "version")}
 
 
-def _facts(facts: Facts) -> dict[str, Json]:
+def told(facts: Facts) -> dict[str, Json]:
+    """What is kept of the facts: no names, no raw answers."""
     identity = facts.identity
     return {
         "api": identity.api,

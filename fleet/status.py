@@ -136,6 +136,8 @@ def _what(kind: str, body: Mapping[str, Any]) -> str:
             return f"tag {body['tag']}" + (f" instead of {body['was']}" if body["was"] else "")
         case "unit.run":
             return _run_line(body)
+        case "unit.intake":
+            return f"intake: {body['verdict']}" + (", a reset was seen" if (body["reset"] or {}).get("proved") else "")
         case _:
             return kind
 

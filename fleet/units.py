@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from fleet.errors import UnitError
 from fleet.home import Home, actor_of
 from fleet.ledger import Clock, Ledger
 from fleet.models import health, health_now, seals, units
-from provision.model import Health, Identity, Report, Unit
+from fleet.values import Json
+from provision.model import Facts, Health, Identity, Report, Unit
 from provision.progress import now
 from provision.text import printable
 
@@ -64,6 +65,19 @@ class Registry:
             self.ledger.append(conn, "unit.run", key, runs.body_of(report, who))
             if report.facts:
                 self._measure(conn, key, report.ended, report.facts.health)
+
+    def look(self, identity: Identity, facts: Facts, body: Callable[[Connection, str], dict[str, Json]]) -> str:
+        """Keep what an intake says: its event, what follows from it, and the health reading, all or nothing.
+
+        ``body`` gives the body of ``unit.intake`` by what the registry holds at that moment; an error in it keeps
+        nothing. Returns the key of the unit.
+        """
+        key = runs.key_of(identity.platform, identity.serial)
+        with transaction(self.engine) as conn:
+            self._add(conn, key, identity)
+            event = self.ledger.append(conn, "unit.intake", key, body(conn, key))
+            self._measure(conn, key, event.at, facts.health)
+        return key
 
     def tag(self, name: str, tag: str) -> str:
         """Give the unit that ``name`` means a tag; the tag as it is kept. Nothing happens when it has it already."""

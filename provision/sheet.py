@@ -55,7 +55,7 @@ class Sheet:
         if not isinstance(node.value, str) or not node.value.strip():
             self.wrong(node, "must be a text: put it in quotes")
             return ""
-        return node.value.strip()
+        return node.value
 
     def texts(self, node: Node | None) -> tuple[str, ...]:
         return tuple(self.text(item) for item in self.items(node))

@@ -87,7 +87,7 @@ def test_newer_schema(home: Home, file: Path) -> None:
 
 
 def test_older_schema(home: Home, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "REVISIONS", (*db.REVISIONS, "0002"))
+    monkeypatch.setattr(db, "REVISIONS", (*db.REVISIONS, "9999"))
     with pytest.raises(RegistryError, match="older version"):
         read(home)
 

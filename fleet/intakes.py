@@ -1,0 +1,225 @@
+"""Intakes as the registry knows them: what is known of a device before one, what is kept of it, whose a label is.
+
+An intake writes nothing to the device. Its event holds no personal data: accounts as counts by type, the device's own
+installation number as a keyed hash.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from fleet import runs, tags
+from fleet.db import snapshot
+from fleet.errors import UnitError
+from fleet.models import intakes, units
+from fleet.units import Registry
+from fleet.values import Json, storable
+from profiles.errors import SchoolbagError
+from profiles.schema import Profile
+from provision.bench import Attached, side_by_side
+from provision.errors import DeviceError
+from provision.facts import collect
+from provision.intake import Finding, Intake, IntakeVerdict, Known, judge
+from provision.intake_rules import Rules
+from provision.model import Facts, Identity, Unit
+from provision.reset_proof import ResetProof, Trace, compare, trace_of
+from provision.text import printable
+
+_NOTHING = Profile(profile="intake")
+"""An intake asks what every run asks, and nothing that a profile names."""
+
+_LABEL = re.compile(r"[^\s\0-\x1f](.{0,62}[^\s])?")
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What came of one device. Without ``intake`` it could not be read, and ``error`` says why."""
+
+    place: Attached
+    tag: str | None = None
+    facts: Facts | None = None
+    intake: Intake | None = None
+    reset: ResetProof | None = None
+    error: SchoolbagError | None = None
+
+
+@dataclass(frozen=True)
+class LastIntake:
+    """The last intake of a unit, as the certificate needs it. ``findings`` have key, lead and what."""
+
+    unit: Mapping[str, Any]
+    row: Mapping[str, Any] | None
+    findings: Sequence[Mapping[str, str]] = ()
+    shown: tuple[str, ...] = ()
+    not_shown: tuple[str, ...] = ()
+
+
+def inspect_all(
+    places: Sequence[Attached], rules: Rules, labels: Mapping[str, str], registry: Registry, today: date
+) -> tuple[Inspected, ...]:
+    """Look at every one of ``places``, side by side, and keep what came of it. ``labels`` are codes by address.
+
+    Raises UnitError, before anything is asked of a device, when a label is another unit's.
+    """
+    scanned = {place: _checked(label) for place, label in labels.items()}
+    for place in places:
+        if place.device and (label := scanned.get(place.address)):
+            with snapshot(registry.engine) as conn:
+                _claim(conn, label, place.device.identity)
+
+    def stop() -> None:
+        for place in places:
+            if place.device:
+                place.device.stop()
+
+    return side_by_side(
+        lambda place: _inspect(place, rules, scanned.get(place.address, ""), registry, today), places, stop
+    )
+
+
+def _inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:
+    if place.device is None:
+        return Inspected(place, error=place.problem)
+    who = place.device.identity
+    unit = registry.unit_for(who)
+    try:
+        facts = collect(place.device, _NOTHING)
+    except DeviceError as error:
+        return Inspected(place, unit.tag, error=error)
+    with snapshot(registry.engine) as conn:
+        known = _known(conn, runs.key_of(who.platform, who.serial), unit, label)
+    intake = judge(facts, rules, known, today)
+    now = trace_of(facts, unit)
+    proofs: list[ResetProof | None] = []
+
+    def body(conn: Connection, key: str) -> dict[str, Json]:
+        if label:
+            _claim(conn, label, who, facts.cellular.imei)
+        before = conn.execute(select(intakes.c.trace, intakes.c.at).where(intakes.c.unit == key)).one_or_none()
+        proof = compare(Trace(**json.loads(before.trace)), now) if before else None
+        proofs.append(proof)
+        reset: Json = {**_proof(proof), "before": before.at} if before and proof else None
+        return {**_body(place, facts, intake, label, rules), "trace": asdict(now), "reset": reset}
+
+    try:
+        registry.look(who, facts, body)
+    except UnitError as error:
+        return Inspected(place, unit.tag, error=error)
+    return Inspected(place, unit.tag, facts, intake, proofs[0])
+
+
+def _proof(proof: ResetProof) -> dict[str, Json]:
+    return {"proved": proof.proved, "shown": list(proof.shown), "not_shown": list(proof.not_shown)}
+
+
+def _known(conn: Connection, key: str, unit: Unit, label: str) -> Known:
+    query = (
+        select(units.c.first_seen, units.c.last_profile, intakes.c.label, intakes.c.refused_since)
+        .join_from(units, intakes, isouter=True)
+        .where(units.c.key == key)
+    )
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        return Known(ignored=unit.ignored, label=label)
+    return Known(
+        tag=unit.tag,
+        label=label or row.label or "",
+        ignored=unit.ignored,
+        first_seen=row.first_seen,
+        refused_since=row.refused_since or "",
+        provisioned=row.last_profile is not None,
+    )
+
+
+def _body(place: Attached, facts: Facts, intake: Intake, label: str, rules: Rules) -> dict[str, Json]:
+    return {
+        "v": 1,
+        **runs.who(facts.identity),
+        "imei": storable(facts.cellular.imei),
+        "port": place.port,
+        "label": storable(label),
+        "verdict": str(intake.verdict),
+        "rules": rules.digest(),
+        "findings": [_finding(finding) for finding in intake.findings],
+        "quirks": [{"key": quirk.key, "state": str(quirk.state)} for quirk in facts.quirks],
+        "facts": runs.told(facts),
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    return {"key": finding.key, "lead": finding.lead.name.lower(), "what": storable(finding.what["en"])}
+
+
+def _checked(label: str) -> str:
+    """The code as it is kept. UnitError when no scanner would have read it."""
+    code = label.strip().upper()
+    if not _LABEL.fullmatch(code) or not code.isprintable():
+        raise UnitError(f"{printable(label)!r} cannot be a label.", "Scan it again: 1 to 64 characters on one line.")
+    return code
+
+
+def _claim(conn: Connection, label: str, who: Identity, imei: str = "") -> None:
+    """UnitError, with both named, when ``label`` is another unit's, or this unit has another one."""
+    key = runs.key_of(who.platform, who.serial)
+    serial = units.c.serial.ilike(_literal(label), escape="\\")
+    names = or_(serial, units.c.tag == label, units.c.imei == label, intakes.c.label == label)
+    taken = conn.execute(
+        select(units.c.serial, units.c.tag).join_from(units, intakes, isouter=True).where(names, units.c.key != key)
+    ).first()
+    if taken:
+        owner = printable(taken.serial) + (f" ({taken.tag})" if taken.tag else "")
+        raise UnitError(
+            f"The label {printable(label)} was scanned for {printable(who.serial)}, but it belongs to {owner}.",
+            "Nothing was recorded. Scan the label of this device; if both carry the same, print a new one.",
+        )
+    mine = conn.scalar(select(intakes.c.label).where(intakes.c.unit == key))
+    if mine and mine != label:
+        raise UnitError(
+            f"{printable(who.serial)} has the label {printable(mine)}, and {printable(label)} was scanned.",
+            "Nothing was recorded. Take off the label that does not belong to it.",
+        )
+    if imei and re.fullmatch(r"[0-9]{15}", label) and label != imei:
+        raise UnitError(
+            f"The label says IMEI {label}, and {printable(who.serial)} says {imei}.",
+            "Nothing was recorded. Scan the label of this device.",
+        )
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def last_intake(conn: Connection, name: str) -> LastIntake:
+    """What the registry holds of the last intake of the unit that ``name`` means. Raises UnitError."""
+    key = tags.the(conn, name).key
+    unit = dict(conn.execute(select(units).where(units.c.key == key)).mappings().one())
+    row = conn.execute(select(intakes).where(intakes.c.unit == key)).mappings().one_or_none()
+    if row is None:
+        return LastIntake(unit, None)
+    signs = json.loads(row["reset"])
+    return LastIntake(
+        unit,
+        dict(row),
+        json.loads(row["findings"]),
+        tuple(signs.get("shown", ())),
+        tuple(signs.get("not_shown", ())),
+    )
+
+
+def summary(found: Sequence[Inspected]) -> dict[str, int]:
+    """The last JSON line (docs/intake.md): devices by verdict; ``failed`` are those that could not be read."""
+    verdicts = [one.intake.verdict for one in found if one.intake]
+    return {
+        "devices": len(found),
+        "accept": verdicts.count(IntakeVerdict.ACCEPT),
+        "hands": verdicts.count(IntakeVerdict.HANDS),
+        "refuse": verdicts.count(IntakeVerdict.REFUSE),
+        "failed": len(found) - len(verdicts),
+    }
