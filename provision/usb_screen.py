@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -26,7 +27,7 @@ def tree(usb: UsbMap) -> RenderableType:
         parts.append(branch)
     if not parts:
         parts.append(Text("No USB is seen on this computer, and adb lists no device."))
-    return Group(*parts, *_findings(usb), *_elsewhere(usb))
+    return Group(*parts, _findings(usb))
 
 
 def _controller(controller: Controller) -> Tree:
@@ -66,7 +67,7 @@ def _line(place: str, *words: tuple[str, str]) -> Text:
     """``place``, then ``words`` (text and style), with nothing in them that a terminal would act on."""
     line = Text(printable(place), "bold")
     for text, style in words:
-        if text:
+        if text and text != place:
             line.append("  ")
             line.append(printable(text), f"not bold {style}".strip())
     return line
@@ -90,21 +91,22 @@ def _speed(node: Node) -> str:
 
 
 def _in_adb(device: InAdb) -> tuple[tuple[str, str], ...]:
-    """Who it is and how it stands; adb's own "device" says of a phone that does not answer that it is well."""
-    state = "not ready" if device.problem and device.state == "device" else device.state
+    """Who it is and how it stands, in short; adb's "device" says of a phone that does not answer that it is well."""
+    state = "not ready" if device.problem and device.state == "device" else device.state.partition(" (")[0]
     ready = ("ready", "green") if device.serial and not device.problem else (state, "yellow")
     who = device.serial or (device.address if parse_port(device.port) else "")
     return (device.name, ""), (who, ""), ready
 
 
-def _findings(usb: UsbMap) -> Iterator[RenderableType]:
+def _findings(usb: UsbMap) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=4)
+    table.add_column(overflow="fold")
     for finding in limits.findings(usb):
-        text = Text(f"{finding.level}  ", _STYLES[finding.level])
-        text.append(printable(f"{finding.where}: {finding.what} {finding.next_action}".rstrip()), "default not bold")
-        yield text
-
-
-def _elsewhere(usb: UsbMap) -> Iterator[RenderableType]:
+        text = Text(printable(f"{finding.where}: {finding.what} {finding.next_action}".rstrip()))
+        table.add_row(Text(finding.level, _STYLES[finding.level]), text)
     for device in usb.elsewhere:
         if device.problem:
-            yield Text(printable(f"{device.address}: {device.problem} {device.next_action}".rstrip()))
+            text = Text(printable(f"{device.address}: {device.problem} {device.next_action}".rstrip()))
+            table.add_row(Text(Level.WARN, _STYLES[Level.WARN]), text)
+    return table

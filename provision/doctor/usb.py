@@ -75,12 +75,11 @@ def phones(name: str, attached: Sequence[Attached]) -> Iterator[Check]:
 
 def bus(name: str, usb: UsbMap) -> Iterator[Check]:
     """Limits that are near, and phones on the bus that adb does not list. Problems of listed ones are told above."""
-    found = limits.findings(usb)
     told = {node.adb.problem for node in usb.phones if node.adb}
+    found = [finding for finding in limits.findings(usb) if finding.what not in told]
     for finding in found:
-        if finding.what not in told:
-            yield Check(name, _MARKS[finding.level], f"{finding.where}: {finding.what}", finding.next_action)
-    if not any(_MARKS[finding.level] is not Mark.GOOD for finding in found):
+        yield Check(name, _MARKS[finding.level], f"{finding.where}: {finding.what}", finding.next_action)
+    if all(_MARKS[finding.level] is Mark.GOOD for finding in found):
         yield Check(name, Mark.GOOD, "No limit of this computer's USB is near.")
 
 

@@ -107,8 +107,6 @@ def _plugged(controller: Controller) -> Iterator[Node]:
 
 
 def _of_controller(controller: Controller) -> Iterator[Finding]:
-    if not controller.driver.startswith("xhci"):
-        return
     where = f"controller {controller.id}"
     move = "Plug further phones into ports of another controller, or add a USB card."
     for count, things in ((endpoints(controller), "endpoints"), (devices(controller), "devices (hubs included)")):
@@ -185,6 +183,8 @@ def _of_phone(phone: Node) -> Iterator[Finding]:
 
 
 def _most(kind: str, controller: Controller) -> int | None:
+    if not controller.driver.startswith("xhci"):
+        return None
     return next((row["most"] for row in _limits()[kind] if row["maker"] == controller.maker), None)
 
 

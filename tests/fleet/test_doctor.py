@@ -1,0 +1,135 @@
+"""``fleet doctor``: the registry's checks, and the whole command."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fleet import doctor as account
+from fleet.db import database_of
+from fleet.doctor_commands import doctor
+from fleet.home import Home, Options
+from fleet.units import Registry
+from provision.doctor.check import Check, Mark, examine
+from tests.fleet.making import identity, report
+from tests.fleets import Fleet
+
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+
+def found(home: Home, now: datetime = NOW) -> dict[str, Check]:
+    return {check.name: check for check in examine(account.looks(home, database_of(None, home), now))}
+
+
+def marks(home: Home, now: datetime = NOW) -> dict[str, Mark]:
+    return {name: check.mark for name, check in found(home, now).items()}
+
+
+@pytest.fixture
+def used(registry: Registry, home: Home) -> Home:
+    registry.unit_for(identity(), tag_prefix="A")
+    registry.record(report())
+    return home
+
+
+def change(home: Home, statement: str) -> None:
+    conn = sqlite3.connect(home.database_file)
+    conn.execute(statement)
+    conn.commit()
+    conn.close()
+
+
+def test_without_a_registry_nothing_is_made(home: Home) -> None:
+    assert marks(home) == {"home": Mark.GOOD, "registry": Mark.GOOD}
+    assert not home.path.exists()
+
+
+def test_a_whole_registry(used: Home) -> None:
+    assert marks(used) == dict.fromkeys(("home", "registry", "integrity", "ledger", "ledger time"), Mark.GOOD)
+
+
+def test_a_clock_that_was_moved_back(used: Home) -> None:
+    told = found(used, datetime(2025, 2, 1, tzinfo=UTC))["ledger time"]
+    assert told.mark is Mark.BAD
+    assert "2025-03-01" in told.what
+
+
+def test_an_event_that_was_changed(used: Home) -> None:
+    change(used, "UPDATE events SET actor = 'nobody' WHERE seq = 2")
+    told = found(used)
+    assert [name for name, check in told.items() if check.mark is Mark.BAD] == ["ledger"]
+    assert "Event 2" in told["ledger"].what
+
+
+def test_a_registry_of_a_newer_fleet(used: Home) -> None:
+    change(used, "UPDATE alembic_version SET version_num = '9999'")
+    told = found(used)["registry"]
+    assert told.mark is Mark.BAD
+    assert "newer" in told.what
+    assert told.mend
+    assert "ledger" not in found(used)
+
+
+def test_a_file_that_is_no_database(home: Home) -> None:
+    home.make()
+    home.database_file.write_bytes(b"x" * 5000)
+    assert marks(home) == {"home": Mark.GOOD, "registry": Mark.BAD}
+
+
+def test_a_damaged_page(used: Home, registry: Registry) -> None:
+    change(used, "PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(used.database_file.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    for at in range(2 * size, len(content), size):
+        content[at : at + 8] = b"\xff" * 8
+    used.database_file.write_bytes(content)
+
+    told = found(used)
+    bad = [check for check in told.values() if check.mark is Mark.BAD]
+    assert bad
+    assert all(check.mend for check in bad)
+
+
+def test_a_key_that_others_may_read(used: Home) -> None:
+    used.seal_key()
+    (used.path / "seal.key").chmod(0o644)
+    assert marks(used)["home"] is Mark.WARN
+
+
+def test_the_command(fleet: Fleet) -> None:
+    done = fleet("doctor", "--json")
+    checks = {row["name"]: row for row in done.lines[:-1]}
+
+    assert done.err == ""
+    assert done.lines[-1]["event"] == "summary"
+    assert sum(done.lines[-1][mark] for mark in Mark) == len(done.lines) - 1
+    assert done.code == (1 if done.lines[-1]["bad"] else 0)
+    assert checks["adb server"]["mark"] == checks["registry"]["mark"] == "good"
+    assert str(fleet.adb_port) in checks["adb server"]["what"]
+    assert not fleet.home.exists()
+
+
+def test_the_command_for_people(home: Home, adb_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb_server))
+    home.make()
+    home.database_file.write_bytes(b"x" * 5000)
+    done = CliRunner().invoke(doctor, obj=Options(home=home.path))
+
+    assert done.exit_code == 1
+    assert "bad   registry" in done.output
+    assert "→ Put back a copy of it" in done.output
+    assert done.output.splitlines()[-1].endswith("bad.")
+    assert max(map(len, done.output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("database", ["mysql://x", "not an address"])
+def test_a_database_that_cannot_be_named_is_one_bad_check(fleet: Fleet, database: str, tmp_path: Path) -> None:
+    done = fleet("--database", database, "doctor", "--json")
+
+    assert done.code == 1
+    assert [row["name"] for row in done.lines if row.get("mark") == "bad"] == ["registry"]
+    assert done.lines[-1]["event"] == "summary"
