@@ -23,7 +23,7 @@ from rich.text import Text
 from provision.bench import Attached
 from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
 from provision.progress import Progress
-from provision.text import printable
+from provision.text import amount, printable
 
 _STYLES: Mapping[str, str] = {
     "verified": "green",
@@ -144,7 +144,7 @@ def _bar(sent: int, size: int) -> str:
     if not size:
         return ""
     full = min(10, 10 * sent // size)
-    return f"{'█' * full}{'·' * (10 - full)} {sent / 1e6:.1f} of {size / 1e6:.1f} MB"
+    return f"{'█' * full}{'·' * (10 - full)} {amount(sent)} of {amount(size)}"
 
 
 def _name(report: Report) -> str:
@@ -205,24 +205,23 @@ def _by_setting(ids: Iterable[str]) -> str:
     )
 
 
-def _reasons(reports: Iterable[Report]) -> list[RenderableType]:
+def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
     """Everything that is not verified, once per reason, with the units that it concerns."""
     units: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for report in reports:
         for o in report.outcomes:
             if o.result is not Result.VERIFIED:
                 units[o.result, o.item.id, o.why, o.next_action].append(_name(report))
-    keys: dict[tuple[str, tuple[str, ...], str, str], list[str]] = defaultdict(list)
+    items: dict[tuple[str, tuple[str, ...], str, str], list[str]] = defaultdict(list)
     for (result, item, why, action), names in units.items():
-        keys[result, tuple(dict.fromkeys(names)), why, action].append(item)
-    if not keys:
-        return []
-    table = _table("WHAT", "UNITS", "WHY, AND WHAT TO DO")
+        items[result, tuple(dict.fromkeys(names)), why, action].append(item)
     order = [Result.FAILED, Result.IMPOSSIBLE, Result.UNVERIFIED]
-    for (result, who, why, action), items in sorted(keys.items(), key=lambda row: order.index(Result(row[0][0]))):
-        what = Text.assemble(_text(f"{result}: ", _STYLES[result]), _text(_by_setting(items)))
-        table.add_row(what, _text(", ".join(who)), _text(f"{_sentence(why)} {action}".strip()))
-    return [Text(""), table]
+    lines: list[RenderableType] = [Text("")] if items else []
+    for (result, on, why, action), ids in sorted(items.items(), key=lambda row: order.index(Result(row[0][0]))):
+        where = "everywhere" if len(on) == len(reports) > 1 else f"on {', '.join(on)}"
+        lines.append(Text.assemble(_text(result, _STYLES[result]), _text(f" {where}: {_by_setting(ids)}")))
+        lines.append(Padding(_text(f"{_sentence(why)} {action}".strip()), (0, 0, 0, 4)))
+    return lines
 
 
 def last_line(report: Report) -> str:

@@ -15,9 +15,10 @@ from profiles.schema import AndroidApp, App, Profile
 from provision.android.actions import VERIFIER, Install, Run
 from provision.android.apk import Apk, ApkError, AppFiles, Obb, for_device, read
 from provision.android.command import Command, command, script
-from provision.android.placing import TOOL, Placed, digest, known_tool, megabytes, place
+from provision.android.placing import TOOL, Placed, digest, known_tool, place
 from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
+from provision.text import amount
 
 _RECORD = "/data/local/tmp/.schoolbag.apps"
 _RUNTIME_PERMISSIONS = 23
@@ -196,7 +197,7 @@ class _Wanted:
             )
         need = sum(apk.size for apk in self.apks)
         if free is not None and need > free and self._difference(there, app)[1]:
-            return Cannot(f"it needs {megabytes(need)} and {megabytes(free)} are free", "Make room first.")
+            return Cannot(f"it needs {amount(need)} and {amount(free)} are free", "Make room first.")
         return None
 
     def _difference(self, there: Installed, app: AppFiles) -> tuple[str, bool]:

@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 from profiles.schema import Content, Profile
 from provision.android.actions import Run, Send, Sent
 from provision.android.command import Command, script
-from provision.android.placing import PART, TOOL, Placed, digest, folders_of, known_tool, megabytes, place
+from provision.android.placing import PART, TOOL, Placed, digest, folders_of, known_tool, place
 from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
+from provision.text import amount
 
 STORAGE = PurePosixPath("/sdcard")
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -114,7 +115,7 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
     need = sum(wanted.files[name][1] for name in missing)
     if free is not None and need > free:
         return Cannot(
-            f"it needs {megabytes(need)} and {megabytes(free)} are free",
+            f"it needs {amount(need)} and {amount(free)} are free",
             "Remove what is not needed from the device, or give it a smaller set.",
         )
     why = (

@@ -93,8 +93,3 @@ def _digest(path: Path, tool: str, size: int, modified: int) -> str:  # noqa: AR
 def known_tool(said: str) -> str:
     """The hashing tool that a phone named; only these two are ever run."""
     return "md5sum" if said.strip() == "md5sum" else "sha256sum"
-
-
-def megabytes(size: int) -> str:
-    """A size in bytes, for people."""
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

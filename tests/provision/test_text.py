@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.text import printable
+from provision.text import amount, printable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,11 @@ def test_nothing_that_acts_is_left(text: str) -> None:
     assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")]
     assert printable(shown) == shown
     shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0.0 kB"), (8534, "8.5 kB"), (100_000, "0.1 MB"), (36_500_000, "36.5 MB"), (64 * 10**9, "64.0 GB")],
+)
+def test_amount(size: int, shown: str) -> None:
+    assert amount(size) == shown
