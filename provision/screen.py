@@ -63,10 +63,17 @@ def devices(attached: Sequence[Attached]) -> RenderableType:
             _text(place.serial),
             _text(f"{who.maker} {who.model}" if who else ""),
             _text(who.version if who else ""),
-            _text("ready" if place.device else place.state, "green" if place.device else "yellow"),
+            _text(_standing(place), "green" if place.device else "yellow"),
         )
     problems = [_text(f"{p.address}: {p.problem}") for p in attached if p.problem]
     return Group(table, *problems)
+
+
+def _standing(place: Attached) -> str:
+    """adb's own "device" says of one that does not answer that it is well."""
+    if place.device:
+        return "ready"
+    return "not ready" if place.state == "device" else place.state
 
 
 @dataclass
