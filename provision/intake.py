@@ -7,7 +7,7 @@ it better.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -77,15 +77,20 @@ _Raw = tuple[str, Texts, str, Taps]
 def judge(facts: Facts, rules: Rules, known: Known, today: date) -> Intake:
     """All findings in order, and the verdict that the worst of them leads to."""
     before = (_led(raw, facts, rules.leads[raw[0]]) for raw in _before_packages(facts, rules, known, today))
-    switches = (_led(raw, facts, rules.leads[raw[0]]) for quirk in facts.quirks for raw in _switch(quirk))
-    found = (*before, *_packages(facts, rules), *switches)
-    kept = [finding for finding in found if finding.lead is not Lead.IGNORE]
+    kept = _kept([*before, *_packages(facts, rules)])
     if any(finding.key in rules.reset_after and finding.lead is Lead.HANDS for finding in kept):
         kept.append(_led(_finding("reset", "reset"), facts, Lead.HANDS))
+    # A reset puts the maker's switches back, so they come after it.
+    switches = (_led(raw, facts, rules.leads[raw[0]]) for quirk in facts.quirks for raw in _switch(quirk))
+    kept += _kept(switches)
     worst = max((finding.lead for finding in kept), default=Lead.IGNORE)
     verdict = _VERDICTS.get(worst, IntakeVerdict.ACCEPT)
     letter = _letter(facts, known, kept) if verdict is IntakeVerdict.REFUSE else None
     return Intake(verdict, tuple(kept), letter)
+
+
+def _kept(found: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.lead is not Lead.IGNORE]
 
 
 def _finding(key: str, task: str = "", taps: Taps | None = None, **fills: object) -> _Raw:
