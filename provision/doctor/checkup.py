@@ -9,7 +9,7 @@ from pathlib import Path
 from provision.android.server import is_here, server_from_environment
 from provision.bench import Attached, attach_all
 from provision.doctor import adb, computer, usb
-from provision.doctor.check import Check, Look
+from provision.doctor.check import Check, Look, Mark
 from provision.doctor.host import Host
 from provision.errors import NoServer
 from provision.usb.sysfs import Sysfs
@@ -20,17 +20,26 @@ def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
     """The checks by name; phones are asked once, when the first of them needs it, and share 10 s of patience."""
 
     @cache
-    def attached() -> tuple[Attached, ...]:
-        return attach_all(server_from_environment(host.environ))
+    def attached() -> tuple[Attached, ...] | NoServer:
+        try:
+            return attach_all(server_from_environment(host.environ))
+        except NoServer as error:
+            return error
 
     @cache
     def usb_map() -> UsbMap:
-        try:
-            devices = [place.in_adb() for place in attached()]
-            here = is_here(server_from_environment(host.environ))
-        except NoServer:
-            devices, here = [], True
+        places = attached()
+        if isinstance(places, NoServer):
+            return usb.usb_map(host, ())
+        devices = [place.in_adb() for place in places]
+        here = is_here(server_from_environment(host.environ))
         return usb.usb_map(host, devices) if here else build(Sysfs(), devices)
+
+    def phones(name: str) -> Iterable[Check]:
+        places = attached()
+        if isinstance(places, NoServer):
+            return [Check(name, Mark.WARN, "They cannot be asked without the adb server.", "Mend that first.")]
+        return usb.phones(name, places)
 
     def server(name: str) -> Iterable[Check]:
         return adb.server(name, host, server_from_environment(host.environ))
@@ -48,5 +57,5 @@ def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
         "USB rights": lambda name: usb.rights(name, host, usb_map()),
         "USB limits": lambda name: usb.bus(name, usb_map()),
         "kernel log": lambda name: usb.kernel_log(name, host),
-        "phones": lambda name: usb.phones(name, attached()),
+        "phones": phones,
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from fleet.units import Registry
 from provision.doctor.check import Check, Mark, examine
 from tests.fleet.making import identity, report
 from tests.fleets import Fleet
+from tests.provision.adb.scripted import ScriptedServer, Talk
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
@@ -126,10 +128,32 @@ def test_the_command_for_people(home: Home, adb_server: int, monkeypatch: pytest
     assert max(map(len, done.output.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("database", ["mysql://x", "not an address"])
-def test_a_database_that_cannot_be_named_is_one_bad_check(fleet: Fleet, database: str, tmp_path: Path) -> None:
-    done = fleet("--database", database, "doctor", "--json")
+def silent(talk: Talk) -> None:
+    talk.read_to_end()
 
-    assert done.code == 1
-    assert [row["name"] for row in done.lines if row.get("mark") == "bad"] == ["registry"]
-    assert done.lines[-1]["event"] == "summary"
+
+def test_a_server_that_does_not_answer_is_waited_for_twice_at_most(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.android.adb.Server.__init__.__defaults__", ("127.0.0.1", 5037, 1))
+    with ScriptedServer(silent) as server:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.server().port))
+        began = time.monotonic()
+        done = CliRunner().invoke(doctor, ["--json"], obj=Options(home=home.path))
+        seconds = time.monotonic() - began
+    checks = {row["name"]: row for row in map(json.loads, done.output.splitlines()[:-1])}
+
+    assert done.exit_code == 1
+    assert checks["adb server"]["mark"] == "bad"
+    assert checks["phones"]["mark"] == "warn"
+    assert seconds < 5
+
+
+def test_a_database_that_cannot_be_named_is_one_bad_check(
+    home: Home, adb_server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb_server))
+    done = CliRunner().invoke(doctor, ["--json"], obj=Options(home=home.path, database="not an address"))
+    rows = [json.loads(line) for line in done.output.splitlines()]
+
+    assert done.exit_code == 1
+    assert [row["name"] for row in rows if row.get("mark") == "bad"] == ["registry"]
+    assert rows[-1]["event"] == "summary"

@@ -98,6 +98,7 @@ def test_a_dead_link_names_its_port(service: Handler, monkeypatch: pytest.Monkey
     assert place.problem.next_action.startswith("Unplug it at port 1-2.3 and plug it in again")
 
 
+@pytest.mark.slow
 def test_dead_phones_are_told_in_ten_seconds_and_hold_up_no_other(
     fleet: Fleet, virtual_bench: Callable[..., Bench]
 ) -> None:
