@@ -12,6 +12,7 @@ from fleet.home import Home
 from fleet.units import Registry
 from profiles.schema import Profile
 from provision.bench import Attached, side_by_side
+from provision.lanes import Lane, Lanes
 from provision.lines import Lines
 from provision.model import Report, Unit, Verdict
 from provision.progress import Emit, Progress, now
@@ -72,7 +73,8 @@ def provision(places: Sequence[Attached], order: Order, registry: Registry, emit
             if place.device:
                 place.device.stop()
 
-    jobs = [(place, _unit(place, order, registry)) for place in places]
+    lanes = Lanes()
+    jobs = [(place, _unit(place, order, registry), lanes.to(place.port)) for place in places]
     return Summary(side_by_side(lambda job: _one(*job, order, registry, emit), jobs, stop))
 
 
@@ -84,10 +86,12 @@ def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
     return registry.unit_for(place.device.identity, tag_prefix=prefix)
 
 
-def _one(place: Attached, unit: Unit, order: Order, registry: Registry, emit: Emit) -> Report:
+def _one(place: Attached, unit: Unit, lane: Lane, order: Order, registry: Registry, emit: Emit) -> Report:
     if place.device is None:
         return _unusable(place, order, emit)
-    report = run(place.device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep)
+    report = run(
+        place.device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep, lane=lane
+    )
     if order.mode is not Mode.PLAN:
         registry.record(report, place.device.identity)
     return report

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+from types import TracebackType
+from typing import Self
 
 from provision.device import Device
 from provision.errors import DeviceError, NotReady, Stopped, Unplugged
+from provision.lanes import Lane
 from provision.model import Item, Step
-from provision.progress import Say
+from provision.progress import Say, both
 
 _LOG = logging.getLogger("fleet.device")
 
 _BYTES_EVERY = 0.1
 """Seconds between two ``bytes`` events of one item: a screen needs no more."""
+
+_UNDER_WAY = 2
+"""Items of one device that may overlap: one being sent, one being digested."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +40,50 @@ class Attempt:
         return isinstance(self.error, Unplugged | NotReady | Stopped)
 
 
-def apply(device: Device, items: Iterable[Item], say: Say) -> tuple[Attempt, ...]:
-    """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, the last attempt says so."""
+def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[Attempt, ...]:
+    """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, some attempt says so.
+
+    Items that overlap (installs) are two under way at most: while the device is still busy with one, the bytes of the
+    next are sent.
+    """
     attempts: list[Attempt] = []
-    for item in items:
-        attempts.append(_attempt(device, item, say))
-        if attempts[-1].lost:
+    for overlaps, group in groupby(items, key=_overlaps):
+        work = _side_by_side if overlaps else _in_turn
+        attempts += work(device, list(group), say, lane)
+        if any(attempt.lost for attempt in attempts):
             break
     return tuple(attempts)
 
 
-def _attempt(device: Device, item: Item, say: Say) -> Attempt:
+def _overlaps(item: Item) -> bool:
+    return isinstance(item.state, Step) and item.state.overlaps
+
+
+def _in_turn(device: Device, items: Sequence[Item], say: Say, lane: Lane) -> list[Attempt]:
+    attempts: list[Attempt] = []
+    for item in items:
+        attempts.append(_attempt(device, item, say, lane))
+        if attempts[-1].lost:
+            break
+    return attempts
+
+
+def _side_by_side(device: Device, items: Sequence[Item], say: Say, lane: Lane) -> list[Attempt]:
+    lost = threading.Event()
+
+    def attempt(item: Item) -> Attempt | None:
+        if lost.is_set():
+            return None
+        done = _attempt(device, item, say, lane)
+        if done.lost:
+            lost.set()
+        return done
+
+    with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="item") as pool:
+        return [done for done in pool.map(attempt, items) if done]
+
+
+def _attempt(device: Device, item: Item, say: Say, lane: Lane) -> Attempt:
     assert isinstance(item.state, Step)
     total = sum(action.size for action in item.state.actions)
     say("step", item=item.id, want=item.want, why=item.state.why, size=total)
@@ -49,11 +91,40 @@ def _attempt(device: Device, item: Item, say: Say) -> Attempt:
     try:
         for action in item.state.actions:
             _LOG.info("%s %s: %s", device.identity.serial, item.id, action.masked)
-            device.perform(action, progress)
+            with _Turn(lane, action.size) as turn:
+                device.perform(action, both(turn.sent, progress))
     except DeviceError as error:
         _LOG.info("%s %s: %s %r", device.identity.serial, item.id, error, getattr(error, "evidence", ""))
         return Attempt(item, error)
     return Attempt(item)
+
+
+class _Turn:
+    """The lane for as long as bytes of one action are being sent: given back with the last one, not with the answer."""
+
+    def __init__(self, lane: Lane, size: int) -> None:
+        self._lane = lane
+        self._left = size
+        self._taken = size > 0
+
+    def __enter__(self) -> Self:
+        if self._taken:
+            self._lane.enter()
+        return self
+
+    def sent(self, count: int) -> None:
+        self._lane.sent(count)
+        self._left -= count
+        if self._left <= 0:
+            self._give_back()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._lane.leave()
 
 
 def _counter(item: Item, total: int, say: Say) -> Callable[[int], None]:

@@ -207,13 +207,17 @@ class Met:
 
 @dataclass(frozen=True)
 class Step:
-    """Work to do. ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back."""
+    """Work to do. ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back.
+
+    ``overlaps``: it needs nothing of the items beside it, so that it may be under way together with one of them.
+    """
 
     why: str
     actions: tuple[Action, ...]
     effect: Effect = Effect.NONE
     sealed: str = ""
     parting: bool = False
+    overlaps: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def now() -> str:
@@ -28,14 +31,14 @@ Emit = Callable[[Progress], None]
 Say = Callable[..., None]
 
 
-def both(one: Emit, other: Emit) -> Emit:
-    """An emit that tells two listeners."""
+def both(one: Callable[[T], None], other: Callable[[T], None]) -> Callable[[T], None]:
+    """Tell two listeners."""
 
-    def emit(progress: Progress) -> None:
-        one(progress)
-        other(progress)
+    def tell(news: T) -> None:
+        one(news)
+        other(news)
 
-    return emit
+    return tell
 
 
 def speaker(emit: Emit, address: str, serial: str, unit: str | None) -> Say:

@@ -15,6 +15,7 @@ from provision.apply import Attempt, apply
 from provision.device import Device
 from provision.errors import DeviceError
 from provision.facts import collect
+from provision.lanes import Lane
 from provision.model import Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
 from provision.plan import parting, plan, steps
 from provision.progress import Emit, Say, now, speaker
@@ -37,13 +38,15 @@ def run(
     mode: Mode = Mode.PROVISION,
     allow: str = "",
     deep: bool = False,
+    lane: Lane | None = None,
 ) -> Report:
     """Make the device what ``profile`` says, or say what would be done. Never raises for what a device does.
 
-    ``allow`` is the technician's reason for passing the gate; it is kept in the report.
+    ``allow`` is the technician's reason for passing the gate; it is kept in the report. ``lane`` is the way to the
+    device where others share its bus.
     """
     say = speaker(emit, device.address, device.identity.serial, unit.tag)
-    job = _Job(device, profile, unit, say, deep, allow)
+    job = _Job(device, profile, unit, say, deep, allow, lane or Lane())
     say("device", **_who(device))
     try:
         job.look()
@@ -68,6 +71,7 @@ class _Job:
     say: Say
     deep: bool
     allow: str
+    lane: Lane
     started: str = field(default_factory=now)
     facts: Facts | None = None
     items: tuple[Item, ...] = ()
@@ -88,13 +92,13 @@ class _Job:
         if self.stops and not self.allow:
             return
         while todo := self._todo():
-            attempts = apply(self.device, todo, self.say)
+            attempts = apply(self.device, todo, self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in attempts}
-            if attempts[-1].lost:
-                raise attempts[-1].error or AssertionError
+            if lost := next((attempt.error for attempt in attempts if attempt.lost), None):
+                raise lost
             self.look()
         if verify.verdict(self._settled()) is not Verdict.FAILED:
-            last = apply(self.device, parting(self.items), self.say)
+            last = apply(self.device, parting(self.items), self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in last}
 
     def _todo(self) -> tuple[Item, ...]:

@@ -155,14 +155,14 @@ class Link:
         self.listed = listed
         self.features = features
         self.round_trips = 0
-        self._current: Connection | None = None
+        self._open: set[Connection] = set()
         self._stopped = False
 
     def stop(self) -> None:
         """End what is under way, from any thread; it and all that follows raises Stopped."""
         self._stopped = True
-        if self._current is not None:
-            self._current.shut()
+        for connection in tuple(self._open):
+            connection.shut()
 
     def shell(self, script: str, timeout: float = 60) -> ShellResult:
         """Run a script of any length; ``timeout`` (s) is for all of it. Its commands have no standard input.
@@ -215,8 +215,11 @@ class Link:
         options: Sequence[str] = (),
         progress: Callable[[int], None] = _nothing,
         timeout: float = _TO_INSTALL,
+        label: str = "",
     ) -> str:
         """Install one app from its APKs and return the phone's words; ``timeout`` is the longest silence (s).
+
+        Installs that overlap need different labels, and the same app always the same one.
 
         Refused carries the phone's own verdict in ``evidence``. After Unplugged or NoAnswer it is unknown whether
         the app is there; a session is never left open on the phone.
@@ -225,7 +228,7 @@ class Link:
         if has_cmd and len(apks) == 1:
             service, tail = install.one_service(apks[0], options), b""
         else:
-            service, tail = install.session_service(apks, options, has_cmd=has_cmd), install.COMMIT
+            service, tail = install.session_service(apks, options, label, has_cmd=has_cmd), install.COMMIT
         with self._service(service, timeout) as connection:
             return install.send(connection, self.listed.name, apks, tail, progress)
 
@@ -248,7 +251,7 @@ class Link:
     def _service(self, service: str, silence: float) -> Iterator[Connection]:
         """A conversation with ``service`` on the phone, which may be silent for ``silence`` seconds once it is open."""
         with self.server.create_connection() as connection:
-            self._current = connection
+            self._open.add(connection)
             try:
                 self._check_stopped()
                 connection.listed = self.listed
@@ -262,7 +265,7 @@ class Link:
                 self._check_stopped()
                 raise
             finally:
-                self._current = None
+                self._open.discard(connection)
 
     def _check_stopped(self) -> None:
         if self._stopped:

@@ -44,7 +44,7 @@ cd "/sdcard/Android/obb/$1" 2>/dev/null && stat -c 'obb %s %n' *.obb 2>/dev/null
 
 _REMEMBER = f"""
 {TOOL}
-{{ grep -vF "/$1-" "$3" 2>/dev/null; {_FILES.strip()} | sed 's/^file //'; }} > "$3.new" && mv -f "$3.new" "$3"
+{{ grep -vF "/$1-" "$3" 2>/dev/null; {_FILES.strip()} | sed 's/^file //'; }} > "$3.$1" && mv -f "$3.$1" "$3"
 """
 
 _VERSION = re.compile(r"versionCode=(\d{1,18})")
@@ -164,7 +164,7 @@ class _Wanted:
             why = f"it lacks {', '.join(missing)}"
         else:
             return Met(f"version {there.version} and its signer are there, {self._files(there)}")
-        return Step(why, tuple(self._actions(self.app, there, send, verifier, obbs, missing)))
+        return Step(why, tuple(self._actions(self.app, there, send, verifier, obbs, missing)), overlaps=True)
 
     def _kept(self, there: Installed, missing: list[str]) -> Met | Step | Cannot:
         package = self.entry.package

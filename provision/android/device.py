@@ -87,7 +87,7 @@ class AndroidDevice:
 
     def _install(self, action: Install, progress: Callable[[int], None]) -> None:
         try:
-            self.link.install(action.apks, action.options, progress)
+            self.link.install(action.apks, action.options, progress, label=f"-{action.package}")
         except Refused as no:
             found = explain_install(no.evidence, maker=self.identity.maker, skin=self.identity.skin)
             raise Refused(found.reason, found.next_action, evidence=no.evidence) from no

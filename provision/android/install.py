@@ -55,11 +55,16 @@ def one_service(apk: Path, options: Sequence[str]) -> str:
     return f"exec:cmd package install {shlex.join(options)} -S {len(mapped(apk))}"
 
 
-def session_service(apks: Sequence[Path], options: Sequence[str], *, has_cmd: bool) -> str:
-    """The adb service that installs all APKs as one app; after their bytes it waits for :data:`COMMIT`."""
+def session_service(apks: Sequence[Path], options: Sequence[str], label: str, *, has_cmd: bool) -> str:
+    """The adb service that installs all APKs as one app; after their bytes it waits for :data:`COMMIT`.
+
+    ``label`` keeps apart the numbers of sessions that may be open at the same time.
+    """
     sizes = [len(mapped(apk)) for apk in apks]
     pairs = " ".join(f"{size} {at}.apk" for at, size in enumerate(sizes))
-    script = _SESSION.format(pm="cmd package" if has_cmd else "pm", options=shlex.join(options), kept=KEPT)
+    script = _SESSION.format(
+        pm="cmd package" if has_cmd else "pm", options=shlex.join(options), kept=shlex.quote(KEPT + label)
+    )
     return f"exec:set -- {sum(sizes)} {pairs}\n{script}"
 
 

@@ -154,7 +154,9 @@ def _pulled(fleet: Fleet, virtual_bench: StartBench, whole: dict[str, Any], cuts
     for phone, cut in zip(bench.devices, cuts, strict=True):
         state = bench.state(phone.serial)
         assert end_state(state) == end_state(whole), cut
-        assert not [path for path in state["files"] if path.endswith((".schoolbag-part", ".new"))], cut
+        assert not [
+            path for path in state["files"] if path.endswith(".schoolbag-part") or "/.schoolbag.apps." in path
+        ], cut
         for package in ("org.schoolbag.sample.reader", "org.schoolbag.sample.maths"):
             assert state["installs"][package] == 1, f"{package} was installed twice after {cut}"
     third = fleet.provision()
