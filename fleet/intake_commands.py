@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fleet.home import Options
+from provision.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fleet.intakes import Inspected
     from provision.bench import Attached
@@ -91,34 +92,36 @@ def _look(
     with open_registry(home, options.database, options.actor) as registry:
         attached = bench.attach_all(bench.open_server())
         places = bench.select(attached, names, everything, registry.serial_of)
-        scanned = {place.address: code for place, code in _labels(labels, places, registry.serial_of)}
-        return inspect_all(places, wanted, scanned, registry, datetime.now(UTC).date())
+        codes = {place.address: code for place, code in scanned(labels, places, registry.serial_of)}
+        return inspect_all(places, wanted, codes, registry, datetime.now(UTC).date())
 
 
-def _labels(labels: Sequence[str], places: Sequence[Attached], serial_of: Any) -> list[tuple[Attached, str]]:
-    """Each label with its device. A label for two devices, or two for one, is a mistake, with both named."""
+def scanned(
+    labels: Sequence[str], places: Sequence[Attached], serial_of: Callable[[str], str | None]
+) -> list[tuple[Attached, str]]:
+    """Each label with its device. A label for two devices, or two for one, is a UsageError that names both."""
     from provision import bench
-    from provision.text import printable
 
     found: list[tuple[Attached, str]] = []
     for label in labels:
-        name, given, code = label.rpartition("=")
+        name, given, code = label.partition("=")
         if not given and len(places) != 1:
-            raise click.UsageError(f"{len(places)} devices are meant: write --label DEVICE={printable(code)}.")
+            raise click.UsageError(f"{len(places)} devices are meant: write --label DEVICE={printable(label)}.")
         place = bench.select(places, (name,), False, serial_of)[0] if given else places[0]
-        for other, said in found:
-            if said.strip().upper() == code.strip().upper() and other is not place:
-                raise click.UsageError(
-                    f"The label {printable(code)} was scanned twice: for {other.serial or other.address} and for "
-                    f"{place.serial or place.address}."
-                )
-            if other is place:
-                raise click.UsageError(
-                    f"Two labels were scanned for {place.serial or place.address}: {printable(said)} and "
-                    f"{printable(code)}."
-                )
+        code = code if given else label
+        _only_once(place, code, found)
         found.append((place, code))
     return found
+
+
+def _only_once(place: Attached, code: str, before: Sequence[tuple[Attached, str]]) -> None:
+    name = place.serial or place.address
+    for other, said in before:
+        if other is place:
+            raise click.UsageError(f"Two labels were scanned for {name}: {printable(said)} and {printable(code)}.")
+        if said.strip().upper() == code.strip().upper():
+            first = other.serial or other.address
+            raise click.UsageError(f"The label {printable(code)} was scanned twice: for {first} and for {name}.")
 
 
 def _write_json(found: Sequence[Inspected], language: str) -> None:
