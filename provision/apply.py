@@ -15,7 +15,7 @@ from typing import Self
 from provision.device import Device
 from provision.errors import DeviceError, NotReady, Stopped, Unplugged
 from provision.lanes import Lane
-from provision.model import Item, Step
+from provision.model import Action, Item, Step
 from provision.progress import Say, both
 
 _LOG = logging.getLogger("fleet.device")
@@ -88,15 +88,24 @@ def _attempt(device: Device, item: Item, say: Say, lane: Lane) -> Attempt:
     total = sum(action.size for action in item.state.actions)
     say("step", item=item.id, want=item.want, why=item.state.why, size=total)
     progress = _counter(item, total, say)
+    begun = time.monotonic()
+    error = _carry_out(device, item, item.state.actions, progress, lane)
+    say("done", item=item.id, accepted=error is None, seconds=round(time.monotonic() - begun, 3))
+    return Attempt(item, error)
+
+
+def _carry_out(
+    device: Device, item: Item, actions: Iterable[Action], progress: Callable[[int], None], lane: Lane
+) -> DeviceError | None:
     try:
-        for action in item.state.actions:
+        for action in actions:
             _LOG.info("%s %s: %s", device.identity.serial, item.id, action.masked)
             with _Turn(lane, action.size) as turn:
                 device.perform(action, both(turn.sent, progress))
     except DeviceError as error:
         _LOG.info("%s %s: %s %r", device.identity.serial, item.id, error, getattr(error, "evidence", ""))
-        return Attempt(item, error)
-    return Attempt(item)
+        return error
+    return None
 
 
 class _Turn:
