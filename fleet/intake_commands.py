@@ -211,7 +211,7 @@ def _certificate(ctx: click.Context, name: str, language: str) -> None:
     from fleet.db import database_of, reading
     from fleet.home import home_of
     from fleet.intake_papers import certificate
-    from fleet.intakes import last_intake
+    from fleet.intake_view import last_intake
 
     options = ctx.find_object(Options) or Options()
     with reading(database_of(options.database, home_of(options))) as conn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet.intakes import LastIntake
+from fleet.intake_view import LastIntake
 from provision.intake import Letter
 from provision.intake_words import words
 from provision.text import printable

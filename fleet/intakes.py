@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from fleet import runs, tags
+from fleet import runs
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.models import intakes, units
@@ -50,17 +49,6 @@ class Inspected:
     error: SchoolbagError | None = None
 
 
-@dataclass(frozen=True)
-class LastIntake:
-    """The last intake of a unit, as the certificate needs it. ``findings`` have key, lead and what."""
-
-    unit: Mapping[str, Any]
-    row: Mapping[str, Any] | None
-    findings: Sequence[Mapping[str, str]] = ()
-    shown: tuple[str, ...] = ()
-    not_shown: tuple[str, ...] = ()
-
-
 def inspect_all(
     places: Sequence[Attached], rules: Rules, labels: Mapping[str, str], registry: Registry, today: date
 ) -> tuple[Inspected, ...]:
@@ -80,11 +68,12 @@ def inspect_all(
                 place.device.stop()
 
     return side_by_side(
-        lambda place: _inspect(place, rules, scanned.get(place.address, ""), registry, today), places, stop
+        lambda place: inspect(place, rules, scanned.get(place.address, ""), registry, today), places, stop
     )
 
 
-def _inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:
+def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:
+    """Look at one device and keep what came of it. Never raises for what a device or its label does."""
     if place.device is None:
         return Inspected(place, error=place.problem)
     who = place.device.identity
@@ -194,23 +183,6 @@ def _claim(conn: Connection, label: str, who: Identity, imei: str = "") -> None:
 
 def _literal(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def last_intake(conn: Connection, name: str) -> LastIntake:
-    """What the registry holds of the last intake of the unit that ``name`` means. Raises UnitError."""
-    key = tags.the(conn, name).key
-    unit = dict(conn.execute(select(units).where(units.c.key == key)).mappings().one())
-    row = conn.execute(select(intakes).where(intakes.c.unit == key)).mappings().one_or_none()
-    if row is None:
-        return LastIntake(unit, None)
-    signs = json.loads(row["reset"])
-    return LastIntake(
-        unit,
-        dict(row),
-        json.loads(row["findings"]),
-        tuple(signs.get("shown", ())),
-        tuple(signs.get("not_shown", ())),
-    )
 
 
 def summary(found: Sequence[Inspected]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +15,8 @@ from sqlalchemy import create_engine
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.intake_papers import certificate, letter
-from fleet.intakes import Inspected, inspect_all, last_intake, summary
+from fleet.intake_view import last_intake
+from fleet.intakes import Inspected, inspect_all, summary
 from fleet.ledger import replay, verify
 from fleet.models import metadata
 from fleet.units import Registry
@@ -126,6 +129,13 @@ def test_a_certificate_says_what_was_not_proved(registry: Registry, language: st
     assert word in paper(registry, "S1", language)
     registry.record(report(identity("S3")))
     assert word in paper(registry, "S3", language), "a unit without any intake"
+
+
+def test_a_certificate_is_read_without_what_only_writers_need() -> None:
+    modules = "pydantic alembic sqlalchemy.orm"
+    code = f"import sys, fleet.intake_papers, fleet.intake_view; print(*set('{modules}'.split()) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
 
 
 def test_since_when_it_is_refused_begins_anew_after_an_accept(registry: Registry) -> None:
