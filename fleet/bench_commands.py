@@ -101,6 +101,7 @@ def _work(
     from profiles.secrets import Secrets
     from provision import bench, screen
     from provision.android.preflight import check
+    from provision.board_screen import Board
     from provision.lines import Lines
     from provision.progress import both
 
@@ -117,7 +118,7 @@ def _work(
             summary = provision(places, order, registry, both(lines.emit, log.emit))
             lines.write("summary", summary.fields())
         else:
-            with screen.Board(screen.console(stderr=True)) as board:
+            with Board(screen.console(stderr=True)) as board:
                 summary = provision(places, order, registry, both(board.emit, log.emit))
             screen.console().print(screen.results(summary.reports))
         log.write("summary", summary.fields())

@@ -92,6 +92,7 @@ class _Job:
         if self.stops and not self.allow:
             return
         while todo := self._todo():
+            self.say("todo", items=[(item.id, _size(item)) for item in todo])
             attempts = apply(self.device, todo, self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in attempts}
             if lost := next((attempt.error for attempt in attempts if attempt.lost), None):
@@ -149,6 +150,10 @@ class _Job:
         if not stopped:
             return ""
         return " ".join(stop.next_action for stop in self.stops) + " Or pass --allow REASON, which is recorded."
+
+
+def _size(item: Item) -> int:
+    return sum(action.size for action in item.state.actions) if isinstance(item.state, Step) else 0
 
 
 def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome]) -> tuple[str, ...]:

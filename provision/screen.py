@@ -1,4 +1,4 @@
-"""What a technician sees: a line per device while it is worked on, and tables of what came of it.
+"""What a technician sees of devices, plans and results; the live picture is in board_screen.py.
 
 Works in 80 columns, without colour, and line by line where there is no terminal. Text of devices and profiles is
 printed through :func:`provision.text.printable`, never as markup.
@@ -7,25 +7,22 @@ printed through :func:`provision.text.printable`, never as markup.
 from __future__ import annotations
 
 import sys
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from provision.bench import Attached
 from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
-from provision.progress import Progress
-from provision.text import amount, printable
+from provision.text import printable
 
-_STYLES: Mapping[str, str] = {
+if TYPE_CHECKING:
+    from provision.bench import Attached
+
+STYLES: Mapping[str, str] = {
     "verified": "green",
     "partial": "yellow",
     "planned": "cyan",
@@ -41,11 +38,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=100 if plain else None, highlight=False, markup=False, emoji=False)
 
 
-def _text(value: object, style: str = "") -> Text:
+def text(value: object, style: str = "") -> Text:
     return Text(printable(str(value)), style=style)
 
 
-def _table(*columns: str) -> Table:
+def table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -54,19 +51,19 @@ def _table(*columns: str) -> Table:
 
 def devices(attached: Sequence[Attached]) -> RenderableType:
     """What is attached, one row each, and what stands in the way."""
-    table = _table("ADDRESS", "PORT", "SERIAL", "DEVICE", "ANDROID", "STATE")
+    grid = table("ADDRESS", "PORT", "SERIAL", "DEVICE", "ANDROID", "STATE")
     for place in attached:
         who = place.device.identity if place.device else None
-        table.add_row(
-            _text(place.address),
-            _text(place.port),
-            _text(place.serial),
-            _text(f"{who.maker} {who.model}" if who else ""),
-            _text(who.version if who else ""),
-            _text(_standing(place), "green" if place.device else "yellow"),
+        grid.add_row(
+            text(place.address),
+            text(place.port),
+            text(place.serial),
+            text(f"{who.maker} {who.model}" if who else ""),
+            text(who.version if who else ""),
+            text(_standing(place), "green" if place.device else "yellow"),
         )
-    problems = [_text(f"{p.address}: {p.problem}") for p in attached if p.problem]
-    return Group(table, *problems)
+    problems = [text(f"{p.address}: {p.problem}") for p in attached if p.problem]
+    return Group(grid, *problems)
 
 
 def _standing(place: Attached) -> str:
@@ -76,84 +73,6 @@ def _standing(place: Attached) -> str:
     return "not ready" if place.state == "device" else place.state
 
 
-@dataclass
-class _Row:
-    name: str
-    about: str = ""
-    doing: str = "reading"
-    sent: int = 0
-    size: int = 0
-    items: Counter[str] = field(default_factory=Counter)
-    done: str = ""
-
-
-class Board:
-    """The live picture of a run. Call :meth:`emit` from any thread; use it as a context."""
-
-    def __init__(self, out: Console) -> None:
-        self._out = out
-        self._rows: dict[str, _Row] = {}
-        self._lock = threading.Lock()
-        self._live = Live(get_renderable=self._picture, console=out, refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> Self:
-        if self._out.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._out.is_terminal:
-            self._live.stop()
-
-    def emit(self, progress: Progress) -> None:
-        """Take in one thing that happened."""
-        with self._lock:
-            name = progress.unit or progress.serial or progress.address
-            row = self._rows.setdefault(progress.address, _Row(name))
-            _take(row, progress)
-        if not self._out.is_terminal:
-            self._say(row, progress)
-
-    def _say(self, row: _Row, progress: Progress) -> None:
-        line = {"device": row.about, "step": row.doing, "report": row.done}.get(progress.event)
-        if line:
-            self._out.print(_text(f"{row.name}  {line}"), soft_wrap=True)
-
-    def _picture(self) -> RenderableType:
-        table = _table("UNIT", "DEVICE", "NOW", "")
-        with self._lock:
-            for row in self._rows.values():
-                table.add_row(
-                    _text(row.name),
-                    _text(row.about),
-                    _text(row.done or row.doing, _STYLES.get(row.done.split(" ")[0], "")),
-                    _text("" if row.done else _bar(row.sent, row.size)),
-                )
-        return table
-
-
-def _take(row: _Row, progress: Progress) -> None:
-    fields = progress.fields
-    match progress.event:
-        case "device":
-            row.about = f"{fields['maker']} {fields['model']} ({fields['version']})"
-        case "step":
-            row.doing, row.sent, row.size = str(fields["item"]), 0, int(str(fields["size"]))
-        case "bytes":
-            row.sent = int(str(fields["sent"]))
-        case "item":
-            row.items[str(fields["result"])] += 1
-        case "report":
-            row.done = str(fields["verdict"])
-
-
-def _bar(sent: int, size: int) -> str:
-    if not size:
-        return ""
-    full = min(10, 10 * sent // size)
-    return f"{'█' * full}{'·' * (10 - full)} {amount(sent)} of {amount(size)}"
-
-
 def _name(report: Report) -> str:
     serial = report.facts.identity.serial if report.facts else ""
     return report.tag or serial or report.address
@@ -161,22 +80,22 @@ def _name(report: Report) -> str:
 
 def results(reports: Sequence[Report]) -> RenderableType:
     """The end of a run: a row per device, then every reason why something is not verified, then who may go."""
-    table = _table("UNIT", "DEVICE", "VERIFIED", "UNVERIFIED", "IMPOSSIBLE", "FAILED", "RESULT")
+    grid = table("UNIT", "DEVICE", "VERIFIED", "UNVERIFIED", "IMPOSSIBLE", "FAILED", "RESULT")
     for report in reports:
         count = Counter(outcome.result for outcome in report.outcomes)
-        numbers = [_text(count[result] or "·") for result in Result]
+        numbers = [text(count[result] or "·") for result in Result]
         by_result = dict(zip(Result, numbers, strict=True))
-        table.add_row(
-            _text(_name(report)),
-            _text(_about(report)),
+        grid.add_row(
+            text(_name(report)),
+            text(_about(report)),
             by_result[Result.VERIFIED],
             by_result[Result.UNVERIFIED],
             by_result[Result.IMPOSSIBLE],
             by_result[Result.FAILED],
-            _text(report.verdict, _STYLES[report.verdict]),
+            text(report.verdict, STYLES[report.verdict]),
         )
-    parts: list[RenderableType] = [table, *_verified(reports), *_reasons(reports), Text("")]
-    return Group(*parts, *(_text(last_line(report), _STYLES[report.verdict]) for report in reports))
+    parts: list[RenderableType] = [grid, *_verified(reports), *_reasons(reports), Text("")]
+    return Group(*parts, *(text(last_line(report), STYLES[report.verdict]) for report in reports))
 
 
 def _about(report: Report) -> str:
@@ -193,10 +112,10 @@ def _verified(reports: Iterable[Report]) -> list[RenderableType]:
         good = _by_setting(o.item.id for o in report.outcomes if o.result is Result.VERIFIED)
         if good:
             units[good].append(_name(report))
-    table = _table("UNITS", "READ BACK AND RIGHT")
+    grid = table("UNITS", "READ BACK AND RIGHT")
     for good, names in units.items():
-        table.add_row(_text(", ".join(names)), _text(good))
-    return [Text(""), table] if units else []
+        grid.add_row(text(", ".join(names)), text(good))
+    return [Text(""), grid] if units else []
 
 
 def _by_setting(ids: Iterable[str]) -> str:
@@ -226,8 +145,8 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
     lines: list[RenderableType] = [Text("")] if items else []
     for (result, on, why, action), ids in sorted(items.items(), key=lambda row: order.index(Result(row[0][0]))):
         where = "everywhere" if len(on) == len(reports) > 1 else f"on {', '.join(on)}"
-        lines.append(Text.assemble(_text(result, _STYLES[result]), _text(f" {where}: {_by_setting(ids)}")))
-        lines.append(Padding(_text(f"{_sentence(why)} {action}".strip()), (0, 0, 0, 4)))
+        lines.append(Text.assemble(text(result, STYLES[result]), text(f" {where}: {_by_setting(ids)}")))
+        lines.append(Padding(text(f"{_sentence(why)} {action}".strip()), (0, 0, 0, 4)))
     return lines
 
 
@@ -246,11 +165,11 @@ def plan(items: Sequence[Item]) -> RenderableType:
     """What a profile comes to on one device, in the order of applying: wanted, strength, source, then the means."""
     lines: list[RenderableType] = []
     for item in items:
-        strength = _text(f"  [{item.strength}]" if item.strength else "", "cyan")
+        strength = text(f"  [{item.strength}]" if item.strength else "", "cyan")
         lines.append(
-            Text.assemble(_text(item.id, "bold"), "  ", _text(item.want), strength, _text(f"  {item.source}", "dim"))
+            Text.assemble(text(item.id, "bold"), "  ", text(item.want), strength, text(f"  {item.source}", "dim"))
         )
-        lines.extend(Padding(_text(line, style), (0, 0, 0, 4)) for line, style in _means(item))
+        lines.extend(Padding(text(line, style), (0, 0, 0, 4)) for line, style in _means(item))
     return Group(*lines)
 
 
@@ -270,7 +189,7 @@ def _sentence(text: str) -> str:
 
 def strengths() -> RenderableType:
     """What the letters of the strength column mean."""
-    return _text(
+    return text(
         f"Strength: {Strength.A} survives a factory reset, {Strength.B} is lost on a factory reset, "
         f"{Strength.C} the user can undo it."
     )

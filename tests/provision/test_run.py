@@ -208,5 +208,5 @@ def test_a_device_that_is_gone_from_the_start_is_a_report() -> None:
 def test_progress_names_the_device_in_every_event() -> None:
     events: list[Progress] = []
     run(Box({"first": "obeys"}), PROFILE, UNIT, events.append)
-    assert [e.event for e in events] == ["device", "step", "done", "item", "report"]
+    assert [e.event for e in events] == ["device", "todo", "step", "done", "item", "report"]
     assert {(e.serial, e.unit, e.address) for e in events} == {("S1", "T-1", "box")}

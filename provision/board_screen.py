@@ -1,0 +1,179 @@
+"""The live picture of a bench: a row per device, in the order of the ports, and how the whole is getting on.
+
+Fits any terminal: where there are more devices than lines, those that need nobody are counted instead of shown.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+
+from provision.progress import Progress
+from provision.screen import STYLES, table, text
+from provision.text import amount
+
+_GUESS = 0.5
+"""Seconds that an item without bytes is taken to need before one like it has been seen."""
+
+_FRAME_LINES = 3
+"""Lines that are not rows: the heading, the foot, and the cursor's."""
+
+
+@dataclass
+class _Row:
+    address: str
+    name: str = ""
+    port: str = ""
+    about: str = ""
+    model: str = ""
+    now: str = "reading"
+    style: str = ""
+    sent: int = 0
+    size: int = 0
+    begun: float = 0.0
+    left: dict[str, int] = field(default_factory=dict)
+    idle: bool = False
+
+
+class Board:
+    """Call :meth:`emit` from any thread; use it as a context. Without a terminal it prints a line per event."""
+
+    def __init__(self, out: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = out
+        self._clock = clock
+        self._rows: dict[str, _Row] = {}
+        self._seen: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._finished: list[float] = []
+        self._lock = threading.Lock()
+        self._live = Live(
+            get_renderable=self.picture, console=out, refresh_per_second=8, transient=True, vertical_overflow="crop"
+        )
+
+    def __enter__(self) -> Self:
+        if self._out.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._out.is_terminal:
+            self._live.stop()
+
+    def emit(self, progress: Progress) -> None:
+        """Take in one thing that happened."""
+        with self._lock:
+            row = self._rows.setdefault(progress.address, _Row(progress.address))
+            row.name = progress.unit or progress.serial or row.name or progress.address
+            said = self._take(row, progress)
+        if said and not self._out.is_terminal:
+            self._out.print(text(f"{row.name}  {said}"), soft_wrap=True)
+
+    def _take(self, row: _Row, progress: Progress) -> str:
+        """Change the row; what to say of it where lines are printed, if anything."""
+        fields = progress.fields
+        match progress.event:
+            case "device":
+                row.port, row.model = str(fields["port"]), str(fields["model"])
+                row.about = f"{fields['maker']} {fields['model']} ({fields['version']})"
+                row.now, row.style, row.idle, row.left = "reading", "", False, {}
+                return row.about
+            case "todo":
+                row.left = {str(key): int(str(size)) for key, size in _pairs(fields["items"])}
+            case "step":
+                row.now, row.sent, row.size, row.begun = str(fields["item"]), 0, int(str(fields["size"])), self._clock()
+                return row.now
+            case "bytes":
+                row.sent = int(str(fields["sent"]))
+            case "done":
+                item = str(fields["item"])
+                row.left.pop(item, None)
+                self._seen[row.model, item].append(float(str(fields["seconds"])))
+            case "report" | "waiting":
+                return self._settle(row, progress.event, fields)
+            case "gone":
+                del self._rows[row.address]
+        return ""
+
+    def _settle(self, row: _Row, event: str, fields: Mapping[str, object]) -> str:
+        if event == "waiting":
+            row.now, row.style = f"{fields['what']} {fields['next_action']}".strip(), "yellow"
+        else:
+            verdict = str(fields["verdict"])
+            row.now, row.style = _ended(verdict, fields), STYLES[verdict]
+            row.idle = verdict in ("verified", "partial")
+            if verdict != "planned":
+                self._finished.append(self._clock())
+        row.left, row.size = {}, 0
+        return row.now
+
+    def picture(self) -> RenderableType:
+        """All rows that fit, and the foot."""
+        with self._lock:
+            rows = sorted(self._rows.values(), key=lambda row: (row.idle, row.port, row.address))
+            room = max(1, self._out.height - _FRAME_LINES)
+            shown = rows if len(rows) <= room else rows[:room]
+            grid = table("PORT", "UNIT", "DEVICE", "NOW", "LEFT")
+            for column in grid.columns:
+                column.overflow, column.no_wrap = "ellipsis", True
+            for row in shown:
+                now = f"{row.now} {_bar(row.sent, row.size)}".rstrip()
+                grid.add_row(
+                    text(row.port), text(row.name), text(row.about), text(now, row.style), text(self._minutes(row))
+                )
+            return Group(grid, text(self._foot(rows, len(rows) - len(shown))))
+
+    def _foot(self, rows: list[_Row], hidden: int) -> str:
+        done = sum(row.idle for row in rows)
+        waiting = sum(row.style in (STYLES["failed"], "yellow") and not row.idle for row in rows)
+        parts = [f"{done} may be unplugged", f"{len(rows) - done - waiting} at work", f"{waiting} need hands"]
+        if hidden:
+            parts.append(f"{hidden} not shown")
+        if rate := self._per_hour():
+            parts.append(f"{rate:.0f} an hour")
+        return " · ".join(parts)
+
+    def _per_hour(self) -> float:
+        if len(self._finished) < 2 or self._finished[-1] <= self._finished[0]:
+            return 0.0
+        return 3600 * (len(self._finished) - 1) / (self._finished[-1] - self._finished[0])
+
+    def _minutes(self, row: _Row) -> str:
+        """What is left, by what the same items took on the same model in this session, else by a guess."""
+        if not row.left:
+            return ""
+        passed = self._clock() - row.begun
+        rate = row.sent / passed if row.sent and passed > 0.5 else 0.0
+        seconds = sum(self._expected(row.model, item, size, rate) for item, size in row.left.items())
+        seconds = max(0.0, seconds - passed)
+        return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(1.0, seconds):.0f} s"
+
+    def _expected(self, model: str, item: str, size: int, rate: float) -> float:
+        if seen := self._seen.get((model, item)):
+            return median(seen[-20:])
+        return _GUESS + (size / rate if rate else 0.0)
+
+
+def _pairs(value: object) -> list[tuple[object, object]]:
+    assert isinstance(value, list)
+    return [(key, size) for key, size in value]
+
+
+def _ended(verdict: str, fields: Mapping[str, object]) -> str:
+    if verdict in ("verified", "partial"):
+        return f"{verdict}: may be unplugged"
+    return f"{verdict}: {fields['error']} {fields['next_action']}".rstrip(": ")
+
+
+def _bar(sent: int, size: int) -> str:
+    if not size:
+        return ""
+    full = min(8, 8 * sent // size)
+    return f"{'█' * full}{'·' * (8 - full)} {amount(sent)} of {amount(size)}"
