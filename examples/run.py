@@ -38,6 +38,8 @@ def main() -> int:
         profile = os.path.relpath(HERE / "profiles" / "sample.yaml")
         code = fleet("provision", "--all", "--profile", profile, "--tags", "DEMO", env=env)
         return fleet("status", env=env) or code
+    except KeyboardInterrupt:
+        return 130
     finally:
         bench.send_signal(signal.SIGINT)
         bench.wait(timeout=30)

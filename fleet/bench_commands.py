@@ -57,6 +57,8 @@ def provision(
     """
     from provision.run import Mode
 
+    if ctx.get_parameter_source("allow") is not click.core.ParameterSource.DEFAULT and not allow.strip():
+        raise click.UsageError("--allow needs a reason, which is recorded.")
     mode = Mode.PLAN if plan else Mode.PROVISION
     _work(ctx, names, everything, profile, mode, as_json, strict, deep, allow, tags)
 
@@ -122,4 +124,4 @@ def _work(
                 summary = provision(places, order, registry, both(board.emit, log.emit))
             screen.console().print(screen.results(summary.reports))
         log.write("summary", summary.fields())
-    ctx.exit(0 if summary.ok(strict=strict) else 1)
+    ctx.exit(summary.exit_code(strict=strict))

@@ -62,10 +62,11 @@ def inspect_all(
             with snapshot(registry.engine) as conn:
                 _claim(conn, label, place.device.identity)
 
-    def stop() -> None:
+    def stop() -> bool:
         for place in places:
             if place.device:
                 place.device.stop()
+        return False
 
     return side_by_side(
         lambda place: inspect(place, rules, scanned.get(place.address, ""), registry, today), places, stop

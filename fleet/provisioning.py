@@ -47,6 +47,7 @@ class Summary:
     """How it ended: devices by verdict, and the steps applied to all of them together."""
 
     reports: tuple[Report, ...]
+    interrupted: bool = False
 
     def fields(self) -> dict[str, object]:
         """The last JSON line (docs/json.md, ``summary``)."""
@@ -57,25 +58,34 @@ class Summary:
             "steps": sum(report.steps for report in self.reports),
         }
 
-    def ok(self, *, strict: bool) -> bool:
+    def exit_code(self, *, strict: bool) -> int:
+        """130 when it was interrupted, 1 when a device failed (``strict``: or is partial), else 0."""
         bad = {Verdict.FAILED, Verdict.PARTIAL} if strict else {Verdict.FAILED}
-        return not any(report.verdict in bad for report in self.reports)
+        if self.interrupted:
+            return 130
+        return int(any(report.verdict in bad for report in self.reports))
 
 
 def provision(places: Sequence[Attached], order: Order, registry: Registry, emit: Emit) -> Summary:
     """Carry out ``order`` on every one of ``places``, side by side. What ends one device's run ends no other's.
 
-    At Ctrl-C every link is closed, each run says so in its report, and KeyboardInterrupt goes on.
+    At Ctrl-C every link is closed, and each run says so in its report.
     """
 
-    def stop() -> None:
+    interrupted = False
+
+    def stop() -> bool:
+        nonlocal interrupted
+        interrupted = True
         for place in places:
             if place.device:
                 place.device.stop()
+        return True
 
     lanes = Lanes()
     jobs = [(place, _unit(place, order, registry), lanes.to(place.port)) for place in places]
-    return Summary(side_by_side(lambda job: _one(*job, order, registry, emit), jobs, stop))
+    reports = side_by_side(lambda job: _one(*job, order, registry, emit), jobs, stop)
+    return Summary(reports, interrupted)
 
 
 def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
@@ -103,6 +113,7 @@ def _unusable(place: Attached, order: Order, emit: Emit) -> Report:
     report = Report(
         address=place.address,
         port=place.port,
+        identity=None,
         tag=None,
         profile=order.profile.profile,
         profile_digest=order.profile.digest,

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from provision.device import Device
-from provision.errors import DeviceError, NotReady, Stopped, Unplugged
+from provision.errors import DeviceError, NoAnswer, NotReady, Stopped, Unplugged
 from provision.lanes import Lane
 from provision.model import Action, Item, Step
 from provision.progress import Say, both
@@ -36,8 +36,8 @@ class Attempt:
 
     @property
     def lost(self) -> bool:
-        """The device went away in this attempt: nothing more can be asked of it."""
-        return isinstance(self.error, Unplugged | NotReady | Stopped)
+        """The device went away or fell silent in this attempt: nothing more can be asked of it."""
+        return isinstance(self.error, Unplugged | NotReady | Stopped | NoAnswer)
 
 
 def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[Attempt, ...]:

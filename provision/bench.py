@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from profiles.errors import SchoolbagError
 from provision.android import device as android
-from provision.android.adb import Listed, Server, explain_state
+from provision.android.adb import Listed, Server, default_serial, explain_state
 from provision.android.device import AndroidDevice
 from provision.android.server import ensure_server, server_from_environment
 from provision.android.settings import READERS, SETTINGS
@@ -128,16 +128,23 @@ def _checked(place: Attached, same: list[str]) -> Attached:
 def select(
     attached: Sequence[Attached], names: Sequence[str], everything: bool, serial_of: Callable[[str], str | None]
 ) -> tuple[Attached, ...]:
-    """The devices that a command means: by serial, tag or address, all, or the only one.
+    """The devices that a command means: by serial, tag or address, all, that of ``ANDROID_SERIAL``, or the only one.
 
     ``serial_of`` gives the serial behind a tag. Raises SelectionError (exit 2), and nothing has been done.
     """
+    if everything and names:
+        raise SelectionError(
+            f"Devices are named, and --all is given too: {', '.join(names)}.", "Give one or the other."
+        )
     if everything:
         if not attached:
             raise SelectionError("No device is attached.", _PLUG_IN)
         return tuple(attached)
+    if not everything and not names and (usual := default_serial()):
+        names = (usual,)
     if names:
-        return tuple(_named(attached, name, serial_of) for name in dict.fromkeys(names))
+        found = (_named(attached, name, serial_of) for name in names)
+        return tuple({place.address: place for place in found}.values())
     if len(attached) == 1:
         return tuple(attached)
     if not attached:
@@ -162,11 +169,12 @@ def _named(attached: Sequence[Attached], name: str, serial_of: Callable[[str], s
 
 
 def side_by_side(
-    work: Callable[[T], R], items: Sequence[T], interrupt: Callable[[], None] = lambda: None
+    work: Callable[[T], R], items: Sequence[T], interrupt: Callable[[], bool] = lambda: False
 ) -> tuple[R, ...]:
     """``work`` on every item at once, one thread each; results in the order of the items.
 
-    ``interrupt`` is called at Ctrl-C and has to make ``work`` end soon; then KeyboardInterrupt goes on.
+    ``interrupt`` is called at Ctrl-C and has to make ``work`` end soon. When it returns True the results are wanted all
+    the same, else KeyboardInterrupt goes on.
     """
     if not items:
         return ()
@@ -175,5 +183,6 @@ def side_by_side(
         try:
             return tuple(future.result() for future in futures)
         except KeyboardInterrupt:
-            interrupt()
-            raise
+            if not interrupt():
+                raise
+            return tuple(future.result() for future in futures)

@@ -51,6 +51,7 @@ class Board:
         self._out = out
         self._clock = clock
         self._rows: dict[str, _Row] = {}
+        self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._seen: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._finished: list[float] = []
         self._lock = threading.Lock()
@@ -59,12 +60,12 @@ class Board:
         )
 
     def __enter__(self) -> Self:
-        if self._out.is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._out.is_terminal:
+        if self._is_live:
             self._live.stop()
 
     def emit(self, progress: Progress) -> None:
@@ -73,7 +74,7 @@ class Board:
             row = self._rows.setdefault(progress.address, _Row(progress.address))
             row.name = progress.unit or progress.serial or row.name or progress.address
             said = self._take(row, progress)
-        if said and not self._out.is_terminal:
+        if said and not self._is_live:
             self._out.print(text(f"{row.name}  {said}"), soft_wrap=True)
 
     def _take(self, row: _Row, progress: Progress) -> str:

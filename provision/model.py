@@ -188,13 +188,19 @@ class Effect(StrEnum):
 
 
 class Action(Protocol):
-    """One thing done to a device. ``masked`` is its printable form, without secrets; ``size`` the bytes it sends."""
+    """One thing done to a device. ``masked`` is its printable form, without secrets; ``size`` the bytes it sends.
+
+    ``leaves`` names what it switches on for as long as the work lasts ("" for most).
+    """
 
     @property
     def masked(self) -> str: ...
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def leaves(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -222,10 +228,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Cannot:
-    """It cannot be had on this device, and why; ``next_action`` is what a person can do about it, if anything."""
+    """It cannot be had on this device, and why; ``next_action`` is what a person can do about it, if anything.
+
+    ``in_the_way``: what stands in the way is on this very device and can be taken away, so it has failed until then.
+    """
 
     why: str
     next_action: str = ""
+    in_the_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -287,10 +297,14 @@ class Stop:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a run has to tell. ``steps`` counts the items that were applied; times are UTC, ISO 8601."""
+    """All that a run has to tell. ``identity`` is None where nobody could be asked.
+
+    ``steps`` counts the items that were applied; times are UTC, ISO 8601.
+    """
 
     address: str
     port: str
+    identity: Identity | None
     tag: str | None
     profile: str
     profile_digest: str

@@ -50,6 +50,8 @@ def run(
     say("device", **_who(device))
     try:
         job.look()
+        if mode is not Mode.VERIFY:
+            job.ask_the_gate()
         if mode is Mode.PROVISION:
             job.work()
     except DeviceError as error:
@@ -77,27 +79,32 @@ class _Job:
     items: tuple[Item, ...] = ()
     attempts: dict[str, Attempt] = field(default_factory=dict)
     stops: tuple[Stop, ...] = ()
+    unread: tuple[Attempt, ...] = ()
     error: DeviceError | None = None
 
     def look(self) -> None:
         self.facts = collect(self.device, self.profile, deep=self.deep)
         self.items = plan(self.device.settings, self.profile, self.facts, self.unit)
 
+    def ask_the_gate(self) -> None:
+        """Only before a first write: a device that is as it should be is nobody's business."""
+        assert self.facts is not None
+        if self._todo() or parting(self.items):
+            self.stops = gate.stops(self.facts, self.unit)
+
     def work(self) -> None:
         """Passes until no plan shows a step that was not tried: what one pass switches on, the next switches off."""
-        assert self.facts is not None
-        if not self._todo() and not parting(self.items):
-            return
-        self.stops = gate.stops(self.facts, self.unit)
         if self.stops and not self.allow:
             return
         while todo := self._todo():
             self.say("todo", items=[(item.id, _size(item)) for item in todo])
             attempts = apply(self.device, todo, self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in attempts}
+            self.unread = attempts
             if lost := next((attempt.error for attempt in attempts if attempt.lost), None):
                 raise lost
             self.look()
+            self.unread = ()
         if verify.verdict(self._settled()) is not Verdict.FAILED:
             last = apply(self.device, parting(self.items), self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in last}
@@ -110,18 +117,23 @@ class _Job:
         later = set(parting(self.items))
         return verify.outcomes((i for i in self.items if i not in later), self.attempts, lost=self.error is not None)
 
+    def _unparted(self, item: Item, attempt: Attempt | None) -> Outcome:
+        """What is done after the last read-back, in a run that did not come to it."""
+        return verify.outcomes([item], {} if attempt is None else {item.id: attempt}, lost=self.error is not None)[0]
+
     def report(self, mode: Mode) -> Report:
-        stopped = bool(self.stops) and not self.allow
+        stopped = bool(self.stops) and not self.allow and mode is not Mode.PLAN
         outcomes: tuple[Outcome, ...] = ()
         if mode is not Mode.PLAN and not stopped:
-            outcomes = self._settled() + tuple(
-                verify.parted(item, self.attempts.get(item.id)) for item in parting(self.items)
-            )
+            judge = verify.parted if mode is Mode.PROVISION and not self.error else self._unparted
+            last = (judge(item, self.attempts.get(item.id)) for item in parting(self.items))
+            outcomes = self._settled() + tuple(last)
         failed = self.error is not None or stopped
         planned = Verdict.PLANNED if mode is Mode.PLAN else verify.verdict(outcomes)
         return Report(
             address=self.device.address,
             port=self.device.port,
+            identity=self.device.identity,
             tag=self.unit.tag,
             profile=self.profile.profile,
             profile_digest=self.profile.digest,
@@ -136,7 +148,7 @@ class _Job:
             next_action=self._next_action(stopped),
             stops=self.stops,
             allowed=self.allow if self.stops else "",
-            left_on=_left_on(self.items, outcomes),
+            left_on=_left_on(self.items, outcomes, self.unread),
         )
 
     def _error(self, stopped: bool) -> str:
@@ -152,14 +164,21 @@ class _Job:
         return " ".join(stop.next_action for stop in self.stops) + " Or pass --allow REASON, which is recorded."
 
 
+def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome], unread: Iterable[Attempt]) -> tuple[str, ...]:
+    """What a technician must know is still switched on when the cable is pulled.
+
+    ``unread``: attempts after which nothing was read any more; what their actions switch may be so still.
+    """
+    done = {o.item.id for o in outcomes if o.changed and o.result is not Result.FAILED}
+    left = [item.leaves for item in items if item.leaves and item.id not in done]
+    for attempt in unread:
+        assert isinstance(attempt.item.state, Step)
+        left += [action.leaves for action in attempt.item.state.actions if action.leaves]
+    return tuple(dict.fromkeys(left))
+
+
 def _size(item: Item) -> int:
     return sum(action.size for action in item.state.actions) if isinstance(item.state, Step) else 0
-
-
-def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome]) -> tuple[str, ...]:
-    """What a technician must know is still switched on when the cable is pulled."""
-    done = {o.item.id for o in outcomes if o.changed and o.result is not Result.FAILED}
-    return tuple(item.leaves for item in items if item.leaves and item.id not in done)
 
 
 def _who(device: Device) -> dict[str, object]:

@@ -6,6 +6,7 @@ printed through :func:`provision.text.printable`, never as markup.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,8 @@ STYLES: Mapping[str, str] = {
 
 def console(*, stderr: bool = False) -> Console:
     """A console for tables; 80 columns wide where the output is no terminal."""
-    plain = not (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=100 if plain else None, highlight=False, markup=False, emoji=False)
+    plain = not (sys.stderr if stderr else sys.stdout).isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, width=80 if plain else None, highlight=False, markup=False, emoji=False)
 
 
 def text(value: object, style: str = "") -> Text:
@@ -74,34 +75,43 @@ def _standing(place: Attached) -> str:
 
 
 def _name(report: Report) -> str:
-    serial = report.facts.identity.serial if report.facts else ""
-    return report.tag or serial or report.address
+    return report.tag or (report.identity.serial if report.identity else "") or report.address
 
 
 def results(reports: Sequence[Report]) -> RenderableType:
-    """The end of a run: a row per device, then every reason why something is not verified, then who may go."""
-    grid = table("UNIT", "DEVICE", "VERIFIED", "UNVERIFIED", "IMPOSSIBLE", "FAILED", "RESULT")
-    for report in reports:
-        count = Counter(outcome.result for outcome in report.outcomes)
-        numbers = [text(count[result] or "·") for result in Result]
-        by_result = dict(zip(Result, numbers, strict=True))
-        grid.add_row(
-            text(_name(report)),
-            text(_about(report)),
-            by_result[Result.VERIFIED],
-            by_result[Result.UNVERIFIED],
-            by_result[Result.IMPOSSIBLE],
-            by_result[Result.FAILED],
-            text(report.verdict, STYLES[report.verdict]),
-        )
-    parts: list[RenderableType] = [grid, *_verified(reports), *_reasons(reports), Text("")]
+    """The end of a run: a row per device, every reason why something is not verified, what is, then who may go."""
+    planned = [report for report in reports if report.verdict is Verdict.PLANNED]
+    if planned and len(planned) == len(reports):
+        return Group(*(_planned(report) for report in reports))
+    counts = [Counter(outcome.result for outcome in report.outcomes) for report in reports]
+    shown = [result for result in Result if any(count[result] for count in counts)]
+    grid = table("UNIT", "DEVICE", *(result.upper() for result in shown), "RESULT")
+    for report, count in zip(reports, counts, strict=True):
+        numbers = [text(count[result] or "·") for result in shown]
+        grid.add_row(text(_name(report)), text(_about(report)), *numbers, text(report.verdict, STYLES[report.verdict]))
+    parts: list[RenderableType] = [grid, *_reasons(reports), *_verified(reports), Text("")]
     return Group(*parts, *(text(last_line(report), STYLES[report.verdict]) for report in reports))
 
 
+def _planned(report: Report) -> RenderableType:
+    """What would be done to one device, what stands in the way, and what is impossible there."""
+    open_items = [item for item in report.plan if not isinstance(item.state, Met)]
+    right = len(report.plan) - len(open_items)
+    heading = text(f"{_name(report)}  {_about(report)}", "bold")
+    stops = [text(f"Nothing would be done: {stop.what} {stop.next_action}", STYLES["failed"]) for stop in report.stops]
+    return Group(
+        heading,
+        *stops,
+        Padding(plan(open_items), (0, 0, 0, 2)),
+        text(f"  {right} more are right already."),
+        text(last_line(report)),
+        Text(""),
+    )
+
+
 def _about(report: Report) -> str:
-    if not report.facts:
+    if not (who := report.identity):
         return ""
-    who = report.facts.identity
     return f"{who.maker} {who.model} ({who.version})"
 
 
@@ -152,13 +162,20 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
 
 def last_line(report: Report) -> str:
     """May it be unplugged, and what was left switched on."""
+    name = _name(report)
+    if report.error and not report.stops:
+        return f"{'' if report.error.startswith(name) else name + ': '}{report.error} {report.next_action}".rstrip()
     on = f"Left switched on: {', '.join(report.left_on)}." if report.left_on else "Nothing was left switched on."
-    if report.error:
-        return f"{_name(report)}: {report.error} {report.next_action}".rstrip() + f" It may be unplugged. {on}"
+    if report.stops and report.error:
+        return f"{name}: {report.error} {report.next_action} It may be unplugged. {on}"
     if report.verdict is Verdict.PLANNED:
         todo = sum(isinstance(item.state, Step) for item in report.plan)
-        return f"{_name(report)}: {todo} steps would be done. It may be unplugged."
-    return f"{_name(report)}: {report.verdict}, {report.steps} steps. It may be unplugged. {on}"
+        return f"{name}: {_steps(todo)} would be done. It may be unplugged."
+    return f"{name}: {report.verdict}, {_steps(report.steps)}. It may be unplugged. {on}"
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
 
 
 def plan(items: Sequence[Item]) -> RenderableType:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from provision.android.command import Command
 
 VERIFIER = "verifier_verify_adb_installs"
 """Settings.Global: whether apps that come over USB are checked; on unless it is 0 (facts §2.2)."""
+
+CHECKS_OFF = "the check of apps from USB (off)"
+"""What a technician is told while it is 0."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Run:
     ``refused`` are texts in its output that mean "no" even with exit status 0 (facts §0.4), ``expect`` is a text
     that has to be there for a yes; both only give a reason early, since what counts is what is read back.
     ``cuts_link``: the link may end by itself while it runs. ``may_fail``: an aid, the work goes on without it.
+    ``leaves``: what is switched so by it, to be told as long as nobody has read that it was switched back.
     """
 
     command: Command
@@ -25,6 +30,7 @@ class Run:
     expect: str = ""
     cuts_link: bool = False
     may_fail: bool = False
+    leaves: str = ""
 
     @property
     def masked(self) -> str:
@@ -43,6 +49,7 @@ class Install:
     apks: tuple[Path, ...]
     total: int
     options: tuple[str, ...] = ()
+    leaves: ClassVar[str] = ""
 
     @property
     def masked(self) -> str:
@@ -67,6 +74,7 @@ class Send:
     """Send files in one go, each to a name of its own that nothing else reads until it is renamed."""
 
     files: tuple[Sent, ...]
+    leaves: ClassVar[str] = ""
 
     @property
     def masked(self) -> str:

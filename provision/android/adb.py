@@ -162,7 +162,8 @@ class Link:
         """End what is under way, from any thread; it and all that follows raises Stopped."""
         self._stopped = True
         for connection in tuple(self._open):
-            connection.shut()
+            with contextlib.suppress(SchoolbagError):  # it may have ended by itself meanwhile
+                connection.shut()
 
     def shell(self, script: str, timeout: float = 60) -> ShellResult:
         """Run a script of any length; ``timeout`` (s) is for all of it. Its commands have no standard input.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from profiles.schema import AndroidApp, App, Profile
-from provision.android.actions import VERIFIER, Install, Run
+from provision.android.actions import CHECKS_OFF, VERIFIER, Install, Run
 from provision.android.apk import Apk, ApkError, AppFiles, Obb, for_device, read
 from provision.android.command import Command, command, script
 from provision.android.placing import TOOL, Placed, digest, known_tool, place
@@ -189,15 +189,17 @@ class _Wanted:
             return Cannot(
                 "the one on this phone is signed by somebody else, so Android will not replace it",
                 "Uninstall it on the phone (its data is lost), then run again.",
+                in_the_way=True,
             )
         if there.version is not None and there.version > app.version_code:
             return Cannot(
                 f"version {there.version} is on this phone, and Android does not go back to {app.version_code}",
                 "Put the newer version into the profile, or uninstall the app on the phone (its data is lost).",
+                in_the_way=True,
             )
         need = sum(apk.size for apk in self.apks)
         if free is not None and need > free and self._difference(there, app)[1]:
-            return Cannot(f"it needs {amount(need)} and {amount(free)} are free", "Make room first.")
+            return Cannot(f"it needs {amount(need)} and {amount(free)} are free", "Make room first.", in_the_way=True)
         return None
 
     def _difference(self, there: Installed, app: AppFiles) -> tuple[str, bool]:
@@ -218,7 +220,7 @@ class _Wanted:
     ) -> Iterator[Action]:
         if send:
             if verifier:
-                yield Run(command("settings", "put", "global", VERIFIER, 0), may_fail=True)
+                yield Run(command("settings", "put", "global", VERIFIER, 0), may_fail=True, leaves=CHECKS_OFF)
             options = ("-r", "-t") if app.test_only else ("-r",)
             paths = tuple(apk.path for apk in self.apks)
             yield Install(app.package, paths, sum(apk.size for apk in self.apks), options)

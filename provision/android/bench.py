@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from profiles.schema import Profile
-from provision.android.actions import VERIFIER, Run
+from provision.android.actions import CHECKS_OFF, VERIFIER, Run
 from provision.android.command import Command, command
 from provision.model import Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
@@ -31,7 +31,7 @@ def parse(answers: Mapping[str, Answer], profile: Profile, identity: Identity) -
 
 
 def plan(profile: Profile, found: Bench, facts: Facts, unit: Unit) -> Iterator[Item]:  # noqa: ARG001
-    yield Item("bench", "verifier", "on", _verifier(found), leaves="" if found.verifier else "app checks (off)")
+    yield Item("bench", "verifier", "on", _verifier(found), leaves="" if found.verifier else CHECKS_OFF)
     off = profile.bench.debugging == "off"
     yield Item(
         "bench",

@@ -117,6 +117,7 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
         return Cannot(
             f"it needs {amount(need)} and {amount(free)} are free",
             "Remove what is not needed from the device, or give it a smaller set.",
+            in_the_way=True,
         )
     why = (
         f"{len(missing)} of {len(hashes)} files are missing or differ"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from provision.android.adb import Link, Listed, Server, ShellResult
 from provision.android.command import Command
 from provision.android.install_errors import explain as explain_install
 from provision.android.refusals import explain as explain_refusal
-from provision.errors import NoAnswer, Refused, Unplugged
+from provision.errors import NoAnswer, NotReady, Refused, Unplugged
 from provision.model import Action, Identity
 from provision.setting import Answer, Reader, Setting
 
@@ -20,6 +21,9 @@ _ASK_SECONDS = 120.0
 """For all questions together: a slow phone with many apps takes some 10 s, hashing a few GB of content a minute."""
 
 _RUN_SECONDS = 120.0
+
+_GOING_SECONDS = 10.0
+"""How long a device may take to close a link that it was told to close (inferred: about one second)."""
 
 _IDENTIFY_SECONDS = 10.0
 """For one ``getprop``: a phone that takes longer does not answer, and others wait for it."""
@@ -71,7 +75,7 @@ class AndroidDevice:
     def _run(self, action: Run) -> None:
         try:
             result = self.link.shell(action.command.raw, _RUN_SECONDS)
-        except (Unplugged, NoAnswer):
+        except Unplugged:
             if action.cuts_link:
                 return
             raise
@@ -84,6 +88,19 @@ class AndroidDevice:
             if reason is None:
                 reason = (f"The device refused: {_first_line(text) or f'exit status {result.code}'}", "")
             raise Refused(*reason, evidence=text)
+        if action.cuts_link:
+            self._see_it_go()
+
+    def _see_it_go(self) -> None:
+        """Wait for the link to end, as it does where that is what was asked."""
+        end = time.monotonic() + _GOING_SECONDS
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            try:
+                self.link.shell("true", _GOING_SECONDS)
+            except (Unplugged, NotReady):
+                return
+        raise Refused("The device took the command, but still answers.", "Switch it off by hand.")
 
     def _install(self, action: Install, progress: Callable[[int], None]) -> None:
         try:

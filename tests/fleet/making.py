@@ -63,6 +63,7 @@ def report(who: Identity | None = None, **changes: Any) -> Report:
     given: dict[str, Any] = {
         "address": "127.0.0.1:5555",
         "port": "1-2",
+        "identity": found.identity,
         "tag": None,
         "profile": "sample",
         "profile_digest": "d" * 64,

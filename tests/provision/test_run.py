@@ -37,6 +37,7 @@ KINDS = ("obeys", "refuses", "lies", "unreadable", "impossible", "needs-other", 
 class Flip:
     name: str
     size: int = 0
+    leaves: str = ""
 
     @property
     def masked(self) -> str:

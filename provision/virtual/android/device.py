@@ -26,6 +26,8 @@ from provision.virtual.android.wire import Connection, Stream
 
 _NEW_TEXT_API = 30
 _BOOT_SECONDS = 2.0
+_ADB_OFF_SECONDS = 0.3
+"""From the setting to the end of adbd [inferred]."""
 _ONLINE_SECONDS = 20.0
 
 Emit = Callable[[dict[str, Any]], None]
@@ -66,6 +68,7 @@ class Device:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         phone.on_reboot = self.reboot
+        phone.on_adb_off = lambda: threading.Timer(_ADB_OFF_SECONDS, self.unplug).start()
         threading.Thread(target=self._accept, name=f"accept {phone.serial}", daemon=True).start()
 
     # The cable ------------------------------------------------------------------------------------------------

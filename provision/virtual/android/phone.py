@@ -82,7 +82,8 @@ class NetPolicy:
 class Phone:
     """A phone of a preset, with ``overrides`` merged over it (same keys as presets.yaml). Raises KeyError for no such.
 
-    ``on_reboot`` is called with the mode ("", recovery, bootloader, shutdown) when the phone is told to restart.
+    ``on_reboot`` is called with the mode ("", recovery, bootloader, shutdown) when the phone is told to restart,
+    ``on_adb_off`` when USB debugging is switched off.
     """
 
     def __init__(self, preset: str, overrides: Mapping[str, Any], files: Files) -> None:
@@ -100,6 +101,7 @@ class Phone:
         self.lock = threading.RLock()
         self.sleep: Callable[[float], object] = time.sleep
         self.on_reboot: Callable[[str], object] = lambda _mode: None
+        self.on_adb_off: Callable[[], object] = lambda: None
         self._of_people(tree)
         self._of_network(tree)
         self.settings = {

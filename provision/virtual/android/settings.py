@@ -139,3 +139,5 @@ def follow(phone: Phone, key: str, value: str) -> None:
         phone.mobile_data = value == "1"
     elif key == "wifi_on":
         phone.wifi.enabled = value != "0"
+    elif key == "adb_enabled" and value == "0":
+        phone.on_adb_off()
