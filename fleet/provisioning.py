@@ -88,6 +88,11 @@ def provision(places: Sequence[Attached], order: Order, registry: Registry, emit
     return Summary(reports, interrupted)
 
 
+def carry_out(place: Attached, order: Order, registry: Registry, emit: Emit, lane: Lane) -> Report:
+    """The same for one device, on the caller's thread."""
+    return _one(place, _unit(place, order, registry), lane, order, registry, emit)
+
+
 def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
     """One after another, so that new tags follow the order of the ports."""
     if place.device is None:
