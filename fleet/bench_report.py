@@ -1,0 +1,228 @@
+"""What the run logs tell of a bench: units and their pace, slow steps, rates of ports, reasons of failures.
+
+A unit counts once, with its last run. Only runs of ``provision`` count; plans and verifications take no unit further.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fleet.run_logs import Event
+from provision import pace
+from provision.pace import Slow, Span
+
+_SENDING = timedelta(seconds=10)
+"""Two ``bytes`` events of an item further apart than this are two transfers, not a slow one."""
+
+_MEASURED = 1.0
+"""Seconds of sending from which on a rate means something."""
+
+_GOOD = ("verified", "partial")
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Bytes that went through a port or a bus, and the bytes per second while some were sent, where that is known."""
+
+    place: str
+    size: int
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A reason why runs or items failed: on how many units, how often, and what to do."""
+
+    why: str
+    next_action: str
+    units: int
+    times: int
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """``units`` by the verdict of their last run; ``per_hour``: verified and partial ones, over ``worked`` seconds."""
+
+    runs: int
+    units: dict[str, int]
+    worked: float
+    per_hour: float | None
+    slowest: tuple[Slow, ...]
+    flows: tuple[Flow, ...]
+    failures: tuple[Failure, ...]
+
+
+def report(logs: Iterable[Iterable[Event]]) -> BenchReport:
+    """The report of ``logs``, one per run. Memory grows with units and steps, not with lines."""
+    told = _Told()
+    for log in logs:
+        told.take(log)
+    return told.report()
+
+
+@dataclass
+class _Run:
+    """A device in one log."""
+
+    model: str = ""
+    port: str = ""
+    mode: str = "provision"
+    begun: datetime | None = None
+
+
+@dataclass
+class _Sent:
+    """Bytes of a place, and those of them that went out in the seconds measured. ``until``: measured so far."""
+
+    size: float = 0
+    timed: float = 0
+    seconds: float = 0
+    until: datetime | None = None
+
+    def add(self, count: float, begin: datetime | None, end: datetime) -> None:
+        self.size += count
+        if begin is None:
+            return
+        self.timed += count
+        begin = max(begin, self.until) if self.until else begin
+        if end > begin:
+            self.seconds += (end - begin).total_seconds()
+            self.until = end
+
+    def flow(self, place: str) -> Flow:
+        return Flow(place, round(self.size), self.timed / self.seconds if self.seconds >= _MEASURED else None)
+
+
+@dataclass
+class _Told:
+    """What has been read so far, of all logs."""
+
+    runs: int = 0
+    last: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
+    seconds: defaultdict[tuple[str, str], array[float]] = field(default_factory=lambda: defaultdict(_doubles))
+    running: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    sent: defaultdict[str, _Sent] = field(default_factory=lambda: defaultdict(_Sent))
+    failed: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def take(self, log: Iterable[Event]) -> None:
+        reader = _Log(self)
+        for event in log:
+            reader.take(event)
+        self.runs += bool(reader.spans)
+        self.spans += reader.spans
+
+    def report(self) -> BenchReport:
+        worked = pace.worked(self.spans)
+        units = Counter(verdict for _, verdict in self.last.values())
+        return BenchReport(
+            runs=self.runs,
+            units=dict(sorted(units.items())),
+            worked=worked.total_seconds(),
+            per_hour=pace.per_hour(sum(units[verdict] for verdict in _GOOD), worked),
+            slowest=pace.slowest(self.seconds, self.running),
+            flows=tuple(self.sent[place].flow(place) for place in sorted(self.sent, key=_order)),
+            failures=tuple(self._failures()),
+        )
+
+    def _failures(self) -> Iterator[Failure]:
+        for (why, next_action), units in sorted(self.failed.items(), key=lambda row: (-len(row[1]), row[0])):
+            yield Failure(why, next_action, len(units), units.total())
+
+
+def _doubles() -> array[float]:
+    return array("d")
+
+
+class _Log:
+    """Reads one log into what has been told. ``spans`` are the times in which something happened in it."""
+
+    def __init__(self, told: _Told) -> None:
+        self.spans: list[Span] = []
+        self._told = told
+        self._devices: defaultdict[str, _Run] = defaultdict(_Run)
+        self._sending: dict[tuple[str, str], tuple[datetime, float]] = {}
+
+    def take(self, event: Event) -> None:
+        run = self._devices[event.text("address")]
+        if event.name == "device":
+            run = self._devices[event.text("address")] = _device(event)
+        if run.mode != "provision":
+            return
+        match event.name:
+            case "device":
+                pass
+            case "step":
+                self._sending.pop((event.text("address"), event.text("item")), None)
+            case "bytes":
+                self._bytes(event, run)
+            case "done":
+                self._done(event, run)
+            case "item":
+                self._item(event)
+            case "report":
+                self._report(event, run)
+            case _:
+                return
+        self._happened(event.at)
+
+    def _happened(self, at: datetime) -> None:
+        """Times out of order (many threads, a clock set back) begin no new span unless they are far away."""
+        begin, end = self.spans[-1] if self.spans else (at, at)
+        if abs(at - end) <= pace.PAUSE and self.spans:
+            self.spans[-1] = (min(begin, at), max(end, at))
+        else:
+            self.spans.append((at, at))
+
+    def _bytes(self, event: Event, run: _Run) -> None:
+        key = (event.text("address"), event.text("item"))
+        at, before = self._sending.get(key, (None, 0.0))
+        sent = event.number("sent")
+        self._sending[key] = (event.at, sent)
+        if not run.port or sent < before:
+            return
+        begin = at if at and timedelta() < event.at - at <= _SENDING else None
+        for place in {run.port, _bus(run.port)} - {""}:
+            self._told.sent[place].add(sent - before, begin, event.at)
+
+    def _done(self, event: Event, run: _Run) -> None:
+        if run.model and event.text("item"):
+            self._told.seconds[run.model, event.text("item")].append(event.number("seconds"))
+
+    def _item(self, event: Event) -> None:
+        if event.text("result") == "failed":
+            why = f"{event.text('item')}: {event.text('why')}"
+            self._told.failed[why, event.text("next_action")][_unit(event)] += 1
+
+    def _report(self, event: Event, run: _Run) -> None:
+        ended = event.at, event.text("verdict")
+        if serial := event.text("serial"):
+            self._told.last[serial] = max(ended, self._told.last.get(serial, ended))
+        if error := event.text("error"):
+            self._told.failed[error, event.text("next_action")][_unit(event)] += 1
+        if run.begun and event.at > run.begun:
+            self._told.running[run.model] += (event.at - run.begun).total_seconds()
+
+
+def _device(event: Event) -> _Run:
+    model = f"{event.text('maker')} {event.text('model')}".strip()
+    return _Run(model, event.text("port"), event.text("mode") or "provision", event.at)
+
+
+def _unit(event: Event) -> str:
+    return event.text("serial") or event.text("address")
+
+
+def _bus(port: str) -> str:
+    bus, dash, _ = port.partition("-")
+    return f"bus {bus}" if dash and bus.isdecimal() else ""
+
+
+def _order(place: str) -> tuple[list[int], str]:
+    """A bus before its ports, and port 2 before port 10."""
+    return [int(number) for number in re.findall("[0-9]{1,9}", place)], place
