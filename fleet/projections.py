@@ -115,8 +115,8 @@ def _replace_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> Non
 
 
 def _replace_seals(conn: Connection, unit: str, found: list[dict[str, Any]]) -> None:
-    """A run that came to no outcomes touched nothing, so the seals of the one before still hold."""
-    conn.execute(delete(seals).where(seals.c.unit == unit))
+    """Only those of the items that this run had: of others it says nothing, so what was set before still holds."""
+    conn.execute(delete(seals).where(seals.c.unit == unit, seals.c.item.in_([item["item"] for item in found])))
     kept = {item["item"]: item["sealed"] for item in found if item["sealed"]}
     if kept:
         conn.execute(insert(seals), [{"unit": unit, "item": item, "sealed": seal} for item, seal in kept.items()])

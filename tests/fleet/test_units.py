@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fleet.ledger import Verified, verify
 from fleet.models import events, health, health_now, items, runs, units
 from fleet.status import unit_view
 from fleet.units import Registry, open_registry
-from provision.model import Cellular, Facts, Health, Verdict
+from provision.model import Cellular, Facts, Health, Result, Verdict
 from tests.fleet.making import SERIAL, facts, identity, outcomes, report
 
 
@@ -147,12 +148,16 @@ def test_only_the_last_run_is_projected_and_all_are_in_the_history(registry: Reg
     ]
 
 
-def test_sealed_values_come_back_until_a_run_says_otherwise(registry: Registry) -> None:
+def test_sealed_values_come_back_until_a_run_of_the_item_says_otherwise(registry: Registry) -> None:
     registry.record(report())
     assert dict(registry.unit_for(identity()).sealed) == {"sim.apn": "5ea1"}
     registry.record(report(outcomes=(), verdict=Verdict.FAILED, error="Unplugged."))
     assert dict(registry.unit_for(identity()).sealed) == {"sim.apn": "5ea1"}
-    registry.record(report(outcomes=outcomes()[:1]))
+    other_profile = outcomes()[:1]
+    registry.record(report(outcomes=other_profile))
+    assert dict(registry.unit_for(identity()).sealed) == {"sim.apn": "5ea1"}
+    failed = tuple(replace(outcome, result=Result.FAILED) for outcome in outcomes())
+    registry.record(report(outcomes=failed))
     assert dict(registry.unit_for(identity()).sealed) == {}
 
 
