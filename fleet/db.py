@@ -11,17 +11,30 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    StaticPool,
+    create_engine,
+    event,
+    false,
+    inspect,
+    make_url,
+    text,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from fleet.db_errors import told
 from fleet.errors import RegistryError
 from fleet.home import Home
-from fleet.models import metadata
+from fleet.models import chains, metadata
 
 REVISIONS = ("0001", "0002")
 """Every schema that this program knows, oldest first; a test holds it equal to the migrations."""
@@ -70,13 +83,15 @@ def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
 def writing(url: URL, *, patience: float = PATIENCE) -> Iterator[Engine]:
     """An engine on a registry that is there and up to date: made or upgraded if need be. Safe to share by threads.
 
-    Use :func:`transaction` to write with it.
+    Use :func:`transaction` to write with it. A registry that is locked or may not be written is told before anything is
+    yielded: who works on devices must be able to record it.
     """
     if _is_sqlite(url):
-        _make_folder(_file(url).parent)
+        _make_file(_file(url))
     engine = _engine(url, "rwc", patience)
     with _disposed(engine):
         _bring_up_to_date(engine, url, patience)
+        _try_to_write(engine)
         yield engine
 
 
@@ -106,6 +121,12 @@ def _bring_up_to_date(engine: Engine, url: URL, patience: float) -> None:
             from fleet.migrate import upgrade
 
             upgrade(conn)
+
+
+def _try_to_write(engine: Engine) -> None:
+    """SQLite says it when the transaction begins, a database server at the first statement that would write."""
+    with transaction(engine) as conn:
+        conn.execute(update(chains).where(false()).values(seq=chains.c.seq))
 
 
 def _revision(conn: Connection, url: URL) -> str | None:
@@ -203,10 +224,13 @@ def shown(url: URL) -> str:
     return str(_file(url)) if _is_sqlite(url) else url.render_as_string(hide_password=True)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_file(file: Path) -> None:
+    """An empty one, for the owner only, as IMEIs are in it; SQLite gives its files of WAL the same mode."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise RegistryError(
-            f"The folder {folder} cannot be made: {error.strerror}.", "Name another one with --home or --database."
+            f"The folder {file.parent} cannot be made: {error.strerror}.", "Name another one with --home or --database."
         ) from error
+    with suppress(OSError):  # SQLite will say it, once it opens the file
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
