@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -98,6 +99,7 @@ def _work(
 ) -> None:
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
+    from fleet.sinks import Sinks
     from fleet.units import open_registry
     from profiles.load import load
     from profiles.secrets import Secrets
@@ -105,7 +107,6 @@ def _work(
     from provision.android.preflight import check
     from provision.board_screen import Board
     from provision.lines import Lines
-    from provision.progress import both
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
@@ -115,13 +116,20 @@ def _work(
     order = Order(wanted, mode, allow, deep, tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         places = bench.select(bench.attach_all(bench.open_server()), names, everything, registry.serial_of)
+        lines = Lines(sys.stdout)
         if as_json:
-            lines = Lines(sys.stdout)
-            summary = provision(places, order, registry, both(lines.emit, log.emit))
-            lines.write("summary", summary.fields())
+            sinks = Sinks({"The output": lines.emit, "The run log": log.emit})
+            summary = provision(places, order, registry, sinks)
         else:
             with Board(screen.console(stderr=True)) as board:
-                summary = provision(places, order, registry, both(board.emit, log.emit))
+                sinks = Sinks({"The screen": board.emit, "The run log": log.emit})
+                summary = provision(places, order, registry, sinks)
+        with contextlib.suppress(OSError):
+            log.write("summary", summary.fields())
+        for sentence in summary.silent:
+            click.echo(sentence, err=True)
+        if as_json:
+            lines.write("summary", summary.fields())
+        else:
             screen.console().print(screen.results(summary.reports))
-        log.write("summary", summary.fields())
     ctx.exit(summary.exit_code(strict=strict))

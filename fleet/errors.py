@@ -3,7 +3,9 @@
 SchoolbagError
  ├─ HomeError         the folder that holds bench id, keys and lists cannot be used
  ├─ RegistryError     the database cannot be used
- └─ UnitError         no such unit, several of that name, or a tag that cannot be given
+ ├─ UnitError         no such unit, several of that name, or a tag that cannot be given
+ │   └─ PrefixError   a prefix that cannot begin a tag
+ └─ UnitBusy          another fleet is at work on the device
 """
 
 from __future__ import annotations
@@ -21,3 +23,13 @@ class RegistryError(SchoolbagError):
 
 class UnitError(SchoolbagError):
     """What was asked of a unit cannot be done, because of its name."""
+
+
+class PrefixError(UnitError):
+    """Tags cannot begin with this."""
+
+    exit_code = 2
+
+
+class UnitBusy(SchoolbagError):
+    """Another fleet is at work on the device."""

@@ -6,6 +6,8 @@
     secrets.yaml    what profiles name as ``!secret``
     registry.db     the SQLite registry
     runs/           one log per run
+    locks/          which process is at work on which device
+    cache/          what was unpacked of app bundles; may be deleted
 
 Nothing is made before it is needed, and what is made is complete or not there: two programs that start at once read
 the same bench id and the same key.
@@ -15,15 +17,18 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.errors import HomeError
+from fleet import locks
+from fleet.errors import HomeError, UnitBusy
 from provision.text import printable
 
 _KEY_BYTES = 32
@@ -107,6 +112,24 @@ class Home:
         except OSError as error:
             raise HomeError(f"{path} cannot be read: {error.strerror}.", "Check who may read it.") from error
         return frozenset(serial for line in lines if (serial := line.partition("#")[0].strip()))
+
+    @contextlib.contextmanager
+    def hold(self, serial: str) -> Iterator[None]:
+        """The device for this process alone. UnitBusy when another one holds it; released however this one ends."""
+        safe = re.sub(r"[^A-Za-z0-9.-]", "_", serial)[:40]
+        digest = hashlib.sha256(serial.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        path = self.path / "locks" / f"{safe}-{digest}.lock"
+        with contextlib.ExitStack() as held:
+            try:
+                with _told(path):
+                    _folder(path.parent)
+                    held.enter_context(locks.hold(path))
+            except locks.Held as other:
+                process = f" (process {other.process})" if other.process else ""
+                raise UnitBusy(
+                    f"{printable(serial)} is being worked on by another fleet{process}.", "Wait until it is done."
+                ) from None
+            yield
 
     def _kept(self, path: Path, fresh: bytes) -> bytes:
         """The content of ``path``; ``fresh`` if it is not there yet."""

@@ -70,7 +70,15 @@ def intake(
         screen.console().print(intake_screen.results(found, language))
         if letter:
             _print_letters(found, language)
-    ctx.exit(0 if all(one.intake and one.intake.verdict == "accept" for one in found) else 1)
+    ctx.exit(_exit_code(found))
+
+
+def _exit_code(found: Sequence[Inspected]) -> int:
+    from fleet.buglog import Bug
+
+    if any(isinstance(one.error, Bug) for one in found):
+        return Bug.exit_code
+    return 0 if all(one.intake and one.intake.verdict == "accept" for one in found) else 1
 
 
 def _look(

@@ -15,6 +15,7 @@ from datetime import date
 from sqlalchemy import Connection, or_, select
 
 from fleet import runs
+from fleet.buglog import as_error
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.models import intakes, units
@@ -22,8 +23,8 @@ from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
+from provision.android.device import AndroidDevice
 from provision.bench import Attached, side_by_side
-from provision.errors import DeviceError
 from provision.facts import collect
 from provision.intake import Finding, Intake, IntakeVerdict, Known, judge
 from provision.intake_rules import Rules
@@ -74,15 +75,22 @@ def inspect_all(
 
 
 def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:
-    """Look at one device and keep what came of it. Never raises for what a device or its label does."""
+    """Look at one device and keep what came of it. Never raises; without ``intake`` nothing was recorded."""
     if place.device is None:
         return Inspected(place, error=place.problem)
-    who = place.device.identity
-    unit = registry.unit_for(who)
+    unit = Unit()
     try:
-        facts = collect(place.device, _NOTHING)
-    except DeviceError as error:
-        return Inspected(place, unit.tag, error=error)
+        unit = registry.unit_for(place.device.identity)
+        return _inspected(place, place.device, unit, rules, label, registry, today)
+    except Exception as error:  # noqa: BLE001
+        return Inspected(place, unit.tag, error=as_error(error))
+
+
+def _inspected(
+    place: Attached, device: AndroidDevice, unit: Unit, rules: Rules, label: str, registry: Registry, today: date
+) -> Inspected:
+    who = device.identity
+    facts = collect(device, _NOTHING)
     with snapshot(registry.engine) as conn:
         known = _known(conn, runs.key_of(who.platform, who.serial), unit, label)
     intake = judge(facts, rules, known, today)
@@ -98,10 +106,7 @@ def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today
         reset: Json = {**_proof(proof), "before": before.at} if before and proof else None
         return {**_body(place, facts, intake, label, rules), "trace": asdict(now), "reset": reset}
 
-    try:
-        registry.look(who, facts, body)
-    except UnitError as error:
-        return Inspected(place, unit.tag, error=error)
+    registry.look(who, facts, body)
     return Inspected(place, unit.tag, facts, intake, proofs[0])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select
 
-from fleet.errors import UnitError
+from fleet.errors import PrefixError, UnitError
 from fleet.models import tag_series, units
 from fleet.projections import numbered
 from fleet.values import storable
@@ -39,9 +39,21 @@ def checked(tag: str) -> str:
 
 def next_free(conn: Connection, prefix: str) -> str:
     """The next number of a series, from 0001. Call it in the transaction that gives the tag."""
-    series = checked(prefix)
+    series = checked_prefix(prefix)
     last = conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == series).with_for_update()) or 0
     return checked(numbered(series, last + 1))
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix as it is kept. PrefixError when no tag could begin with it."""
+    try:
+        checked(numbered(series := checked(prefix), 1))
+    except UnitError:
+        raise PrefixError(
+            f"{printable(prefix)!r} cannot be the prefix of tags.",
+            "Use letters A–Z and digits, such as HN; fleet adds the number: HN-0001.",
+        ) from None
+    return series
 
 
 def find(conn: Connection, name: str) -> tuple[Named, ...]:

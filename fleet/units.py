@@ -27,6 +27,7 @@ class Registry:
     They raise RegistryError, and UnitError for names that do not fit.
     """
 
+    home: Home
     engine: Engine
     ledger: Ledger
     seal_key: bytes
@@ -142,4 +143,4 @@ def open_registry(
     bench = home.bench()
     key = home.seal_key()
     with writing(database_of(database, home), patience=patience) as engine:
-        yield Registry(engine, Ledger(bench, actor_of(actor), clock), key, home.ignored())
+        yield Registry(home, engine, Ledger(bench, actor_of(actor), clock), key, home.ignored())
