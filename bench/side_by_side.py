@@ -61,7 +61,7 @@ def provision(number: int, rate: int | None = RATE) -> dict[str, Any]:
 
 
 def run(env: dict[str, str], *words: str) -> None:
-    command = [FLEET, "provision", "--all", "--json", "--profile", PROFILE, *words]
+    command: list[str | Path] = [FLEET, "provision", "--all", "--json", "--profile", PROFILE, *words]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1])["failed"] == 0
 

@@ -44,7 +44,7 @@ def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[
     """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, some attempt says so.
 
     Items that overlap (installs) are two under way at most: while the device is still busy with one, the bytes of the
-    next are sent.
+    next are sent. The largest goes first, so that the device is not long busy with the last one when all is sent.
     """
     attempts: list[Attempt] = []
     for overlaps, group in groupby(items, key=_overlaps):
@@ -80,12 +80,16 @@ def _side_by_side(device: Device, items: Sequence[Item], say: Say, lane: Lane) -
         return done
 
     with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="item") as pool:
-        return [done for done in pool.map(attempt, items) if done]
+        return [done for done in pool.map(attempt, sorted(items, key=_size, reverse=True)) if done]
+
+
+def _size(item: Item) -> int:
+    return sum(action.size for action in item.state.actions) if isinstance(item.state, Step) else 0
 
 
 def _attempt(device: Device, item: Item, say: Say, lane: Lane) -> Attempt:
     assert isinstance(item.state, Step)
-    total = sum(action.size for action in item.state.actions)
+    total = _size(item)
     say("step", item=item.id, want=item.want, why=item.state.why, size=total)
     progress = _counter(item, total, say)
     begun = time.monotonic()

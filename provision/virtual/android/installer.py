@@ -39,7 +39,8 @@ def commit(phone: Phone, session: Session) -> Package:
     try:
         size = sum(phone.files.stat(path, uid=SYSTEM).size for path in session.staged.values())
         if phone.faults.slow_install:
-            phone.sleep(phone.faults.slow_install * size / 1e6)
+            with phone.installing:
+                phone.sleep(phone.faults.slow_install * size / 1e6)
         with phone.lock:
             return _commit(phone, session)
     finally:

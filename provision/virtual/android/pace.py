@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 _BURST = 0.02
 
+_TURN = 16 * 1024
+"""Bytes that one user of a link passes before it is the next one's turn, as a USB host does it: small against files."""
+
 
 class Pace:
     """Bytes pass one after the other at ``rate``; ``pay`` sleeps until those given have passed."""
@@ -25,6 +28,10 @@ class Pace:
         self._busy_until = 0.0
 
     def pay(self, size: int) -> None:
+        for passed in range(0, size, _TURN):
+            self._take_turn(min(_TURN, size - passed))
+
+    def _take_turn(self, size: int) -> None:
         with self._lock:
             now = self._clock()
             self._busy_until = max(self._busy_until, now - _BURST) + size / self._rate

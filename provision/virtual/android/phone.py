@@ -99,6 +99,7 @@ class Phone:
         self.switches: dict[str, bool] = dict(tree["switches"])
         self.faults = Faults()
         self.lock = threading.RLock()
+        self.installing = threading.Lock()  # [inferred] one package at a time is verified, compiled and put in place
         self.sleep: Callable[[float], object] = time.sleep
         self.on_reboot: Callable[[str], object] = lambda _mode: None
         self.on_adb_off: Callable[[], object] = lambda: None

@@ -32,6 +32,9 @@ class Incomplete(SyntaxProblem):
     """The script ends too early; more lines may complete it."""
 
 
+_BLANKS = re.compile(r"(?:[ \t\r]|\\\n|#[^\n]*)*")
+
+
 class Words:
     """A cursor over the text of a script. ``more`` gives its next line, or "" at the end."""
 
@@ -66,14 +69,9 @@ class Words:
 
     def skip_blanks(self) -> None:
         while True:
-            if self.peek() and self.peek() in " \t\r":
-                self.at += 1
-            elif self.peek("\\\n"):
-                self.at += 2
-            elif self.peek() == "#":
-                end = self.text.find("\n", self.at)
-                self.at = len(self.text) if end < 0 else end
-            else:
+            self.peek()
+            start, self.at = self.at, _BLANKS.match(self.text, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.text) or self.at == start:
                 return
 
     def accept_newline(self) -> bool:
