@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "doctor": ("fleet.doctor_commands", "Check adb, USB, disk, clock and registry; say how to mend each."),
         "intake": ("fleet.intake_commands", "Say whether devices can be taken; change nothing on them."),
         "provision": ("fleet.bench_commands", "Make attached devices what a profile says."),
+        "watch": ("fleet.watch_commands", "Serve every device as it is plugged in, without a key being pressed."),
         "verify": ("fleet.bench_commands", "Say what differs from a profile; change nothing."),
         "virtual": ("provision.commands", "Virtual devices to try things on."),
     },
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("fleet.commands", "How many units there are, and how they are."),
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
         "ledger": ("fleet.commands", "Check that the record of events is whole."),
+        "report": ("fleet.report_commands", "What the bench did, how fast, and what failed."),
     },
 }
 
@@ -96,6 +98,8 @@ def root(ctx: click.Context, home: Path | None, database: str | None, actor: str
         level = logging.INFO if verbose == 1 else logging.DEBUG
         logging.basicConfig(format="%(asctime)s %(message)s")
         logging.getLogger("fleet").setLevel(level)
+    if home:
+        os.environ["FLEET_HOME"] = str(home.expanduser().absolute())  # what is cached goes by it, too
     ctx.obj = Options(home=home, database=database, actor=actor, verbose=verbose)
 
 
@@ -110,40 +114,39 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone; python would complain once more while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        sys.exit(_unwritten(error) if _let_go(sys.stdout) | _let_go(sys.stderr) else _told(error))
     except Exception as error:  # noqa: BLE001
         sys.exit(_told(error))
 
 
+def _let_go(stream: TextIO) -> bool:
+    """Whether ``stream`` cannot be written; then it is closed in a way that python does not complain of at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False
+
+
+def _unwritten(error: OSError) -> int:
+    """A reader of our output that has gone (``| head``) wants to hear nothing."""
+    if not isinstance(error, BrokenPipeError):
+        click.echo(f"Error: The output could not be written: {error.strerror}.", err=True)
+    return 1
+
+
 def _told(error: Exception) -> int:
     """Print what went wrong and what to do; the exit code."""
-    from profiles.errors import SchoolbagError
+    from fleet.buglog import as_error
+    from provision.text import printable_lines
 
-    if isinstance(error, SchoolbagError):
-        click.echo(f"Error: {error.what}", err=True)
-        if error.next_action:
-            click.echo(error.next_action, err=True)
-        return error.exit_code
-    click.echo(f"Error: this is a bug in fleet ({type(error).__name__}), not your mistake.", err=True)
-    click.echo(f"Please send the file {_bug_log()} to the people who maintain it.", err=True)
-    return 3
-
-
-def _bug_log() -> Path:
-    """Write versions and traceback to a file of their own; it holds no profile and no answer of a device."""
-    import platform
-    import tempfile
-    import traceback
-    from importlib.metadata import version
-
-    descriptor, name = tempfile.mkstemp(prefix="fleet-bug-", suffix=".log")
-    with os.fdopen(descriptor, "w") as log:
-        log.write(f"schoolbag {version('schoolbag')}, python {platform.python_version()}, {platform.platform()}\n")
-        log.write(traceback.format_exc())
-    return Path(name)
+    told = as_error(error)
+    click.echo(f"Error: {printable_lines(told.what)}", err=True)
+    if told.next_action:
+        click.echo(printable_lines(told.next_action), err=True)
+    return told.exit_code
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from fleet.intakes import Inspected
+from profiles.errors import SchoolbagError
 from provision.intake import Finding, Intake
 from provision.intake_rules import Lead
 from provision.intake_words import words
@@ -21,6 +22,14 @@ _SIGNS = {Lead.NOTE: ("·", ""), Lead.HANDS: ("→", "yellow"), Lead.REFUSE: ("�
 def results(found: Sequence[Inspected], language: str) -> RenderableType:
     """One block per device, in the order of the ports."""
     return Group(*(part for one in found for part in _device(one, language)))
+
+
+def in_short(one: Inspected, language: str) -> SchoolbagError:
+    """Why a device is not taken, and the taps of the first thing to do, for one row."""
+    assert one.intake is not None
+    worst = max(one.intake.findings, key=lambda finding: finding.lead)
+    taps = [tap for finding in one.intake.findings for tap in _taps(finding, language)]
+    return SchoolbagError(worst.what[language], " → ".join(taps))
 
 
 def _device(one: Inspected, language: str) -> Iterator[RenderableType]:

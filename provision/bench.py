@@ -58,6 +58,11 @@ class Attached:
         return InAdb(self.address, self.port, self.state, self.serial, name, *problem)
 
     @property
+    def where(self) -> str:
+        """Address and port, for people."""
+        return f"{self.address} ({self.port})" if self.port else self.address
+
+    @property
     def serial(self) -> str:
         return self.device.identity.serial if self.device else ""
 
@@ -80,15 +85,16 @@ def open_server() -> Server:
 
 def attach_all(server: Server) -> tuple[Attached, ...]:
     """Every device that ``server`` lists, identified side by side; clashes and unusable states are said in place."""
-    return _without_clashes(side_by_side(lambda listed: _attach(server, listed), server.devices()))
+    return _without_clashes(side_by_side(lambda listed: attach(server, listed), server.devices()))
 
 
-def _attach(server: Server, listed: Listed) -> Attached:
+def attach(server: Server, listed: Listed) -> Attached:
+    """One listed device, identified; ``problem`` says why it cannot be worked on. Whether it is alone is not known."""
     place = Attached(listed.address, listed.usb, listed.state)
     if listed.state != "device":
         return replace(place, problem=explain_state(listed))
     try:
-        return replace(place, device=android.attach(server, listed, READERS, SETTINGS))
+        return _with_serial(replace(place, device=android.attach(server, listed, READERS, SETTINGS)))
     except DeviceError as problem:
         return replace(place, problem=problem)
 
@@ -99,11 +105,16 @@ def _without_clashes(devices: Iterable[Attached]) -> tuple[Attached, ...]:
     by_serial: dict[str, list[str]] = defaultdict(list)
     for place in places:
         if place.device:
-            by_serial[place.serial].append(f"{place.address} ({place.port})" if place.port else place.address)
-    return tuple(_checked(place, by_serial.get(place.serial, [])) for place in places)
+            by_serial[place.serial].append(place.where)
+    return tuple(
+        replace(place, device=None, problem=clash(place.serial, same))
+        if len(same := by_serial.get(place.serial, [])) > 1
+        else place
+        for place in places
+    )
 
 
-def _checked(place: Attached, same: list[str]) -> Attached:
+def _with_serial(place: Attached) -> Attached:
     if place.device and not place.serial:
         return replace(
             place,
@@ -113,16 +124,15 @@ def _checked(place: Attached, same: list[str]) -> Attached:
                 "It cannot be kept account of; put it aside.",
             ),
         )
-    if len(same) > 1:
-        return replace(
-            place,
-            device=None,
-            problem=NotReady(
-                f"{len(same)} devices say they are {place.serial}: {', '.join(same)}.",
-                "Nothing was written to any of them. Unplug all but one and run again.",
-            ),
-        )
     return place
+
+
+def clash(serial: str, places: Sequence[str]) -> NotReady:
+    """What is told of every device of one serial, where there are several."""
+    return NotReady(
+        f"{len(places)} devices say they are {serial}: {', '.join(places)}.",
+        "Nothing more is written to any of them. Unplug all but one.",
+    )
 
 
 def select(

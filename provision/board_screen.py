@@ -45,9 +45,13 @@ class _Row:
 
 
 class Board:
-    """Call :meth:`emit` from any thread; use it as a context. Without a terminal it prints a line per event."""
+    """Call :meth:`emit` from any thread; use it as a context. Without a terminal it prints a line per event.
 
-    def __init__(self, out: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    ``keep``: what comes of each device is also printed for good, above the live picture.
+    """
+
+    def __init__(self, out: Console, clock: Callable[[], float] = time.monotonic, *, keep: bool = False) -> None:
+        self._keep = keep
         self._out = out
         self._clock = clock
         self._rows: dict[str, _Row] = {}
@@ -74,7 +78,7 @@ class Board:
             row = self._rows.setdefault(progress.address, _Row(progress.address))
             row.name = progress.unit or progress.serial or row.name or progress.address
             said = self._take(row, progress)
-        if said and not self._is_live:
+        if said and (not self._is_live or (self._keep and progress.event == "report")):
             self._out.print(text(f"{row.name}  {said}"), soft_wrap=True)
 
     def _take(self, row: _Row, progress: Progress) -> str:
@@ -97,14 +101,15 @@ class Board:
                 item = str(fields["item"])
                 row.left.pop(item, None)
                 self._seen[row.model, item].append(float(str(fields["seconds"])))
-            case "report" | "waiting":
+            case "report" | "waiting" | "server":
+                row.port = str(fields.get("port", row.port))
                 return self._settle(row, progress.event, fields)
             case "gone":
                 del self._rows[row.address]
         return ""
 
     def _settle(self, row: _Row, event: str, fields: Mapping[str, object]) -> str:
-        if event == "waiting":
+        if event != "report":
             row.now, row.style = f"{fields['what']} {fields['next_action']}".strip(), "yellow"
         else:
             verdict = str(fields["verdict"])

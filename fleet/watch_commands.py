@@ -1,0 +1,73 @@
+"""``fleet watch``: the standing bench."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet.home import Options
+
+if TYPE_CHECKING:
+    from fleet.intakes import Inspected
+    from profiles.errors import SchoolbagError
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--profile", required=True, metavar="NAME|FILE", help="A library profile or a file.")
+@click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
+@click.option("--rules", "rules_file", type=_FILE, help="Intake rules laid over those of fleet (else intake.yaml).")
+@click.option("--lang", type=click.Choice(["en", "zh", "vi"]), help="Language of what to do; by the locale.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.pass_context
+def watch(
+    ctx: click.Context, profile: str, tags: str | None, rules_file: Path | None, lang: str | None, as_json: bool
+) -> None:
+    """Serve every device as it is plugged in: look at it, provision it, read it back, record it.
+
+    Each has a row that says what is being done, what it waits for, or that it may be unplugged. End it with Ctrl-C;
+    what is under way then is finished by plugging the device in again.
+
+    Example: fleet watch --profile primary-vn --tags HN
+    """
+    from fleet.home import home_of
+    from fleet.intake_screen import in_short
+    from fleet.provisioning import Order, run_log
+    from fleet.sinks import Sinks
+    from fleet.units import open_registry
+    from fleet.watching import Bench, Watch
+    from profiles.load import load
+    from profiles.secrets import Secrets
+    from provision import screen
+    from provision.android.preflight import check
+    from provision.android.server import server_from_environment
+    from provision.board_screen import Board
+    from provision.intake_rules import rules
+    from provision.intake_words import language_of
+    from provision.lines import Lines
+
+    options = ctx.find_object(Options) or Options()
+    home = home_of(options)
+    home.make()
+    wanted = load(profile, Secrets(os.environ, options.secrets_file))
+    check(wanted)
+    own = home.path / "intake.yaml"
+    lead = rules(rules_file or (own if own.exists() else None))
+    language = lang or language_of(os.environ)
+
+    def says(found: Inspected) -> SchoolbagError:
+        return in_short(found, language)
+
+    order = Order(wanted, tag_prefix=tags)
+    with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
+        server = server_from_environment()
+        board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True)
+        with board as shown:
+            seen = Sinks({"the output": shown.emit if shown else Lines(sys.stdout).emit, "the run log": log.emit})
+            Watch(Bench(order, lead, registry, seen.emit, says), server).run()
