@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from profiles.schema import Profile
 from provision.android.command import Command, command, script
-from provision.android.reading import number, text
+from provision.android.reading import lines, number, text
 from provision.model import Health, Identity
 from provision.setting import Answer
 
@@ -29,9 +29,9 @@ _PROBES: Mapping[str, Command] = MappingProxyType(
         "diskstats": script("dumpsys diskstats | grep Data-Free:"),
     }
 )
-_PAIR = re.compile(r"^\s*([A-Za-z][\w ]{0,40}):[ \t]*(\S[^\n]{0,200})?$", re.MULTILINE)
-_DF = re.compile(r"(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s+\d{1,3}%")
-_DATA_FREE = re.compile(r"Data-Free:\s*(\d{1,15})K\s*/\s*(\d{1,15})K\s+total")
+_PAIR = re.compile(r"([A-Za-z][\w ]{0,40}):[ \t]*(\S.{0,200})?")
+_DF = re.compile(r"(\d{1,15})[ \t]+(\d{1,15})[ \t]+(\d{1,15})[ \t]+\d{1,3}%")
+_DATA_FREE = re.compile(r"Data-Free: *(\d{1,15})K */ *(\d{1,15})K +total")
 
 
 def probes(_profile: Profile, _identity: Identity, _deep: bool) -> Mapping[str, Command]:
@@ -41,9 +41,9 @@ def probes(_profile: Profile, _identity: Identity, _deep: bool) -> Mapping[str, 
 
 def parse(answers: Mapping[str, Answer], _profile: Profile, identity: Identity) -> Health:
     """See :class:`provision.model.Health`. Values that somebody faked are rejected as unknown."""
-    said = text(answers, "battery")
-    faked = "UPDATES STOPPED" in said
-    battery = {key.strip(): word.strip() for key, word in _PAIR.findall(said)} if not faked else {}
+    faked = "UPDATES STOPPED" in text(answers, "battery")
+    pairs = map(_PAIR.fullmatch, lines(answers, "battery"))
+    battery = {pair[1].strip(): (pair[2] or "").strip() for pair in pairs if pair} if not faked else {}
     level = _level(battery)
     temperature = number(battery.get("temperature"))
     total, free = _storage(answers)

@@ -22,7 +22,7 @@ _ACCOUNTS = r"s/.*Account {name=.*, type=\([A-Za-z0-9._-]*\)}.*/type=\1/p;s/^ *A
 _POLICY = "Current Device Policy|Encryption Status|Device Owner|Profile Owner|admin=|package="
 _OWNER_LINE = re.compile(r"^User +\d+: admin=([\w.$/-]{1,300}),(\w*Owner)", re.MULTILINE)
 _OWNER_BLOCK = re.compile(
-    r"^ *(Device|Profile) Owner[^\n]{0,60}:\s*\n\s*admin=ComponentInfo\{([\w.$/-]{1,300})\}", re.MULTILINE
+    r"^ *(Device|Profile) Owner[^\n]{0,60}:[ \t]*\n[ \t]*admin=ComponentInfo\{([\w.$/-]{1,300})\}", re.MULTILINE
 )
 
 
@@ -42,7 +42,7 @@ def probes(_profile: Profile, identity: Identity, _deep: bool) -> Mapping[str, C
 def parse(answers: Mapping[str, Answer], _profile: Profile, identity: Identity) -> Locks:
     """See :class:`provision.model.Locks`."""
     owner, owner_known = _owner(answers)
-    users = len(re.findall(r"^\s*UserInfo\{\d+:", text(answers, "users"), re.MULTILINE))
+    users = len(re.findall(r"^[ \t]*UserInfo\{\d{1,9}:", text(answers, "users"), re.MULTILINE))
     properties = identity.properties
     return Locks(
         accounts=_accounts(text(answers, "accounts")),

@@ -62,7 +62,7 @@ def roaming(answers: Mapping[str, Answer]) -> Roaming:
     """See :class:`Roaming`."""
     listed = dict(re.findall(r"^(data_roaming\d{1,9})=(\w{1,20})$", text(answers, "roaming_per_sim"), re.MULTILINE))
     # The list of all SIMs, which comes second, has those that were taken out long ago, too.
-    active = re.split(r"^\s*All ?[Ss]ub", text(answers, "sims"), maxsplit=1, flags=re.MULTILINE)[0]
+    active = re.split(r"^[ \t]*All ?[Ss]ub", text(answers, "sims"), maxsplit=1, flags=re.MULTILINE)[0]
     slots = re.findall(r"Logical SIM slot \d+: subId=(\d{1,9})\b", active)
     records = [(sub, _ON.fullmatch(said)) for sub, said in _RECORD.findall(active) if not slots or sub in slots]
     return Roaming(

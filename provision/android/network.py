@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from profiles.schema import Network, Profile, Wifi
 from provision.android.actions import Run
 from provision.android.command import Command, Word, command
-from provision.android.reading import plain, text
+from provision.android.reading import lines, plain, text
 from provision.android.refusals import NO, unreadable
 from provision.android.table import get, put, value
 from provision.model import Cannot, Facts, Identity, Item, Met, Step, Strength, Unit
 from provision.setting import Answer
 
 _WIFI_API, _DNS_API = 30, 28
-_ROW = re.compile(r"^\s*\d{1,6}\s+(\S.{0,100}?)\s+(\S{1,40})\s*$", re.MULTILINE)
+_ROW = re.compile(r"\d{1,6}[ \t]+(\S.{0,100}?)[ \t]+(\S{1,40})")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
     said = text(answers, "wifi")
     listed = "Network Id" in said or "No networks" in said
     return Found(
-        wifi=tuple((ssid, how) for ssid, how in _ROW.findall(said)) if listed else None,
+        wifi=tuple((row[1], row[2]) for row in map(_ROW.fullmatch, lines(answers, "wifi")) if row) if listed else None,
         said=said[:2000],
         dns_mode=value(answers, "dns_mode"),
         dns_host=value(answers, "dns_host"),

@@ -27,7 +27,7 @@ from provision.setting import Answer
 
 _SUSPEND_API = 28
 _DISABLED = (2, 3)
-_STATE = re.compile(r"^\s*User 0:.{0,400}?\binstalled=(true|false)\b(.{0,600})$", re.MULTILINE)
+_STATE = re.compile(r"^[ \t]*User 0:.{0,400}?\binstalled=(true|false)\b(.{0,600})$", re.MULTILINE)
 _NO_OWNER = Cannot("needs a device owner, which this version does not set up", "Do without it, or set it by hand.")
 
 

@@ -22,9 +22,9 @@ from provision.model import Identity, Setup
 from provision.setting import Answer
 
 _GET_DISABLED_API = 27
-_PACKAGE = re.compile(r"^package:([A-Za-z][\w.]{1,250})\s*$", re.MULTILINE)
+_PACKAGE = re.compile(r"^package:([A-Za-z][\w.]{1,250})[ \t]*$", re.MULTILINE)
 _CURRENT = re.compile(r"\(current\): .{0,200}?deviceLocked=([01])\b")
-_SECURE = re.compile(r"KeyguardServiceDelegate\b.*?^\s*secure=(true|false)\b", re.MULTILINE | re.DOTALL)
+_SECURE = re.compile(r"^[ \t]*secure=(true|false)\b", re.MULTILINE)
 
 
 def probes(_profile: Profile, identity: Identity, _deep: bool) -> Mapping[str, Command]:
@@ -63,5 +63,5 @@ def _locked(answers: Mapping[str, Answer]) -> bool | None:
     now = _CURRENT.search(text(answers, "trust"))
     if now and now[1] == "1":
         return True
-    keyguard = _SECURE.search(text(answers, "keyguard"))
+    keyguard = _SECURE.search(text(answers, "keyguard").partition("KeyguardServiceDelegate")[2])
     return {"true": True, "false": False}[keyguard[1]] if keyguard else None

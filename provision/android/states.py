@@ -14,6 +14,9 @@ _LINE = re.compile(
     r"(?P<address>\(no serial number\)|\S+)\s+(?P<state>\S.*?)(?P<fields>(?:\s+[a-z_]+:[^\s\]]*)*)\s*",
 )
 
+_LONGEST = 2000
+"""Characters of a line: what a device says of itself is in it, and the pattern goes back over it."""
+
 _REPLUG = "Unplug the cable and plug it in again."
 _ALLOW = (
     "Unlock its screen and tap Allow when it asks about USB debugging; if it does not ask, unplug the cable and "
@@ -79,7 +82,7 @@ def plain(text: str) -> str:
 
 def parse_listing(text: str) -> tuple[Listed, ...]:
     """The devices of a ``host:devices-l`` or ``host:track-devices-l`` answer, in its order, whatever their state."""
-    lines = (plain(line) for line in text.split("\n"))
+    lines = (plain(line)[:_LONGEST] for line in text.split("\n"))
     return tuple(_parse_line(line) for line in lines if line)
 
 

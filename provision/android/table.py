@@ -16,6 +16,9 @@ from provision.setting import Answer
 
 _DENIED = re.compile(r"\b\w*(Exception|Error)\b|Permission den|^cmd: |not found|Bad arguments", re.MULTILINE)
 
+_LONGEST = 20_000
+"""Characters of a value that are read: no setting or property of ours is nearly as long."""
+
 
 def get(namespace: str, key: str) -> Command:
     """The question for one value of the table ``global``, ``secure`` or ``system``."""
@@ -32,7 +35,7 @@ def value(answers: Mapping[str, Answer], name: str) -> str | None:
     answer = answers.get(name)
     if answer is None:
         return None
-    lines = [line.strip() for line in text(answers, name).splitlines() if line.strip()]
+    lines = [line.strip() for line in text(answers, name)[:_LONGEST].splitlines() if line.strip()]
     if not lines:
         return None if answer.code else ""
     if answer.code or _DENIED.search("\n".join(lines)):

@@ -174,9 +174,9 @@ def test_switches_that_are_off_name_the_switch(fleet: Fleet, virtual_bench: Star
     assert (done.summary["failed"], done.summary["partial"]) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["escapes", "invalid_utf8", "megabytes", "nothing"])
+@pytest.mark.parametrize("kind", ["escapes", "invalid_utf8", "megabytes", "newlines", "nothing"])
 def test_a_phone_that_answers_noise(fleet: Fleet, virtual_bench: StartBench, kind: str) -> None:
-    fault = {"kind": "noise", "at": "dumpsys|settings get|pm ", "with": kind, "times": 0}
+    fault = {"kind": "noise", "at": "^(dumpsys|settings get|pm )", "with": kind, "times": 0}
     virtual_bench(devices("pixel-13", faults=[fault]))
     done = fleet("provision", "--all", "--profile", SAMPLE)
     assert done.code in {0, 1}

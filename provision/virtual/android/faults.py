@@ -4,7 +4,7 @@
                  or after it), or ``at_service`` n, the n-th service opened from now; ``replug_after`` seconds, or never
 ``offline``      the phone hangs up and does not answer any more, and the adb server lists it ``offline``
 ``silent``       the phone stays listed and answers nothing: at all, or ``at`` a command
-``noise``        ``at`` a command: instead of its answer ``with`` escapes, invalid_utf8, megabytes or nothing
+``noise``        ``at`` a command: instead of its answer ``with`` escapes, invalid_utf8, megabytes, newlines or nothing
 ``unauthorized`` nobody has allowed this computer on the phone
 ``slow_link``    ``rate`` in bytes per second; ``latency`` of ``seconds`` for each service opened
 ``slow_install`` ``seconds_per_mb``; ``install_refused`` with ``text``; ``storage_full``
@@ -44,6 +44,7 @@ NOISE = {
     "escapes": b"\x1b[2J\x1b[31;1mWARNING\x1b[0m \x1b]0;title\x07\r\x1b[A linker: unused DT entry\x08\x9b1m\n",
     "invalid_utf8": b"\xff\xfe\x80 \xc3( \xed\xa0\x80 \xf5\x90 not text \xe2\x82\n",
     "megabytes": b"W/linker  ( 4711): /vendor/lib64/libnoise.so has text relocations, wasting memory\n" * 52_000,
+    "newlines": b"\n" * 300_000,
     "nothing": b"",
 }
 _TRIGGERS = ("after_bytes", "at", "at_service")
