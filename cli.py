@@ -7,12 +7,13 @@ A command's module is imported when the command is run, not before.
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
@@ -93,14 +94,26 @@ def root(ctx: click.Context, home: Path | None, database: str | None, actor: str
     from fleet.home import Options
 
     if verbose:
-        import logging
-
-        level = logging.INFO if verbose == 1 else logging.DEBUG
-        logging.basicConfig(format="%(asctime)s %(message)s")
-        logging.getLogger("fleet").setLevel(level)
+        _log_to_stderr(verbose)
     if home:
         os.environ["FLEET_HOME"] = str(home.expanduser().absolute())  # what is cached goes by it, too
     ctx.obj = Options(home=home, database=database, actor=actor, verbose=verbose)
+
+
+def _log_to_stderr(verbose: int) -> None:
+    """What devices say is in it, so nothing of it may act on the terminal."""
+    import logging
+
+    from provision.text import printable_lines
+
+    class Printable(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return printable_lines(super().format(record))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Printable("%(asctime)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("fleet").setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
 
 def main() -> NoReturn:
@@ -114,26 +127,25 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(130)
-    except OSError as error:
-        sys.exit(_unwritten(error) if _let_go(sys.stdout) | _let_go(sys.stderr) else _told(error))
     except Exception as error:  # noqa: BLE001
-        sys.exit(_told(error))
+        sys.exit(_unwritten(error) if _is_of_output(error) else _told(error))
 
 
-def _let_go(stream: TextIO) -> bool:
-    """Whether ``stream`` cannot be written; then it is closed in a way that python does not complain of at exit."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return True
-    return False
+_OF_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def _unwritten(error: OSError) -> int:
+def _is_of_output(error: Exception) -> bool:
+    """Whether our output could not be written: all other files that we write to have a name, and an error of theirs."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _OF_OUTPUT
+
+
+def _unwritten(error: Exception) -> int:
     """A reader of our output that has gone (``| head``) wants to hear nothing."""
+    assert isinstance(error, OSError)
     if not isinstance(error, BrokenPipeError):
         click.echo(f"Error: The output could not be written: {error.strerror}.", err=True)
+    # What is left in the buffer cannot be written either; python would complain of it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 

@@ -73,6 +73,7 @@ class Home:
 
     def runs(self) -> Path:
         """The folder of the run logs, made if it is not there."""
+        self.make()
         return _folder(self.path / "runs")
 
     def make(self) -> None:
@@ -121,6 +122,7 @@ class Home:
         path = self.path / "locks" / f"{safe}-{digest}.lock"
         with contextlib.ExitStack() as held:
             try:
+                self.make()
                 with _told(path):
                     _folder(path.parent)
                     held.enter_context(locks.hold(path))

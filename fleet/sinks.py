@@ -32,7 +32,7 @@ class Sinks:
     def told(self) -> tuple[str, ...]:
         """A sentence for every one that fell silent. A reader that has gone wants to hear nothing."""
         return tuple(
-            f"{name} ended early: {error.strerror}. The work went on."
+            f"{name[:1].upper()}{name[1:]} ended early: {error.strerror}. The work went on."
             for name, error in self.failures.items()
             if not isinstance(error, BrokenPipeError)
         )

@@ -121,6 +121,7 @@ def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
     """
     from profiles.errors import ProfileError
     from provision.lines import Lines
+    from provision.text import printable_lines
 
     lines = Lines(sys.stdout)
     good = True
@@ -134,7 +135,7 @@ def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
             problems = [asdict(one) for one in problem.problems] if problem else []
             lines.write("profile", {"profile": file, "ok": problem is None, "problems": problems})
         else:
-            click.echo(problem.what if problem else f"{file}: good")
+            click.echo(printable_lines(problem.what if problem else f"{file}: good"))
     sys.exit(0 if good else 1)
 
 

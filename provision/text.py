@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _HARMLESS_SPACES else _escaped(c) for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same, of a text whose line ends are ours."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 

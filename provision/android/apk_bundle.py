@@ -61,7 +61,8 @@ class Member:
         if not self.name:
             with self.path.open("rb") as source:
                 return File(self.path, self.path.stat().st_size, hashlib.file_digest(source, "sha256").hexdigest())
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # it may be the home, which holds keys
+        cache.mkdir(exist_ok=True)
         temporary = cache / f"{secrets.token_hex(8)}.part"
         digest = hashlib.sha256()
         try:

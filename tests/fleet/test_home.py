@@ -2,13 +2,34 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from fleet.db import database_of, writing
 from fleet.errors import HomeError
 from fleet.home import Home, Options, actor_of, home_of
+from fleet.units import open_registry
+from provision.android import apk
+from tests.fleet.making import report
+
+BUNDLE = Path(__file__).parents[2] / "examples" / "apps" / "schoolbag-maths.apks"
+
+
+def _hold(home: Home) -> None:
+    with home.hold("S1"):
+        pass
+
+
+def _register(home: Home) -> None:
+    with writing(database_of(None, home)):
+        pass
+
+
+def _unpack(home: Home) -> None:
+    apk.read([BUNDLE], cache=home.path / "cache")
 
 
 def test_which_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +54,22 @@ def test_what_is_made_is_for_the_owner_only(home: Home) -> None:
     home.runs()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home.path, *home.path.iterdir())}
     assert modes == {"home": 0o700, "bench.json": 0o600, "seal.key": 0o600, "runs": 0o700}
+
+
+@pytest.mark.parametrize("first", [Home.runs, Home.make, Home.bench, _hold, _register, _unpack])
+def test_the_home_is_for_the_owner_only_whoever_makes_it(home: Home, first: Callable[[Home], object]) -> None:
+    first(home)
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+
+
+def test_the_registry_is_for_the_owner_only(home: Home) -> None:
+    """IMEIs and ICCIDs are in it, and in what SQLite keeps beside it."""
+    with open_registry(home, None, "lan") as registry, registry.engine.connect() as conn:
+        conn.exec_driver_sql("SELECT * FROM units")
+        registry.record(report())
+        held = sorted(home.path.glob("registry.db*"))
+        assert len(held) > 1
+        assert {stat.S_IMODE(path.stat().st_mode) for path in held} == {0o600}
 
 
 def test_bench_and_key_stay(home: Home) -> None:

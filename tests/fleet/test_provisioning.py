@@ -39,7 +39,7 @@ def box(serial: str, *switches: str, broken: Exception | None = None) -> Box:
         def ask(_questions: Mapping[str, Any], /) -> Any:
             raise broken
 
-        device.ask = ask
+        device.ask = ask  # type: ignore[method-assign]
     return device
 
 
@@ -51,7 +51,7 @@ def work(registry: Registry, *devices: Box, sinks: Sinks | None = None, order: O
 def stored(registry: Registry) -> dict[str, str]:
     """The verdict of each unit's last run."""
     with registry.engine.connect() as conn:
-        return dict(conn.exec_driver_sql("SELECT serial, last_verdict FROM units").all())  # type: ignore[arg-type]
+        return dict(conn.exec_driver_sql("SELECT serial, last_verdict FROM units").all())
 
 
 def test_a_listener_that_fails_stops_no_work(registry: Registry) -> None:
