@@ -24,6 +24,9 @@ from provision.text import amount
 _GUESS = 0.5
 """Seconds that an item without bytes is taken to need before one like it has been seen."""
 
+_STEADY = 60.0
+"""Seconds of work after which units per hour mean something."""
+
 _FRAME_LINES = 3
 """Lines that are not rows: the heading, the foot, and the cursor's."""
 
@@ -129,6 +132,7 @@ class Board:
             grid = table("PORT", "UNIT", "DEVICE", "NOW", "LEFT")
             for column in grid.columns:
                 column.overflow, column.no_wrap = "ellipsis", True
+            grid.columns[-1].min_width = len("59 min")
             for row in shown:
                 now = f"{row.now} {_bar(row.sent, row.size)}".rstrip()
                 grid.add_row(
@@ -147,7 +151,7 @@ class Board:
         return " · ".join(parts)
 
     def _per_hour(self) -> float:
-        if len(self._finished) < 2 or self._finished[-1] <= self._finished[0]:
+        if len(self._finished) < 2 or self._finished[-1] - self._finished[0] < _STEADY:
             return 0.0
         return 3600 * (len(self._finished) - 1) / (self._finished[-1] - self._finished[0])
 
