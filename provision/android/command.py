@@ -34,6 +34,13 @@ class Command:
     def masked(self) -> str:
         return self.says or self._render([MASK if isinstance(w, Secret) else _quote(str(w)) for w in self.words])
 
+    def hide(self, said: str) -> str:
+        """``said`` by the phone in answer to this, with every secret of it masked, as it is and as it was quoted."""
+        for secret in (word.reveal() for word in self.words if isinstance(word, Secret)):
+            for form in (_quote(secret), secret):
+                said = said.replace(form, MASK) if secret else said
+        return said
+
     def _render(self, words: list[str]) -> str:
         if not self.is_script:
             return " ".join([self.text, *words])

@@ -12,10 +12,12 @@ from provision.android.actions import Install, Run, Send
 from provision.android.adb import Link, Listed, Server, ShellResult
 from provision.android.command import Command
 from provision.android.install_errors import explain as explain_install
+from provision.android.reading import number as whole
 from provision.android.refusals import explain as explain_refusal
 from provision.errors import NoAnswer, NotReady, Refused, Unplugged
 from provision.model import Action, Identity
 from provision.setting import Answer, Reader, Setting
+from provision.text import printable
 
 _ASK_SECONDS = 120.0
 """For all questions together: a slow phone with many apps takes some 10 s, hashing a few GB of content a minute."""
@@ -79,7 +81,7 @@ class AndroidDevice:
             if action.cuts_link:
                 return
             raise
-        text = said(result)
+        text = action.command.hide(said(result))
         if action.may_fail:
             return
         no = result.code != 0 or any(sign in text for sign in action.refused)
@@ -87,7 +89,7 @@ class AndroidDevice:
             reason = explain_refusal(text, self.identity)
             if reason is None:
                 reason = (f"The device refused: {_first_line(text) or f'exit status {result.code}'}", "")
-            raise Refused(*reason, evidence=text)
+            raise Refused(printable(reason[0]), printable(reason[1]), evidence=text)
         if action.cuts_link:
             self._see_it_go()
 
@@ -142,14 +144,15 @@ def ask(link: Link, questions: Mapping[str, Command], seconds: float = _ASK_SECO
         for number, question in enumerate(questions.values())
     ]
     result = link.shell("\n".join(lines), seconds)
-    return _split(result.stdout.decode("utf-8", "replace"), mark, tuple(questions))
+    return _split(result.stdout.decode("utf-8", "replace"), mark, questions)
 
 
-def _split(text: str, mark: str, names: tuple[str, ...]) -> Mapping[str, Answer]:
+def _split(text: str, mark: str, questions: Mapping[str, Command]) -> Mapping[str, Answer]:
     answers: dict[str, Answer] = {}
     text = text.replace("\r\n", "\n")
-    for number, name in enumerate(names):
+    for number, (name, question) in enumerate(questions.items()):
         body, found, text = text.partition(f"\n{mark} {number} ")
+        body = question.hide(body)
         if not found:
             raise Refused(
                 f"The device did not answer when asked for {name}.",
@@ -157,7 +160,7 @@ def _split(text: str, mark: str, names: tuple[str, ...]) -> Mapping[str, Answer]
                 evidence=body[:1000],
             )
         code, _, text = text.partition("\n")
-        answers[name] = Answer(body.removesuffix("\n"), int(code) if code.isdecimal() else None)
+        answers[name] = Answer(body.removesuffix("\n"), whole(code))
     return answers
 
 
