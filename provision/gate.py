@@ -37,7 +37,9 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
         )
     elif not locks.owner_known:
         yield Stop("owner", "Whether somebody manages the device could not be read.", "Unlock it and run again.")
-    if locks.users is not None and locks.users > 1:
+    if locks.users is None:
+        yield Stop("users", "Whether the device has other users could not be read.", "Unlock it and run again.")
+    elif locks.users > 1:
         yield Stop(
             "users",
             f"The device has {locks.users} users.",

@@ -1,0 +1,38 @@
+"""The gate: what could not be read stops a run as what was found does."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from provision import gate
+from provision.model import Facts, Identity, Locks, Unit
+
+PHONE = Identity("android", "S1", "google", "Pixel", "13", 33)
+FREE = Locks(accounts={}, users=1)
+
+
+def _kinds(locks: Locks) -> list[str]:
+    return [stop.kind for stop in gate.stops(Facts(PHONE, locks=locks), Unit())]
+
+
+def test_a_phone_that_is_nobodys_is_let_through() -> None:
+    assert _kinds(FREE) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"accounts": None}, "account"),
+        ({"accounts": {"com.google": 1}}, "account"),
+        ({"users": None}, "users"),
+        ({"users": 2}, "users"),
+        ({"owner": "a.b/.C"}, "owner"),
+        ({"owner_known": False}, "owner"),
+    ],
+)
+def test_each_thing_found_or_unread_is_a_stop_that_says_what_to_do(change: dict[str, object], kind: str) -> None:
+    locks = dataclasses.replace(FREE, **change)  # type: ignore[arg-type]
+    assert _kinds(locks) == [kind]
+    assert all(stop.what and stop.next_action for stop in gate.stops(Facts(PHONE, locks=locks), Unit()))
