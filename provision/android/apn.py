@@ -5,7 +5,8 @@ Shell may write APNs from Android 15, probably on 14, never up to 13. The right 
 Up to 10 reading is free and writing refused, so there the answer is "right already" or "by hand".
 
 An entry of the phone's own list that has the name is preferred; only where there is none is one inserted, so that a
-second run adds nothing. A password is never read: it is known by the seal of our last run only.
+second run adds nothing. A password is never read: it is known by the seal of our last run only, and sealed only
+where all that can be read is as it is wanted.
 """
 
 from __future__ import annotations
@@ -76,15 +77,15 @@ def plan(
         )
     settings = wanted.settings
     want = f"the access point {settings.apn}"
-    same_user = found.user is None or sim.apn == "automatic" or found.user == settings.user
-    if found.readable and found.apn == settings.apn and same_user:
+    other_user = found.user not in (None, settings.user)
+    if found.readable and found.apn == settings.apn and not other_user:
         return want, _already(wanted, found, unit)
     if not found.readable or identity.api < _WRITE_API:
         return want, _by_hand(wanted, found, identity)
     was = f"it prefers {plain(found.apn)}" if found.apn else "it has no preferred access point"
     if found.apn == settings.apn:
         was = f"its user is not {settings.user or 'empty'}"
-    return want, Step(was, (_write(wanted),), sealed=_seal(wanted, unit))
+    return want, Step(was, (_write(wanted, clears_user=other_user and not settings.user),))
 
 
 def _wanted(sim: Sim, card: SimCard) -> _Wanted | None:
@@ -137,11 +138,11 @@ def _by_hand(wanted: _Wanted, found: Preferred, identity: Identity) -> Cannot:
     return Cannot(why, f"Check by hand: Settings › SIM › Access point names: {', '.join(typed)}.")
 
 
-def _write(wanted: _Wanted) -> Run:
+def _write(wanted: _Wanted, *, clears_user: bool = False) -> Run:
     settings, numeric = wanted.settings, wanted.numeric
     pick = rf"s/^Row: [0-9]* _id=\([0-9]*\), apn={_escaped(settings.apn)}, numeric={numeric}, type=default.*/\1/p"
     login: list[tuple[str, Word]] = [("user:s", settings.user), ("password:s", wanted.password)]
-    login = [(column, word) for column, word in login if word]
+    login = [(column, word) for column, word in login if word or (clears_user and column == "user:s")]
     if login:
         login.append(("authtype:i", _AUTH[settings.auth]))
     columns: list[tuple[str, Word]] = [
