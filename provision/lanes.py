@@ -14,7 +14,7 @@ _WINDOW = 1.0
 """Seconds over which a bus is measured before its limit is changed."""
 
 _GAIN = 1.05
-"""One more transfer has to make the bus this much faster to be kept."""
+"""One more transfer has to make the bus this much faster to be let in."""
 
 _AGAIN = 30.0
 """Seconds after which a settled limit is put in question."""
@@ -24,7 +24,11 @@ _FIRST = 2
 
 
 class Bus:
-    """One USB bus. Thread-safe. ``limit`` is how many transfers it now lets in."""
+    """One USB bus. Thread-safe. ``limit`` is how many transfers it now lets in.
+
+    The limit climbs while that makes the bus faster, then falls while that does not make it slower; so it ends at the
+    fewest transfers that fill the bus. Only windows in which all places were taken and somebody waited are judged.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = _FIRST
@@ -32,10 +36,12 @@ class Bus:
         self._changed = threading.Condition()
         self._active = 0
         self._waiting = 0
+        self._full = False
         self._bytes = 0
         self._begun = clock()
         self._best = 0.0
-        self._settled_at: float | None = None
+        self._way = 1
+        self._settled_at = 0.0
 
     def enter(self) -> None:
         """Wait for a place."""
@@ -44,10 +50,12 @@ class Bus:
             self._changed.wait_for(lambda: self._active < self.limit)
             self._waiting -= 1
             self._active += 1
+            self._look()
 
     def leave(self) -> None:
         with self._changed:
             self._active -= 1
+            self._look()
             self._changed.notify_all()
 
     def sent(self, count: int) -> None:
@@ -55,25 +63,63 @@ class Bus:
         with self._changed:
             self._bytes += count
             passed = self._clock() - self._begun
-            if passed >= _WINDOW:
+            if self._full and self._waiting and passed >= _WINDOW:
                 self._learn(self._bytes / passed)
-                self._bytes = 0
-                self._begun = self._clock()
+                self._restart()
+
+    def _look(self) -> None:
+        """After a place was taken or given back: a window begins when all are taken. One that is given back and at
+        once taken by who waits for it ends none."""
+        if self._active == self.limit:
+            if not self._full:
+                self._full = True
+                self._restart()
+        elif self._active > self.limit or not self._waiting:
+            self._full = False
+
+    def _restart(self) -> None:
+        self._bytes = 0
+        self._begun = self._clock()
 
     def _learn(self, rate: float) -> None:
-        """Judge the limit by a window's rate (bytes per second), as long as somebody was kept waiting by it."""
-        if not self._waiting or self._active < self.limit:
-            return
-        if self._settled_at is not None:
+        """Judge the limit by a window's rate (bytes per second)."""
+        if self._way == 0:
             if self._clock() - self._settled_at < _AGAIN:
                 return
-            self._settled_at, self._best = None, 0.0
+            self._way, self._best = 1, 0.0
+        if self._way == 1:
+            self._climb(rate)
+        else:
+            self._fall(rate)
+
+    def _climb(self, rate: float) -> None:
         if rate > self._best * _GAIN:
             self._best = rate
-            self.limit += 1
+            self._set(self.limit + 1)
+        elif self.limit > 2:
+            self._way = -1
+            self._set(self.limit - 2)
         else:
-            self.limit = max(1, self.limit - 1)
-            self._settled_at = self._clock()
+            self._settle(self.limit - 1)
+
+    def _fall(self, rate: float) -> None:
+        if rate * _GAIN < self._best:
+            self._settle(self.limit + 1)
+        elif self.limit > 1:
+            self._best = max(rate, self._best)
+            self._set(self.limit - 1)
+        else:
+            self._settle(1)
+
+    def _settle(self, limit: int) -> None:
+        self._way = 0
+        self._settled_at = self._clock()
+        self._set(limit)
+
+    def _set(self, limit: int) -> None:
+        self.limit = max(1, limit)
+        self._full = False
+        self._look()
         self._changed.notify_all()
 
 
