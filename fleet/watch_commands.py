@@ -22,12 +22,21 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.option("--profile", required=True, metavar="NAME|FILE", help="A library profile or a file.")
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
+@click.option(
+    "--left", metavar="N", type=click.IntRange(min=0), help="Units still to come: say when they will be done."
+)
 @click.option("--rules", "rules_file", type=_FILE, help="Intake rules laid over those of fleet (else intake.yaml).")
 @click.option("--lang", type=click.Choice(["en", "zh", "vi"]), help="Language of what to do; by the locale.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_context
 def watch(
-    ctx: click.Context, profile: str, tags: str | None, rules_file: Path | None, lang: str | None, as_json: bool
+    ctx: click.Context,
+    profile: str,
+    tags: str | None,
+    left: int | None,
+    rules_file: Path | None,
+    lang: str | None,
+    as_json: bool,
 ) -> None:
     """Serve every device as it is plugged in: look at it, provision it, read it back, record it.
 
@@ -67,7 +76,7 @@ def watch(
     order = Order(wanted, tag_prefix=tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         server = server_from_environment()
-        board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True)
+        board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
             seen = Sinks({"the output": shown.emit if shown else Lines(sys.stdout).emit, "the run log": log.emit})
             Watch(Bench(order, lead, registry, seen.emit, says), server).run()

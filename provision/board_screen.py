@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
+from provision import pace
 from provision.progress import Progress
 from provision.screen import STYLES, table, text
 from provision.text import amount
@@ -24,8 +26,8 @@ from provision.text import amount
 _GUESS = 0.5
 """Seconds that an item without bytes is taken to need before one like it has been seen."""
 
-_STEADY = 60.0
-"""Seconds of work after which units per hour mean something."""
+_STEADY = timedelta(minutes=1)
+"""Work after which units per hour mean something."""
 
 _FRAME_LINES = 3
 """Lines that are not rows: the heading, the foot, and the cursor's."""
@@ -50,17 +52,28 @@ class _Row:
 class Board:
     """Call :meth:`emit` from any thread; use it as a context. Without a terminal it prints a line per event.
 
-    ``keep``: what comes of each device is also printed for good, above the live picture.
+    ``keep``: what comes of each device is also printed for good, above the live picture. ``left``: how many units are
+    still to come, for telling when they will be done. ``clock``: seconds that only grow, whatever the computer's clock
+    does.
     """
 
-    def __init__(self, out: Console, clock: Callable[[], float] = time.monotonic, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        out: Console,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        keep: bool = False,
+        left: int | None = None,
+    ) -> None:
         self._keep = keep
+        self._left = left
+        self._opened = datetime.now(UTC) - timedelta(seconds=clock())
         self._out = out
         self._clock = clock
         self._rows: dict[str, _Row] = {}
         self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._finished: list[float] = []
+        self._finished: list[datetime] = []
         self._lock = threading.Lock()
         self._live = Live(
             get_renderable=self.picture, console=out, refresh_per_second=8, transient=True, vertical_overflow="crop"
@@ -119,7 +132,7 @@ class Board:
             row.now, row.style = _ended(verdict, fields), STYLES[verdict]
             row.idle = verdict in ("verified", "partial")
             if verdict != "planned":
-                self._finished.append(self._clock())
+                self._finished.append(self._now())
         row.left, row.size = {}, 0
         return row.now
 
@@ -146,14 +159,23 @@ class Board:
         parts = [f"{done} may be unplugged", f"{len(rows) - done - waiting} at work", f"{waiting} need hands"]
         if hidden:
             parts.append(f"{hidden} not shown")
-        if rate := self._per_hour():
-            parts.append(f"{rate:.0f} an hour")
-        return " · ".join(parts)
+        return " · ".join([*parts, *self._tempo()])
 
-    def _per_hour(self) -> float:
+    def _now(self) -> datetime:
+        return self._opened + timedelta(seconds=self._clock())
+
+    def _tempo(self) -> list[str]:
+        """Units per hour, when those still to come will be done, and the step that costs most."""
         if len(self._finished) < 2 or self._finished[-1] - self._finished[0] < _STEADY:
-            return 0.0
-        return 3600 * (len(self._finished) - 1) / (self._finished[-1] - self._finished[0])
+            return []
+        rate = pace.pace(self._finished)
+        told = [f"{rate:.0f} an hour"] if rate else []
+        if self._left is not None:
+            left = max(0, self._left - len(self._finished))
+            if done := pace.finish(left, rate, self._now()):
+                told.append(f"{left} left, done at {done.astimezone():%H:%M}")
+        slow = pace.slowest(self._seen, {}, 1)
+        return told + [f"slowest: {one.item} on {one.model}, {one.median:.0f} s" for one in slow]
 
     def _minutes(self, row: _Row) -> str:
         """What is left, by what the same items took on the same model in this session, else by a guess."""
