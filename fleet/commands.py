@@ -37,8 +37,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
         _write("status", asdict(found), at)
     else:
         from fleet import screen
+        from fleet.db import database_of, shown
+        from fleet.home import home_of
 
-        screen.show(*screen.status(found))
+        options = _options(ctx)
+        screen.show(*screen.status(found, shown(database_of(options.database, home_of(options)))))
 
 
 @click.group()

@@ -16,6 +16,7 @@ from fleet.home import Home
 from fleet.ledger import Broken, verify
 from fleet.models import events
 from provision.doctor.check import Check, Look, Mark
+from provision.text import counted
 
 _SLACK = timedelta(minutes=5)
 
@@ -80,7 +81,7 @@ def _ledger(name: str, url: URL) -> Iterator[Check]:
         what = f"Event {found.seq} of bench {found.bench} {found.why}."
         yield Check(name, Mark.BAD, what, "Put back a copy of the registry, and find out who changed it.")
     else:
-        yield Check(name, Mark.GOOD, f"All {found.events} events are as they were written.")
+        yield Check(name, Mark.GOOD, f"Nothing was changed since it was written: {counted(found.events, 'event')}.")
 
 
 def _time(name: str, url: URL, now: datetime) -> Iterator[Check]:

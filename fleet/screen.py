@@ -5,52 +5,50 @@ Text from devices and people is printed through :func:`provision.text.printable`
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from fleet.ledger import Broken, Verified
-from fleet.status import Happening, RunLine, Status, UnitView
-from provision.text import printable
+from fleet.status import Happening, RunLine, Status, UnitView, origin
+from provision.screen import STYLES, console, table, text
+from provision.text import counted, printable, sentence
 
-_STYLES = {
-    "verified": "green",
-    "partial": "yellow",
-    "unverified": "yellow",
-    "impossible": "yellow",
-    "failed": "bold red",
-}
+_SHORT = 8
+"""Characters of the usual tag."""
 
 
 def show(*parts: RenderableType) -> None:
     """Print to the terminal's width, or to 80 columns where the output is no terminal."""
-    width = None if sys.stdout.isatty() else 80
-    console = Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    console.print(Group(*parts))
+    console().print(Group(*parts))
 
 
-def status(found: Status) -> Iterable[RenderableType]:
-    """The counts first, then the last runs."""
+def status(found: Status, where: str) -> Iterable[RenderableType]:
+    """The counts first, then the last runs. ``where`` the registry is tells a mistyped home from an empty one."""
     if not found.units:
-        yield Text("No units yet. A device becomes one when it is first provisioned or verified.")
+        yield text(f"No units yet in {where}.")
+        yield Text("A device becomes one when it is first provisioned or verified.")
         return
     states = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(found.by_state.items()))
-    yield Text(f"{_count(found.units, 'unit')}: {states}")
+    yield Text(f"{counted(found.units, 'unit')}: {states}")
     verdicts = Text("Last run: ")
     for name in ("verified", "partial", "failed", "none"):
         if count := found.by_verdict.get(name):
             verdicts.append(", " if len(verdicts) > len("Last run: ") else "")
-            verdicts.append(f"{count} {name}", _STYLES.get(name, ""))
+            verdicts.append(f"{count} {name}", STYLES.get(name, ""))
     yield verdicts
     if found.unseen:
         yield Text(f"Not seen for {found.unseen_days} days: {found.unseen}", "yellow")
     if found.recent:
         yield Text()
+        if found.units > len(found.recent):
+            yield Text(f"The last {counted(len(found.recent), 'run')}:")
         yield _recent(found.recent)
 
 
@@ -74,43 +72,37 @@ def verified(found: Verified | Broken) -> Iterable[RenderableType]:
         yield Text(f"The ledger is broken: {place} {found.why}.", "bold red")
         yield Text("Keep this registry as it is, and compare it with a copy from before.")
         return
-    yield Text(f"The ledger is whole: {_count(found.events, 'event')}, {_count(len(found.ends), 'chain')}.")
+    yield Text(f"The ledger is whole: {counted(found.events, 'event')}, {counted(len(found.ends), 'chain')}.")
     for end in found.ends:
-        yield _text(f"{end.bench} ends with event {end.seq}: {end.hash}")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+        yield text(f"{end.bench} ends with event {end.seq}: {end.hash}")
 
 
 def _recent(lines: Iterable[RunLine]) -> Table:
-    table = _table("UNIT", "DEVICE", "PROFILE", "LAST RUN", "WHEN")
-    for line in lines:
-        table.add_row(
-            _name(line.tag, line.serial),
-            _text(f"{line.maker} {line.model}"),
-            _text(line.profile),
-            _text(line.verdict, _STYLES.get(line.verdict, "")),
-            _text(_when(line.ended)),
+    """By tag; those without one last, by serial."""
+    grid = table("UNIT", "DEVICE", "PROFILE", "LAST RUN", "WHEN")
+    grid.columns[0].min_width, grid.columns[-1].no_wrap = _SHORT, True
+    for line in sorted(lines, key=lambda line: (line.tag is None, line.tag or line.serial)):
+        grid.add_row(
+            text(line.tag or line.serial),
+            text(f"{line.maker} {line.model}"),
+            text(line.profile),
+            text(line.verdict, STYLES.get(line.verdict, "")),
+            text(_when(line.ended)),
         )
-    return table
-
-
-def _name(tag: str | None, serial: str) -> Text:
-    return _text(f"{tag} ({serial})" if tag else serial)
+    return grid
 
 
 def _facts(found: UnitView) -> Table:
     unit, facts = found.unit, found.facts
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(overflow="fold")
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     rows = {
         "Tag": unit["tag"] or "none",
         "Serial": f"{unit['serial']} ({unit['platform']})",
         "Device": f"{unit['maker']} {unit['model']}, version {unit['version']}",
         "IMEI": unit["imei"],
-        "State": f"{unit['state'].replace('_', ' ')}, origin {unit['origin']}",
+        "State": f"{unit['state'].replace('_', ' ')}, {origin(unit['origin'])}",
         "SIM": "; ".join(_sim(card) for card in facts.get("sims", ())),
         "Health": _health(found.health) if found.health else "",
         "First seen": _when(unit["first_seen"]),
@@ -118,8 +110,8 @@ def _facts(found: UnitView) -> Table:
     }
     for name, value in rows.items():
         if value:
-            table.add_row(Text(name, "bold"), _text(value))
-    return table
+            grid.add_row(Text(name, "bold"), text(value))
+    return grid
 
 
 def _sim(card: Mapping[str, Any]) -> str:
@@ -142,46 +134,61 @@ def _health(found: Mapping[str, Any]) -> str:
 
 def _run(run: Mapping[str, Any]) -> RenderableType:
     head = Text("Last run: ", "bold")
-    head.append(run["verdict"], _STYLES.get(run["verdict"], ""))
+    head.append(run["verdict"], STYLES.get(run["verdict"], ""))
     head.append(printable(f", {run['profile']}, {_when(run['ended'])}, by {run['actor']}"))
     lines: list[RenderableType] = [head]
-    lines.extend(_text(what) for what in (run["error"], run["next_action"]) if what)
+    lines.extend(text(what) for what in (run["error"], run["next_action"]) if what)
     if run["allowed"]:
-        lines.append(_text(f"Allowed: {run['allowed']}"))
+        lines.append(text(f"Allowed: {run['allowed']}"))
     if run["left_on"]:
-        lines.append(_text(f"Left on: {', '.join(run['left_on'])}"))
+        lines.append(text(f"Left on: {', '.join(run['left_on'])}"))
     return Group(*lines)
 
 
 def _items(found: Iterable[Mapping[str, Any]]) -> Table:
-    table = _table("ITEM", "RESULT", "WANTED", "WHY, AND WHAT TO DO")
-    for item in found:
-        result = item["result"] + (f" ({item['strength']})" if item["strength"] else "")
-        table.add_row(
-            _text(item["item"]),
-            _text(result, _STYLES.get(item["result"], "")),
-            _text(item["want"]),
-            _text(f"{item['why']} {item['next_action']}".strip()),
-        )
-    return table
+    """A line each, and under those in a row that share it: why, and what to do. Many of a kind that are right are one
+    line."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for (result, *_), group in groupby(found, key=_shared):
+        items = list(group)
+        name = text(result, STYLES.get(result, ""))
+        if result == "verified" and len(items) > 1:
+            grid.add_row(name, Text.assemble(text(f"{len(items)} × {_kind(items[0])}", "bold"), _strength(items[0])))
+            continue
+        for item in items:
+            grid.add_row(name, Text.assemble(text(item["item"], "bold"), text(f"  {item['want']}"), _strength(item)))
+        if result != "verified":
+            why = f"{sentence(items[0]['why'])} {items[0]['next_action']}".rstrip()
+            grid.add_row("", Padding(text(why), (0, 0, 0, 2)))
+    return grid
+
+
+def _shared(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """What items in a row have in common that are shown together."""
+    if item["result"] == "verified":
+        return "verified", _kind(item), str(item["strength"])
+    return item["result"], item["why"], item["next_action"]
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """``restrictions.block`` of ``restrictions.block.com.example``; other items are of no kind but their own."""
+    setting, _, key = item["item"].partition(".")
+    kind, dot, _ = key.partition(".")
+    return f"{setting}.{kind}" if dot else item["item"]
+
+
+def _strength(item: Mapping[str, Any]) -> Text:
+    return text(f"  [{item['strength']}]" if item["strength"] else "", "cyan")
 
 
 def _history(found: Iterable[Happening]) -> Table:
-    table = _table("WHEN", "WHO", "WHAT")
+    grid = table("WHEN", "WHO", "WHAT")
+    grid.columns[0].no_wrap = True
     for line in found:
-        table.add_row(_text(_when(line.at)), _text(line.actor), _text(line.what))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _text(value: object, style: str = "") -> Text:
-    return Text(printable(str(value)), style=style)
+        grid.add_row(text(_when(line.at)), text(line.actor), text(line.what))
+    return grid
 
 
 def _when(at: str) -> str:

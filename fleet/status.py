@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from fleet import tags
 from fleet.models import events, health_now, items, runs, units
+from provision.text import counted
 
 UNSEEN_DAYS = 30
 _RECENT = 10
@@ -128,10 +129,15 @@ def _history(conn: Connection, key: str) -> tuple[Happening, ...]:
     return tuple(reversed(lines))
 
 
+def origin(word: str) -> str:
+    """Where a unit came from, in words."""
+    return "not in any donor's list" if word == "unrecorded" else word
+
+
 def _what(kind: str, body: Mapping[str, Any]) -> str:
     match kind:
         case "unit.added":
-            return f"first seen, {body['state'].replace('_', ' ')}, origin {body['origin']}"
+            return f"first seen, {body['state'].replace('_', ' ')}, {origin(body['origin'])}"
         case "unit.tagged":
             return f"tag {body['tag']}" + (f" instead of {body['was']}" if body["was"] else "")
         case "unit.run":
@@ -143,8 +149,7 @@ def _what(kind: str, body: Mapping[str, Any]) -> str:
 
 
 def _run_line(body: Mapping[str, Any]) -> str:
-    steps = body["steps"]
-    parts = [f"{body['profile']}: {body['verdict']}, {steps} step{'' if steps == 1 else 's'}"]
+    parts = [f"{body['profile']}: {body['verdict']}, {counted(body['steps'], 'step')}"]
     if body["error"]:
         parts.append(body["error"])
     if body["allowed"]:

@@ -25,6 +25,11 @@ class Named:
     serial: str
     tag: str | None
 
+    @property
+    def shown(self) -> str:
+        """Serial and tag, for people."""
+        return printable(self.serial) + (f" ({self.tag})" if self.tag else "")
+
 
 def checked(tag: str) -> str:
     """The tag as it is kept: in capitals, so that a-0001 and A-0001 are one. UnitError when it fits no label."""

@@ -88,8 +88,8 @@ class Registry:
             others = [other for other in tags.find(conn, wanted) if other.key != unit.key]
             if others:
                 raise UnitError(
-                    f"{wanted} is already a name of {printable(others[0].key)}.",
-                    f"Choose another tag; {printable(unit.key)} keeps {unit.tag or 'none'}.",
+                    f"{wanted} is already a name of {others[0].shown}.",
+                    f"Choose another tag; {printable(unit.serial)} keeps {unit.tag or 'none'}.",
                 )
             if unit.tag != wanted:
                 self._tag(conn, unit.key, wanted)
@@ -104,6 +104,14 @@ class Registry:
         """The serial of the one unit that ``name`` means, if there is exactly one."""
         found = self.resolve(name)
         return found[0].serial if len(found) == 1 else None
+
+    def last_seen(self, name: str) -> str | None:
+        """When the one unit that ``name`` means was last at a bench (UTC), if there is exactly one."""
+        with snapshot(self.engine) as conn:
+            found = tags.find(conn, name)
+            return (
+                conn.scalar(select(units.c.last_seen).where(units.c.key == found[0].key)) if len(found) == 1 else None
+            )
 
     def _known(self, conn: Connection, key: str, ignored: bool) -> Unit:
         tag = conn.scalar(select(units.c.tag).where(units.c.key == key))

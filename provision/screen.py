@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
-from provision.text import printable
+from provision.text import counted, printable, sentence
 
 if TYPE_CHECKING:
     from provision.bench import Attached
@@ -156,7 +156,7 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
     for (result, on, why, action), ids in sorted(items.items(), key=lambda row: order.index(Result(row[0][0]))):
         where = "everywhere" if len(on) == len(reports) > 1 else f"on {', '.join(on)}"
         lines.append(Text.assemble(text(result, STYLES[result]), text(f" {where}: {_by_setting(ids)}")))
-        lines.append(Padding(text(f"{_sentence(why)} {action}".strip()), (0, 0, 0, 4)))
+        lines.append(Padding(text(f"{sentence(why)} {action}".strip()), (0, 0, 0, 4)))
     return lines
 
 
@@ -170,12 +170,8 @@ def last_line(report: Report) -> str:
         return f"{name}: {report.error} {report.next_action} It may be unplugged. {on}"
     if report.verdict is Verdict.PLANNED:
         todo = sum(isinstance(item.state, Step) for item in report.plan)
-        return f"{name}: {_steps(todo)} would be done. It may be unplugged."
-    return f"{name}: {report.verdict}, {_steps(report.steps)}. It may be unplugged. {on}"
-
-
-def _steps(number: int) -> str:
-    return "1 step" if number == 1 else f"{number} steps"
+        return f"{name}: {counted(todo, 'step')} would be done. It may be unplugged."
+    return f"{name}: {report.verdict}, {counted(report.steps, 'step')}. It may be unplugged. {on}"
 
 
 def plan(items: Sequence[Item]) -> RenderableType:
@@ -197,11 +193,7 @@ def _means(item: Item) -> list[tuple[str, str]]:
         case Met(why):
             return [(f"nothing to do: {why}", "green")]
         case cannot:
-            return [(f"impossible: {_sentence(cannot.why)} {cannot.next_action}".rstrip(), "yellow")]
-
-
-def _sentence(text: str) -> str:
-    return text.rstrip(". ") + "."
+            return [(f"impossible: {sentence(cannot.why)} {cannot.next_action}".rstrip(), "yellow")]
 
 
 def strengths() -> RenderableType:

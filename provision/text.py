@@ -25,6 +25,16 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def sentence(text: str) -> str:
+    """``text`` with one full stop at its end."""
+    return text.rstrip(". ") + "."
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 step", "2 steps"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def amount(size: int) -> str:
     """A number of bytes, for people: kB below 0.1 MB, then MB, then GB."""
     if size >= 1_000_000_000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import unicodedata
@@ -19,6 +20,8 @@ from fleet.errors import RegistryError, UnitError
 from fleet.home import Home, Options
 from fleet.status import status as read_status
 from fleet.units import Registry
+from provision.model import Cannot, Item, Met, Outcome, Strength
+from provision.model import Result as Came
 from tests.fleet.making import SERIAL, identity, report
 
 COMMANDS = {"status": status, "unit": unit, "ledger": ledger}
@@ -76,6 +79,65 @@ def test_show(registry: Registry, home: Home) -> None:
     printed = " ".join(fleet(home, "unit", "show", SERIAL).output.split())
     for words in ("A-0001", SERIAL, "356938035643809", "Viettel", "needs a device", "Enrol it.", "Left on: USB"):
         assert words in printed
+
+
+def test_the_last_run_in_lines_that_a_terminal_holds(registry: Registry, home: Home) -> None:
+    """Many of a kind are one line, a reason that several share is told once, and no word is cut."""
+    blocked = [
+        Outcome(
+            Item("restrictions", f"block.com.example.{n}", "blocked", Met("it is"), "", Strength.C),
+            Came.VERIFIED,
+            "it is",
+        )
+        for n in range(20)
+    ]
+    denied = [
+        Outcome(
+            Item("restrictions", key, "may not: do what is told at some length here", Cannot("")),
+            Came.IMPOSSIBLE,
+            "needs a device owner, which this version does not set up",
+            "Do without it.",
+        )
+        for key in ("factory_reset", "safe_boot")
+    ]
+    own = Item("identity", "automatic_time", "time from the network", Met("it is"))
+    registry.record(report(outcomes=(*blocked, Outcome(own, Came.VERIFIED, "it is"), *denied)))
+    lines = [line.rstrip() for line in fleet(home, "unit", "show", SERIAL).output.splitlines()]
+    assert "verified    20 × restrictions.block  [C]" in lines
+    assert "verified    identity.automatic_time  time from the network" in lines
+    assert not [line for line in lines if "com.example" in line]
+    assert " ".join(lines).count("device owner") == 1
+    assert "does not set up. Do without it." in " ".join(" ".join(lines).split())
+    assert "State       at bench, not in any donor's list" in lines
+    assert len(lines) < 30
+
+
+def test_status_goes_by_tag_a_line_per_unit(registry: Registry, home: Home) -> None:
+    for number in (2, 1, 3):
+        who = identity(f"R58M12ABCDE{number}", model="Galaxy Tab A7 Lite SM-T220")
+        registry.record(report(who, profile="primary-vn"))
+        if number != 3:
+            registry.tag(who.serial, f"HN-000{number}")
+    lines = fleet(home, "status").output.splitlines()
+    starts = [line.split()[0] for line in lines if re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", line)]
+    assert starts == ["HN-0001", "HN-0002", "R58M12ABCDE3"]
+
+
+def test_nothing_more_than_it_is(registry: Registry, home: Home) -> None:
+    registry.record(report())
+    printed = fleet(home, "status").output + fleet(home, "unit", "show", SERIAL).output
+    assert "1 unit: " in printed
+    assert "partial, 1 step\n" in re.sub(" +\n", "\n", printed)
+
+
+def test_an_empty_account_says_where_it_is(home: Home) -> None:
+    assert f"No units yet in {home.database_file}." in fleet(home, "status").output.replace("\n", "")
+
+
+def test_last_seen(registry: Registry) -> None:
+    assert registry.last_seen(SERIAL) is None
+    registry.record(report())
+    assert (registry.last_seen(SERIAL) or "").startswith("2025-03-01T")
 
 
 def test_tag(registry: Registry, home: Home) -> None:

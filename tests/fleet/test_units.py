@@ -87,7 +87,7 @@ def test_odd_prefixes_are_refused_before_anything_is_written(registry: Registry)
 def test_a_tag_is_of_one_unit_only(registry: Registry) -> None:
     registry.unit_for(identity("S1"), tag_prefix="A")
     registry.record(report(identity("S2")))
-    with pytest.raises(UnitError, match=r"A-0001 is already a name of android:S1\."):
+    with pytest.raises(UnitError, match=r"A-0001 is already a name of S1 \(A-0001\)\."):
         registry.tag("S2", "a-0001")
     with pytest.raises(UnitError, match="S1 is already a name"):
         registry.tag("S2", "s1")
@@ -144,7 +144,7 @@ def test_only_the_last_run_is_projected_and_all_are_in_the_history(registry: Reg
     assert [line.what for line in view.history] == [
         "sample: verified, 0 steps",
         "sample: partial, 1 step",
-        "first seen, at bench, origin unrecorded",
+        "first seen, at bench, not in any donor's list",
     ]
 
 
