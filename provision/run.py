@@ -47,7 +47,7 @@ def run(
     """
     say = speaker(emit, device.address, device.identity.serial, unit.tag)
     job = _Job(device, profile, unit, say, deep, allow, lane or Lane())
-    say("device", **_who(device))
+    say("device", **_who(device), mode=str(mode))
     try:
         job.look()
         if mode is not Mode.VERIFY:
