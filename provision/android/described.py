@@ -14,7 +14,7 @@ from profiles.carriers import find
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
 from provision.android.settings import SETTINGS
-from provision.model import Cellular, Facts, Identity, Item, SimCard, Unit
+from provision.model import Cellular, Facts, Identity, Item, Setup, SimCard, Unit
 from provision.plan import plan
 from provision.setting import Answer
 
@@ -47,7 +47,12 @@ def plan_for(profile: Profile, device_os: str, maker: str) -> tuple[Item, ...]:
         properties={"ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a,armeabi"},
     )  # fmt: skip
     found = {name: _found(name, profile, who) for name in SETTINGS}
-    facts = Facts(who, cellular=Cellular((_card(profile),)), found=MappingProxyType(found))
+    facts = Facts(
+        who,
+        cellular=Cellular((_card(profile),)),
+        setup=Setup(screen_locked=False),
+        found=MappingProxyType(found),
+    )
     return plan(SETTINGS, profile, facts, Unit(tag="TAG"))
 
 

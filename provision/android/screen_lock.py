@@ -1,9 +1,15 @@
 """The screen lock: none, or a PIN (facts §2.3: ``locksettings``, from 8.0; its ``verify`` from 8.1).
 
-``verify`` tells whether the phone has no lock, the wanted PIN or another one. A wrong guess counts on the phone, and
-after some it checks nothing for a while ("Request throttled"), so it is asked once per reading. A lock whose PIN is
-not known cannot be changed. 8.0 has no ``verify``: there the PIN is only known by the seal of our last run. The
-phone's own texts quote the PIN, so it is cut out of them on the phone.
+``locksettings verify`` tries a PIN, a wrong one counts on the phone, and after some it checks none for a while
+("Request throttled"). So whether there is a lock is taken from the facts, which ask without trying (setup), and a PIN
+is tried only on a phone where we set one: setting it leaves a mark on the phone (a file, gone with a reset), and the
+question tries the PIN only where the mark is. A try that was wrong takes the mark away, so that there is one wrong try
+at most, whoever changed the PIN, the phone's user or the profile. The mark holds nothing: what is made of a short PIN,
+the PIN can be found from. It is put there before the PIN is, so that a pulled cable leaves no PIN of ours without it.
+
+A lock that we did not set, or whose PIN is another one by now, cannot be changed: it is in the way. 8.0 has no
+``verify``: there the PIN is only known by the mark and the seal of our last run, which holds for one installation of
+the phone. The phone's own texts quote the PIN, so it is cut out of them on the phone.
 """
 
 from __future__ import annotations
@@ -21,12 +27,23 @@ from provision.android.refusals import NO, unreadable
 from provision.model import Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
+_ITEM = "screen_lock.pin"
 _SET_API, _VERIFY_API = 26, 27
+_MARK = "/data/local/tmp/.schoolbag.lock"
 # A PIN is digits (profiles.load sees to it), so what stands between quotes is all that may be one.
 _HIDE = """ 2>&1 | sed "s/'[^']*'/.../g\""""
-_VERIFY_NONE = "locksettings verify" + _HIDE
-_VERIFY_PIN = 'locksettings verify --old "$1"' + _HIDE
-_SET_PIN = 'locksettings set-pin "$1"' + _HIDE
+_VERIFY_PIN = f"""
+[ -f "$2" ] || exit 0
+said=$(locksettings verify --old "$1"{_HIDE})
+echo "$said"
+case "$said" in *"didn't match"*) rm -f "$2" ;; esac
+"""
+_SET_PIN = f"""
+: > "$2"
+said=$(locksettings set-pin "$1"{_HIDE})
+echo "$said"
+case "$said" in *"Pin set to"*) ;; *) rm -f "$2" ;; esac
+"""
 _CLEAR = "locksettings clear" + _HIDE
 _REFUSED = (*NO, "didn't match", "Request throttled", "admin policies")
 _SIGNS = (
@@ -35,46 +52,54 @@ _SIGNS = (
     ("throttled", "throttled"),
     ("verified successfully", "wanted"),
 )
-_REMOVE = "Remove it by hand: Settings › Security › Screen lock › None. Then run again."
+_IN_THE_WAY = Cannot(
+    "it has a screen lock already, whose PIN is not the one that we set",
+    "Remove it by hand: Settings › Security › Screen lock › None. Then run again.",
+    in_the_way=True,
+)
+_THROTTLED = Cannot(
+    "the phone checks no PIN for a while, after too many wrong ones",
+    "Wait some minutes with the phone switched on, then run again.",
+    in_the_way=True,
+)
 
 
 class Lock(StrEnum):
-    """What the phone says of its screen lock."""
+    """What the phone says of its screen lock when the PIN is tried, where it is."""
 
     NONE = "none"
     WANTED = "wanted"
     OTHER = "other"
     THROTTLED = "throttled"
+    UNTRIED = "untried"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Found:
-    """``said`` is the phone's answer where it is none of the known ones."""
+    """``said`` is the phone's answer to the try; ``marked``: we set a PIN on it, asked where none can be tried."""
 
-    lock: Lock = Lock.UNKNOWN
+    lock: Lock = Lock.UNTRIED
     said: str = ""
+    marked: bool = False
 
 
 def probes(profile: Profile, identity: Identity, _deep: bool) -> Mapping[str, Command]:
-    """Asked only where there is a ``verify`` and something to verify."""
-    if profile.screen_lock is None or identity.api < _VERIFY_API:
+    """Asked only for a PIN: it is tried on a phone with our mark; where there is no ``verify``, for the mark."""
+    pin = profile.screen_lock.pin if profile.screen_lock else None
+    if not isinstance(pin, Secret) or identity.api < _SET_API:
         return {}
-    match profile.screen_lock.pin:
-        case Secret() as pin:
-            return {"verify": script(_VERIFY_PIN, pin)}
-        case "none":
-            return {"verify": script(_VERIFY_NONE)}
-        case _:
-            return {}
+    if identity.api < _VERIFY_API:
+        return {"mark": script('[ ! -f "$1" ] || echo ours', _MARK)}
+    return {"verify": script(_VERIFY_PIN, pin, _MARK)}
 
 
-def parse(answers: Mapping[str, Answer], profile: Profile, _identity: Identity) -> Found:
+def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity) -> Found:
     """See :class:`Found`."""
     said = text(answers, "verify")
+    if not said.strip():
+        return Found(marked=text(answers, "mark").strip() == "ours")
     lock = next((Lock(word) for sign, word in _SIGNS if sign in said), Lock.UNKNOWN)
-    if lock is Lock.WANTED and profile.screen_lock and profile.screen_lock.pin == "none":
-        lock = Lock.NONE
     return Found(lock, said[:2000])
 
 
@@ -87,7 +112,7 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         case Secret() as pin:
             yield Item("screen_lock", "pin", f"the PIN of the secret {pin.name}", _pin(pin, found, facts, unit), source)
         case "none":
-            yield Item("screen_lock", "pin", "no screen lock", _none(found, facts.identity, unit), source)
+            yield Item("screen_lock", "pin", "no screen lock", _none(facts, unit), source)
         case _:
             state = Cannot("needs the vault, which this version has not", "Use none, or !secret name, in the profile.")
             yield Item("screen_lock", "pin", "a PIN of its own", state, source)
@@ -96,46 +121,50 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
 def _pin(pin: Secret, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     if facts.identity.api < _SET_API:
         return _too_old(facts.identity)
-    setting = (Run(script(_SET_PIN, pin), refused=_REFUSED, expect="Pin set to"),)
+    setting = (Run(script(_SET_PIN, pin, _MARK), refused=_REFUSED, expect="Pin set to"),)
     if facts.identity.api < _VERIFY_API:
-        return _unseen(unit, pin.reveal(), setting)
+        return _unseen(pin, setting, found, facts, unit)
     match found.lock:
         case Lock.WANTED:
             return Met("it has this PIN already")
         case Lock.NONE:
             return Step("it has no screen lock", setting)
-        case _:
-            return _locked(found, facts.identity)
-
-
-def _none(found: Found, identity: Identity, unit: Unit) -> Met | Step | Cannot:
-    if identity.api < _SET_API:
-        return _too_old(identity)
-    if identity.api < _VERIFY_API:
-        return _unseen(unit, "", (Run(script(_CLEAR), refused=_REFUSED, expect="Lock credential cleared"),))
-    if found.lock is Lock.NONE:
-        return Met("it has none")
-    return _locked(found, identity)
-
-
-def _locked(found: Found, identity: Identity) -> Cannot:
-    match found.lock:
         case Lock.OTHER:
-            return Cannot("it has a screen lock already, and nobody told us its PIN", _REMOVE)
+            return _IN_THE_WAY
         case Lock.THROTTLED:
-            return Cannot(
-                "the phone checks no PIN for a while, after too many wrong ones",
-                "Wait some minutes with the phone switched on, then run again.",
-            )
+            return _THROTTLED
+        case Lock.UNTRIED if facts.setup.screen_locked is not None:
+            return _IN_THE_WAY if facts.setup.screen_locked else Step("it has no screen lock", setting)
         case _:
-            return unreadable("whether it has a screen lock", found.said, identity)
+            return unreadable("whether it has a screen lock", found.said, facts.identity)
 
 
-def _unseen(unit: Unit, value: str, actions: tuple[Run, ...]) -> Met | Step:
-    seal = unit.seal(f"pin {value}")
-    if unit.sealed.get("screen_lock.pin") == seal:
+def _none(facts: Facts, unit: Unit) -> Met | Step | Cannot:
+    if facts.identity.api < _SET_API:
+        return _too_old(facts.identity)
+    if facts.setup.screen_locked is not None:
+        return _IN_THE_WAY if facts.setup.screen_locked else Met("it has none")
+    if facts.identity.api >= _VERIFY_API:
+        return unreadable("whether it has a screen lock")
+    seal = _seal("", facts, unit)
+    if unit.sealed.get(_ITEM) == seal:
+        return Met("it was cleared by our last run, and cannot be read back", sealed=seal)
+    clear = Run(script(_CLEAR), refused=_REFUSED, expect="Lock credential cleared")
+    return Step("this Android does not tell its screen lock", (clear,), sealed=seal)
+
+
+def _unseen(pin: Secret, setting: tuple[Run, ...], found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
+    locked, seal = facts.setup.screen_locked, _seal(pin.reveal(), facts, unit)
+    if locked and not found.marked:
+        return _IN_THE_WAY
+    if found.marked and locked is not False and unit.sealed.get(_ITEM) == seal:
         return Met("it was set by our last run, and cannot be read back", sealed=seal)
-    return Step("this Android does not tell its screen lock", actions, sealed=seal)
+    why = "it has no screen lock" if locked is False else "this Android does not tell its PIN"
+    return Step(why, setting, sealed=seal)
+
+
+def _seal(value: str, facts: Facts, unit: Unit) -> str:
+    return unit.seal(f"pin {facts.setup.installation} {value}")
 
 
 def _too_old(identity: Identity) -> Cannot:

@@ -269,3 +269,27 @@ def test_secrets_are_nowhere_to_be_seen(fleet: Fleet, virtual_bench: StartBench,
     assert again.summary["steps"] == 0
     assert again.items()["network.wifi.Truong-A"]["result"] == "unverified"
     assert again.items()["screen_lock.pin"]["result"] == "verified"
+
+
+def test_a_lock_that_we_did_not_set_is_never_tried(fleet: Fleet, virtual_bench: StartBench, tmp_path: Path) -> None:
+    bench = virtual_bench(devices("phone-pin-locked"))
+    file = profile(tmp_path, "screen_lock: {pin: !secret pin}\n")
+    fleet.env["FLEET_SECRET_PIN"] = "918273"
+    for command in (["provision", "--plan"], ["verify"], ["provision"]):
+        done = fleet(*command, "--all", "--json", "--profile", file)
+    row = done.items()["screen_lock.pin"]
+    assert (row["result"], done.code) == ("failed", 1)
+    assert "Screen lock › None" in row["next_action"]
+    assert bench.state(bench.devices[0].serial)["lock"]["tries"] == 0
+
+
+def test_a_pin_that_was_changed_is_tried_once(fleet: Fleet, virtual_bench: StartBench, tmp_path: Path) -> None:
+    bench = virtual_bench(devices("pixel-13", "samsung-9"))
+    file = profile(tmp_path, "screen_lock: {pin: !secret pin}\n")
+    fleet.env["FLEET_SECRET_PIN"] = "918273"
+    assert fleet.provision(profile=file).summary["verified"] == 2
+    fleet.env["FLEET_SECRET_PIN"] = "111222"
+    for _ in range(3):
+        done = fleet.provision(profile=file)
+    assert done.summary["failed"] == 2
+    assert [bench.state(phone.serial)["lock"]["tries"] for phone in bench.devices] == [1, 1]

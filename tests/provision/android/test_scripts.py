@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from profiles.schema import Profile, ScreenLock
 from profiles.secrets import Secret
 from provision.android import cellular, locks, screen_lock
+from provision.android.actions import Run
 from provision.android.command import Command
-from provision.model import Facts, Identity, Step, Unit
+from provision.model import Facts, Identity, Setup, Step, Unit
 from provision.setting import Answer
 
 PIN = "824613"
@@ -79,16 +81,49 @@ def test_the_iccid_comes_and_the_imsi_does_not(tmp_path: Path) -> None:
         assert not _on_phone(probe, tmp_path, service=_parcel(number)).text, number
 
 
-def test_the_phone_never_says_the_pin(tmp_path: Path) -> None:
-    profile = Profile(profile="case", screen_lock=ScreenLock(pin=Secret("pin", PIN)))
-    found = screen_lock.Found(screen_lock.Lock.NONE)
-    [item] = screen_lock.plan(profile, found, Facts(PHONE), Unit())
+WITH_PIN = Profile(profile="case", screen_lock=ScreenLock(pin=Secret("pin", PIN)))
+
+
+@pytest.fixture
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the mark of a PIN of ours lies, on a phone that is this computer."""
+    monkeypatch.setattr(screen_lock, "_MARK", str(tmp_path / "mark"))
+    return tmp_path / "mark"
+
+
+def _set_pin() -> Run:
+    facts = Facts(PHONE, setup=Setup(screen_locked=False))
+    [item] = screen_lock.plan(WITH_PIN, screen_lock.Found(), facts, Unit())
     assert isinstance(item.state, Step)
     [action] = item.state.actions
-    said = _on_phone(action.command, tmp_path, locksettings=f"Pin set to '{PIN}'\n")  # type: ignore[attr-defined]
+    assert isinstance(action, Run)
+    return action
+
+
+def test_the_phone_never_says_the_pin(tmp_path: Path, mark: Path) -> None:
+    action = _set_pin()
+    said = _on_phone(action.command, tmp_path, locksettings=f"Pin set to '{PIN}'\n")
     assert PIN not in said.text
-    assert action.expect in said.text  # type: ignore[attr-defined]
-    probe = screen_lock.probes(profile, PHONE, False)["verify"]
+    assert action.expect in said.text
+    assert not mark.read_bytes(), "what is made of a short PIN, the PIN can be found from"
+    probe = screen_lock.probes(WITH_PIN, PHONE, False)["verify"]
     other = _on_phone(probe, tmp_path, locksettings=f"Old password '{PIN}' didn't match\n")
     assert PIN not in other.text
-    assert screen_lock.parse({"verify": other}, profile, PHONE).lock is screen_lock.Lock.OTHER
+    assert screen_lock.parse({"verify": other}, WITH_PIN, PHONE).lock is screen_lock.Lock.OTHER
+
+
+def test_a_pin_is_tried_only_where_we_set_one_and_not_again_after_a_wrong_one(tmp_path: Path, mark: Path) -> None:
+    probe = screen_lock.probes(WITH_PIN, PHONE, False)["verify"]
+    right, wrong = "Lock credential verified successfully\n", f"Old password '{PIN}' didn't match\n"
+    assert not _on_phone(probe, tmp_path, locksettings=right).text, "a lock that is not ours was tried"
+    assert not mark.exists()
+    _on_phone(_set_pin().command, tmp_path, locksettings=f"Pin set to '{PIN}'\n")
+    for says in (right, "Request throttled\n", right, wrong):
+        assert _on_phone(probe, tmp_path, locksettings=says).text
+    assert not _on_phone(probe, tmp_path, locksettings=right).text
+
+
+@pytest.mark.parametrize("says", ["Old password '' didn't match\n", "Request throttled\n", ""])
+def test_a_pin_that_the_phone_did_not_take_leaves_no_mark(tmp_path: Path, mark: Path, says: str) -> None:
+    _on_phone(_set_pin().command, tmp_path, locksettings=says)
+    assert not mark.exists()
