@@ -42,12 +42,16 @@ else
 fi
 """
 
+_REMOVE = """
+cd "$1" || exit 0
+shift
+rm -f "$@"
+"""
+
 _FINISH = f"""
 cd "$1" || exit 1
 manifest=".schoolbag.$2"
-gone="$3"
-shift 3
-while [ "$gone" -gt 0 ]; do rm -f "$1"; shift; gone=$((gone-1)); done
+shift 2
 {_STATS} >> "$manifest{PART}" && mv -f "$manifest{PART}" "$manifest"
 """
 
@@ -94,11 +98,14 @@ def plan(profile: Profile, found: Mapping[str, Tree], facts: Facts, unit: Unit) 
     free = facts.health.storage_free
     for entry in profile.content:
         wanted = source(entry.from_)
+        state = _state(entry, wanted, found.get(entry.id, Tree()), free)
+        if free is not None and isinstance(state, Step):
+            free -= sum(action.size for action in state.actions)
         yield Item(
             "content",
             entry.id,
             f"{len(wanted.files)} files in {entry.to}",
-            _state(entry, wanted, found.get(entry.id, Tree()), free),
+            state,
             source=profile.where("content", entry.id),
             required=entry.required,
         )
@@ -131,26 +138,22 @@ def _actions(
     entry: Content, wanted: Source, hashes: Mapping[str, str], missing: Iterable[str], gone: list[str], tool: str
 ) -> Iterator[Action]:
     target = _target(entry)
+    if gone:
+        # Before the others are placed: to a phone, names that differ in capitals only are one file.
+        below = (f"./{name}" for name in gone)
+        yield Run(script(_REMOVE, target, *below, says=f"remove {len(gone)} files of before"))
     files = (Placed(wanted.files[name][0], name, wanted.files[name][1], hashes[name]) for name in missing)
     yield from place(target, files, folders_of(hashes), tool)
     listed = "".join(f"hash {value}  {name}\n" for name, value in hashes.items()).encode()
     yield Send((Sent(listed, f"{target}/.schoolbag.{entry.id}{PART}", len(listed)),))
-    cleared = f"remove {len(gone)} files of before, " if gone else ""
-    yield Run(
-        script(
-            _FINISH,
-            target,
-            entry.id,
-            len(gone),
-            *(f"./{name}" for name in gone),
-            *_tops(wanted),
-            says=f"{cleared}write the manifest",
-        )
-    )
+    yield Run(script(_FINISH, target, entry.id, *_tops(wanted), says="write the manifest"))
 
 
 def _tree(text: str) -> Tree:
-    """Lines ``tool NAME``, ``hash HEX  PATH``, ``placed HEX  PATH``, ``part PATH``; anything else is left out."""
+    """Lines ``tool NAME``, ``hash HEX  PATH``, ``placed HEX  PATH``, ``part PATH``; anything else is left out.
+
+    What was ``placed`` is what the phone's manifest says, and may be taken away: only what lies below the target.
+    """
     tool = "sha256sum"
     hashes: dict[str, str] = {}
     placed: set[str] = set()
@@ -163,11 +166,16 @@ def _tree(text: str) -> Tree:
             tool = known_tool(rest)
         elif kind == "hash":
             hashes[name] = value
-        elif kind == "placed":
+        elif kind == "placed" and _is_below(name):
             placed.add(name)
         elif kind == "part":
             cut_short = True
     return Tree(hashes, frozenset(placed), tool, cut_short)
+
+
+def _is_below(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not _ODD.search(name)
 
 
 def _target(entry: Content) -> str:
