@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from fleet.home import Options
+from provision.commands import complete_profile
 
 if TYPE_CHECKING:
     from provision.run import Mode
@@ -22,7 +23,13 @@ def _device_options(command: F) -> F:
     for option in (
         click.argument("names", nargs=-1, metavar="[DEVICE]..."),
         click.option("--all", "everything", is_flag=True, help="Every attached device."),
-        click.option("--profile", required=True, metavar="NAME|FILE", help="A library profile or a file."),
+        click.option(
+            "--profile",
+            required=True,
+            metavar="NAME|FILE",
+            shell_complete=complete_profile,
+            help="A library profile or a file.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the last one is the summary."),
         click.option("--strict", is_flag=True, help="Exit 1 for partial too."),
         click.option("--deep", is_flag=True, help="Hash what is on the device instead of trusting sizes and times."),
@@ -115,7 +122,8 @@ def _work(
     check(wanted)
     order = Order(wanted, mode, allow, deep, tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        places = bench.select(bench.attach_all(bench.open_server()), names, everything, registry.serial_of)
+        attached = bench.attach_all(bench.open_server())
+        places = bench.select(attached, names, everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
         if as_json:
             sinks = Sinks({"The output": lines.emit, "The run log": log.emit})

@@ -99,7 +99,7 @@ def _look(
     wanted = rules(rules_file or (own if own.exists() else None))
     with open_registry(home, options.database, options.actor) as registry:
         attached = bench.attach_all(bench.open_server())
-        places = bench.select(attached, names, everything, registry.serial_of)
+        places = bench.select(attached, names, everything, registry.serial_of, registry.last_seen)
         codes = {place.address: code for place, code in scanned(labels, places, registry.serial_of)}
         return inspect_all(places, wanted, codes, registry, datetime.now(UTC).date())
 

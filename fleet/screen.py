@@ -6,7 +6,6 @@ Text from devices and people is printed through :func:`provision.text.printable`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +17,7 @@ from rich.text import Text
 from fleet.ledger import Broken, Verified
 from fleet.status import Happening, RunLine, Status, UnitView, origin
 from provision.screen import STYLES, console, table, text
-from provision.text import counted, printable, sentence
+from provision.text import counted, local_time, printable, sentence
 
 _SHORT = 8
 """Characters of the usual tag."""
@@ -87,7 +86,7 @@ def _recent(lines: Iterable[RunLine]) -> Table:
             text(f"{line.maker} {line.model}"),
             text(line.profile),
             text(line.verdict, STYLES.get(line.verdict, "")),
-            text(_when(line.ended)),
+            text(local_time(line.ended)),
         )
     return grid
 
@@ -105,8 +104,8 @@ def _facts(found: UnitView) -> Table:
         "State": f"{unit['state'].replace('_', ' ')}, {origin(unit['origin'])}",
         "SIM": "; ".join(_sim(card) for card in facts.get("sims", ())),
         "Health": _health(found.health) if found.health else "",
-        "First seen": _when(unit["first_seen"]),
-        "Last seen": _when(unit["last_seen"]),
+        "First seen": local_time(unit["first_seen"]),
+        "Last seen": local_time(unit["last_seen"]),
     }
     for name, value in rows.items():
         if value:
@@ -135,7 +134,7 @@ def _health(found: Mapping[str, Any]) -> str:
 def _run(run: Mapping[str, Any]) -> RenderableType:
     head = Text("Last run: ", "bold")
     head.append(run["verdict"], STYLES.get(run["verdict"], ""))
-    head.append(printable(f", {run['profile']}, {_when(run['ended'])}, by {run['actor']}"))
+    head.append(printable(f", {run['profile']}, {local_time(run['ended'])}, by {run['actor']}"))
     lines: list[RenderableType] = [head]
     lines.extend(text(what) for what in (run["error"], run["next_action"]) if what)
     if run["allowed"]:
@@ -187,10 +186,5 @@ def _history(found: Iterable[Happening]) -> Table:
     grid = table("WHEN", "WHO", "WHAT")
     grid.columns[0].no_wrap = True
     for line in found:
-        grid.add_row(text(_when(line.at)), text(line.actor), text(line.what))
+        grid.add_row(text(local_time(line.at)), text(line.actor), text(line.what))
     return grid
-
-
-def _when(at: str) -> str:
-    """In the time of this computer."""
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.home import Options
+from provision.commands import complete_profile
 
 if TYPE_CHECKING:
     from fleet.intakes import Inspected
@@ -20,7 +21,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.option("--profile", required=True, metavar="NAME|FILE", help="A library profile or a file.")
+@click.option(
+    "--profile",
+    required=True,
+    metavar="NAME|FILE",
+    shell_complete=complete_profile,
+    help="A library profile or a file.",
+)
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
 @click.option(
     "--left", metavar="N", type=click.IntRange(min=0), help="Units still to come: say when they will be done."

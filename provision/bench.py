@@ -18,6 +18,7 @@ from provision.android.device import AndroidDevice
 from provision.android.server import ensure_server, server_from_environment
 from provision.android.settings import READERS, SETTINGS
 from provision.errors import DeviceError, NotReady
+from provision.text import local_time
 from provision.usb.tree import InAdb
 
 T = TypeVar("T")
@@ -136,11 +137,16 @@ def clash(serial: str, places: Sequence[str]) -> NotReady:
 
 
 def select(
-    attached: Sequence[Attached], names: Sequence[str], everything: bool, serial_of: Callable[[str], str | None]
+    attached: Sequence[Attached],
+    names: Sequence[str],
+    everything: bool,
+    serial_of: Callable[[str], str | None],
+    last_seen: Callable[[str], str | None] = lambda _: None,
 ) -> tuple[Attached, ...]:
     """The devices that a command means: by serial, tag or address, all, that of ``ANDROID_SERIAL``, or the only one.
 
-    ``serial_of`` gives the serial behind a tag. Raises SelectionError (exit 2), and nothing has been done.
+    ``serial_of`` gives the serial behind a tag, ``last_seen`` when (UTC) a known device was last on a bench. Raises
+    SelectionError (exit 2), and nothing has been done.
     """
     if everything and names:
         raise SelectionError(
@@ -153,7 +159,7 @@ def select(
     if not everything and not names and (usual := default_serial()):
         names = (usual,)
     if names:
-        found = (_named(attached, name, serial_of) for name in names)
+        found = (_named(attached, name, serial_of, last_seen) for name in names)
         return tuple({place.address: place for place in found}.values())
     if len(attached) == 1:
         return tuple(attached)
@@ -170,11 +176,17 @@ _PLUG_IN = (
 )
 
 
-def _named(attached: Sequence[Attached], name: str, serial_of: Callable[[str], str | None]) -> Attached:
+def _named(
+    attached: Sequence[Attached],
+    name: str,
+    serial_of: Callable[[str], str | None],
+    last_seen: Callable[[str], str | None],
+) -> Attached:
     meant = name if any(place.answers_to(name) for place in attached) else serial_of(name) or name
     found = [place for place in attached if place.answers_to(meant)]
     if not found:
-        raise SelectionError(f"No attached device is {name}.", "fleet devices shows what is seen.")
+        before = f"; it was last seen on {local_time(at)}" if (at := last_seen(name)) else ""
+        raise SelectionError(f"No attached device is {name}{before}.", "fleet devices shows what is seen.")
     return found[0]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from profiles.schema import Profile
@@ -81,6 +82,9 @@ def up(spec: Path | None, phones: int | None) -> None:
 
     The first line says where: {"event":"ready","adb_port":N,"devices":[…]}. Use it with ANDROID_ADB_SERVER_PORT=N.
 
+    A spec lists devices by preset, with faults and slow links where wanted. docs/virtual.md tells its keys, presets
+    and faults; examples/bench.yaml is one.
+
     Example: fleet virtual up --phones 4
     """
     from provision.android.server import start_private
@@ -98,6 +102,23 @@ def up(spec: Path | None, phones: int | None) -> None:
         bench.serve(wanted, server.port, sys.stdout, sys.stdin)
 
 
+ANDROIDS = ("7", "7.1", "8", "8.1", "9", "10", "11", "12", "12.1", "13", "14", "15", "16")
+"""The versions that ``--device-os`` offers: those that provision.android.described knows, which is slow to import."""
+
+
+def complete_profile(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Names of the library; the shell completes files where none begins so."""
+    from profiles.library import names
+
+    found = [CompletionItem(name) for name in names() if name.startswith(typed)]
+    return found or [CompletionItem(typed, type="file")]
+
+
+def complete_device_os(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    systems = [f"android-{version}" for version in ANDROIDS]
+    return [CompletionItem(system) for system in systems if system.startswith(typed)]
+
+
 class HasSecrets(Protocol):
     """What the root command hands down, as far as profiles need it."""
 
@@ -111,7 +132,7 @@ def profile() -> None:
 
 
 @profile.command()
-@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=complete_profile)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_obj
 def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
@@ -140,8 +161,14 @@ def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
 
 
 @profile.command()
-@click.argument("file", metavar="NAME|FILE")
-@click.option("--device-os", required=True, metavar="OS-VERSION", help="android-7 to android-16.")
+@click.argument("file", metavar="NAME|FILE", shell_complete=complete_profile)
+@click.option(
+    "--device-os",
+    required=True,
+    metavar="OS-VERSION",
+    shell_complete=complete_device_os,
+    help="android-7 to android-16, or the version alone.",
+)
 @click.option("--maker", default="google", show_default=True, help="Who made the device: samsung, xiaomi, oppo, …")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_obj
@@ -158,7 +185,8 @@ def show(options: HasSecrets, file: str, device_os: str, maker: str, as_json: bo
     from provision.lines import Lines
     from provision.run import plan_fields
 
-    items = plan_for(_load(file, options), device_os, maker)
+    system = device_os if "-" in device_os else f"android-{device_os}"
+    items = plan_for(_load(file, options), system, maker)
     if as_json:
         lines = Lines(sys.stdout)
         for item in items:

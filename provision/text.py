@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 _HARMLESS_SPACES = "\u00a0\u3000"
 
 
@@ -33,6 +35,11 @@ def sentence(text: str) -> str:
 def counted(number: int, what: str) -> str:
     """ "1 step", "2 steps"."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def local_time(at: str) -> str:
+    """A moment as records have it (UTC, ISO 8601), in the time of this computer: ``2026-03-01 08:00``."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def amount(size: int) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from provision.android import described
+
 FLEET = Path(sys.executable).with_name("fleet")
 PAGE = (Path(__file__).parents[1] / "docs/completion.md").read_text(encoding="utf-8")
 
@@ -36,6 +38,29 @@ def test_there_is_a_script_for_each_shell_of_the_page(shell: str) -> None:
 def test_commands_are_completed() -> None:
     assert set(completed("pro")) == {"provision", "profile"}
     assert "show" in completed("unit", "")
+
+
+def test_names_of_the_library_are_completed_then_files() -> None:
+    for words in (("provision", "--profile"), ("verify", "--profile"), ("profile", "check"), ("profile", "show")):
+        assert completed(*words, "prim") == ["primary-cn", "primary-vn"]
+    raw = fleet(_FLEET_COMPLETE="bash_complete", COMP_WORDS="fleet profile check examples/", COMP_CWORD="3")
+    assert raw.startswith("file,")
+
+
+def test_every_system_that_can_be_shown_is_completed() -> None:
+    found = completed("profile", "show", "base", "--device-os", "android-")
+    assert found == [f"android-{version}" for version in described._API]
+
+
+def test_completing_imports_nothing_heavy() -> None:
+    code = "import sys, atexit, cli; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); cli.root()"
+    env = {"_FLEET_COMPLETE": "bash_complete", "COMP_WORDS": "fleet provision --profile ", "COMP_CWORD": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("cli.root()", "cli.root(prog_name='fleet')")],
+        env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "base" in done.stdout
+    assert not {"pydantic", "yaml", "sqlalchemy", "rich", "ppadb"} & set(done.stderr.split())
 
 
 def test_bash_completes_with_the_script_of_the_page() -> None:

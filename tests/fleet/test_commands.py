@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +139,18 @@ def test_last_seen(registry: Registry) -> None:
     assert registry.last_seen(SERIAL) is None
     registry.record(report())
     assert (registry.last_seen(SERIAL) or "").startswith("2025-03-01T")
+
+
+def test_the_page_tells_every_field(registry: Registry, home: Home) -> None:
+    registry.unit_for(identity(), tag_prefix="A")
+    registry.record(report())
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text("utf-8")
+    unit = told(home, "unit", "show", SERIAL)
+    status = told(home, "status")
+    ledger = told(home, "ledger", "verify")
+    parts = (status, status["recent"][0], unit, unit["unit"], unit["facts"], unit["run"], unit["items"][0])
+    for part in (*parts, unit["history"][0], ledger, ledger["ends"][0]):
+        assert [name for name in part if f"`{name}`" not in page] == []
 
 
 def test_tag(registry: Registry, home: Home) -> None:

@@ -20,7 +20,7 @@ from fleet.provisioning import Order, Summary, provision, run_log
 from fleet.sinks import Sinks
 from fleet.units import Registry, open_registry
 from profiles.schema import Profile
-from provision.bench import Attached
+from provision.bench import Attached, SelectionError, select
 from provision.errors import NoServer
 from provision.model import Verdict
 from provision.progress import Progress
@@ -209,3 +209,13 @@ def test_an_odd_prefix_is_named_before_anything_is_done(registry: Registry, pref
         work(registry, device, order=Order(ORDER.profile, tag_prefix=prefix))
     assert told.value.exit_code == 2
     assert device.log == []
+
+
+def test_a_known_device_that_is_not_attached_is_said_so(registry: Registry) -> None:
+    work(registry, box("S1"))
+    registry.tag("S1", "HN-5")
+    with pytest.raises(SelectionError, match=r"No attached device is HN-5; it was last seen on 2025-03-01 ") as told:
+        select([], ["HN-5"], False, registry.serial_of, registry.last_seen)
+    assert told.value.exit_code == 2
+    with pytest.raises(SelectionError, match=r"No attached device is HN-6\."):
+        select([], ["HN-6"], False, registry.serial_of, registry.last_seen)
