@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from profiles import carriers
 from profiles.digest import files_below
@@ -122,15 +123,64 @@ def _operator(sim: Node) -> Iterator[Problem]:
 
 
 def _same_place(content: Node | None) -> Iterator[Problem]:
+    """No two entries have one folder or one file for a target, by names as a phone compares them."""
     first: dict[str, Node] = {}
+    files: dict[str, Node] = {}
+    folders: dict[str, Node] = {}
     for item in content.items if content else ():
         to = item.entries.get("to")
         if to is None or not isinstance(to.value, str):
             continue
-        place = to.value.strip("/").casefold()
-        if place in first:
-            yield to.at.problem(f'"{first[place].raw}" goes to the same folder: give each its own')
-        first.setdefault(place, item.entries.get("id", item))
+        name = item.entries.get("id", item)
+        place = PurePosixPath(to.value.strip("/")).as_posix()
+        if other := first.get(_folded(place)):
+            yield to.at.problem(f'"{other.raw}" goes to the same folder: give each its own')
+            continue
+        first[_folded(place)] = name
+        below = _names(item.entries.get("from"))
+        yield from _differ_by_case(item.entries["from"], below) if below else ()
+        mine = {_folded(path): path for path in (f"{place}/{file}" for file in below)}
+        around = {_folded(parent): parent for path in mine.values() for parent in _parents(path)}
+        clashes = [
+            *(path for path in mine if path in files or path in folders),
+            *(path for path in around if path in files),
+        ]
+        if clashes:
+            other = files.get(clashes[0]) or folders[clashes[0]]
+            both = mine.get(clashes[0]) or around[clashes[0]]
+            yield to.at.problem(f'"{both}" is a target of "{other.raw}", too: give each a folder of its own')
+        files |= dict.fromkeys(mine, name)
+        folders |= dict.fromkeys(around, name)
+
+
+def _differ_by_case(source: Node, names: Iterable[str]) -> Iterator[Problem]:
+    """The shared storage of a phone takes names that differ in capitals only for one."""
+    seen: dict[str, str] = {}
+    for name in names:
+        for part in (name, *_parents(name)):
+            other = seen.setdefault(_folded(part), part)
+            if other != part:
+                yield source.at.problem(f'"{other}" and "{part}" are one name to a phone: rename one of them')
+                return
+
+
+def _names(source: Node | None) -> list[str]:
+    """The files of a content entry, below its target; none where it cannot be read, which is told elsewhere."""
+    if source is None or not isinstance(source.value, Path):
+        return []
+    path = source.value
+    try:
+        return [path.name] if path.is_file() else [file.relative_to(path).as_posix() for file in files_below(path)]
+    except (OSError, ValueError):
+        return []
+
+
+def _parents(name: str) -> list[str]:
+    return [parent.as_posix() for parent in PurePosixPath(name).parents][:-1]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _contradictions(root: Node) -> Iterator[Problem]:
