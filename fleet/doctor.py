@@ -49,7 +49,7 @@ def _home(name: str, home: Home) -> Iterator[Check]:
         yield Check(name, Mark.BAD, f"{home.path} cannot be written to.", mend)
         return
     yield Check(name, Mark.GOOD, str(home.path))
-    for file in (home.path / "seal.key", home.secrets_file):
+    for file in (home.path / "seal.key", home.secrets_file, home.database_file):
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             yield Check(name, Mark.WARN, f"Other users may read {file}.", f"Run 'chmod 600 {file}'.")
 

@@ -96,9 +96,11 @@ def test_a_damaged_page(used: Home, registry: Registry) -> None:
     assert all(check.mend for check in bad)
 
 
-def test_a_key_that_others_may_read(used: Home) -> None:
+@pytest.mark.parametrize("name", ["seal.key", "registry.db"])
+def test_what_others_may_read(used: Home, name: str) -> None:
     used.seal_key()
-    (used.path / "seal.key").chmod(0o644)
+    assert marks(used)["home"] is Mark.GOOD
+    (used.path / name).chmod(0o644)
     assert marks(used)["home"] is Mark.WARN
 
 
