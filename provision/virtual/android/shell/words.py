@@ -32,6 +32,7 @@ class Incomplete(SyntaxProblem):
     """The script ends too early; more lines may complete it."""
 
 
+_MAYBE_BLANK = ("", " ", "\t", "\r", "\\", "#")
 _BLANKS = re.compile(r"(?:[ \t\r]|\\\n|#[^\n]*)*")
 
 
@@ -48,7 +49,7 @@ class Words:
 
     def peek(self, ahead: str = "") -> str:
         """The next character ("" at the end), or ``ahead`` if that comes next, else ""."""
-        if self.at >= len(self.text):
+        if self._more is not None and self.at >= len(self.text):
             self._extend()
         if ahead:
             return ahead if self.text.startswith(ahead, self.at) else ""
@@ -68,6 +69,8 @@ class Words:
         return True
 
     def skip_blanks(self) -> None:
+        if self.text[self.at : self.at + 1] not in _MAYBE_BLANK:
+            return
         while True:
             self.peek()
             start, self.at = self.at, _BLANKS.match(self.text, self.at).end()  # type: ignore[union-attr]
