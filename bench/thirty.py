@@ -8,7 +8,7 @@ apps are a tenth times ``--scale`` (60 MB per phone at 1), so that the times of 
 Three things are timed on fresh phones, in one run:
 
 - ``fleet provision --all`` on all phones, and on eight of them on a fast bus, for what a phone costs this computer;
-- ``adb devices | xargs -P … adb install …``, apps one after another, which is what people use.
+- ``adb devices | xargs -P … adb install …``, one app after another, which is what people use, all phones at once.
 
 It fails when ours takes more than 1.10 times the lower bound (the bytes over the bus, or what the slowest phone takes
 to install, whichever is more), or is less than 1.5 times as fast as the script. The share of the time in which this
@@ -51,8 +51,9 @@ MIX = ("pixel-15", "pixel-13", "samsung-13", "pixel-11", "samsung-9", "pixel-7")
 
 SCRIPT = """\
 export ANDROID_ADB_SERVER_PORT={port}
-{adb} devices | sed -n 's/\\tdevice$//p' |
-    xargs -P {at_once} -I % sh -c 'for apk in {apps}/*.apk; do {adb} -s % install -r "$apk" || exit 1; done'
+for apk in {apps}/*.apk; do
+    {adb} devices | sed -n 's/\tdevice$//p' | xargs -P {at_once} -I % {adb} -s % install -r "$apk" || exit 1
+done
 """
 
 
