@@ -79,6 +79,7 @@ def test_a_registry_of_a_newer_fleet(used: Home) -> None:
 def test_a_file_that_is_no_database(home: Home) -> None:
     home.make()
     home.database_file.write_bytes(b"x" * 5000)
+    home.database_file.chmod(0o600)
     assert marks(home) == {"home": Mark.GOOD, "registry": Mark.BAD}
 
 
@@ -121,6 +122,7 @@ def test_the_command_for_people(home: Home, adb_server: int, monkeypatch: pytest
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb_server))
     home.make()
     home.database_file.write_bytes(b"x" * 5000)
+    home.database_file.chmod(0o600)
     done = CliRunner().invoke(doctor, obj=Options(home=home.path))
 
     assert done.exit_code == 1
