@@ -34,7 +34,8 @@ echo "tool $h"
 cd "$1" 2>/dev/null || exit 0
 shift 3
 find . -name '*{PART}' -type f 2>/dev/null | head -n 1 | sed 's/^/part /'
-if [ -f "$manifest" ] && [ -z "$deep" ] && [ "$({_STATS})" = "$(grep '^stat ' "$manifest")" ]; then
+stats="$(grep '^stat ' "$manifest" 2>/dev/null)"
+if [ -n "$stats" ] && [ -z "$deep" ] && [ "$({_STATS})" = "$stats" ]; then
   sed 's/^hash /placed /' "$manifest"; grep '^hash ' "$manifest"
 else
   [ -f "$manifest" ] && sed 's/^hash /placed /' "$manifest"
@@ -46,6 +47,9 @@ _REMOVE = """
 cd "$1" || exit 0
 shift
 rm -f "$@"
+for d in "$@"; do
+  while d="${d%/*}"; [ "$d" != . ]; do rmdir "$d" 2>/dev/null || break; done
+done
 """
 
 _FINISH = f"""
@@ -116,7 +120,7 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
         return Cannot(f"the file name {wanted.odd!a} cannot be written on a phone", "Rename the file.")
     hashes = {name: digest(path, there.tool) for name, (path, _) in wanted.files.items()}
     missing = [name for name, value in hashes.items() if there.hashes.get(name) != value]
-    gone = sorted(there.placed - set(hashes))
+    gone = _gone(there.placed, hashes, missing)
     if not missing and not gone and not there.cut_short:
         return Met(f"all {len(hashes)} files are there, with these hashes")
     need = sum(wanted.files[name][1] for name in missing)
@@ -134,12 +138,22 @@ def _state(entry: Content, wanted: Source, there: Tree, free: int | None) -> Met
     return Step(why, tuple(_actions(entry, wanted, hashes, missing, gone, there.tool)))
 
 
+def _gone(placed: Iterable[str], wanted: Iterable[str], missing: Iterable[str]) -> list[str]:
+    """What we placed and do not want any more.
+
+    Names that differ in capitals only are one file to most phones: it goes only where it has to come back as wanted.
+    """
+    wanted, missing = set(wanted), {name.casefold() for name in missing}
+    stays = {name.casefold() for name in wanted} - missing
+    return sorted(name for name in placed if name not in wanted and name.casefold() not in stays)
+
+
 def _actions(
     entry: Content, wanted: Source, hashes: Mapping[str, str], missing: Iterable[str], gone: list[str], tool: str
 ) -> Iterator[Action]:
     target = _target(entry)
     if gone:
-        # Before the others are placed: to a phone, names that differ in capitals only are one file.
+        # First of all, because what differs in capitals only would take the old file's name.
         below = (f"./{name}" for name in gone)
         yield Run(script(_REMOVE, target, *below, says=f"remove {len(gone)} files of before"))
     files = (Placed(wanted.files[name][0], name, wanted.files[name][1], hashes[name]) for name in missing)

@@ -293,3 +293,21 @@ def test_a_pin_that_was_changed_is_tried_once(fleet: Fleet, virtual_bench: Start
         done = fleet.provision(profile=file)
     assert done.summary["failed"] == 2
     assert [bench.state(phone.serial)["lock"]["tries"] for phone in bench.devices] == [1, 1]
+
+
+def test_files_whose_names_changed_in_capitals_only(fleet: Fleet, virtual_bench: StartBench, tmp_path: Path) -> None:
+    bench = virtual_bench(devices("pixel-13"))
+    file = profile(tmp_path, "content: [{id: c, from: tree, to: Learning}]\n")
+    tree = tmp_path / "tree"
+    (tree / "a" / "Book").mkdir(parents=True)
+    for name in ("Story.txt", "a/Story.txt", "a/Book/one.txt"):
+        (tree / name).write_text(name)
+    assert fleet.provision(profile=file).summary["verified"] == 1
+    for old, new in (("Story.txt", "story.txt"), ("a/Story.txt", "a/story.txt"), ("a/Book", "a/book")):
+        (tree / old).rename(tree / new)
+    assert fleet.provision(profile=file).summary["verified"] == 1
+    assert fleet("verify", "--all", "--deep", "--json", "--profile", file).summary["verified"] == 1
+    assert fleet.provision(profile=file).summary["steps"] == 0
+    files = bench.state(bench.devices[0].serial)["files"]
+    names = {name.partition("/Learning/")[2].casefold() for name in files if "/Learning/" in name}
+    assert names == {".schoolbag.c", "story.txt", "a/story.txt", "a/book/one.txt"}

@@ -114,3 +114,14 @@ def test_room(files: Files) -> None:
 def test_what_was_kept_counts_when_it_is_opened_again(files: Files) -> None:
     files.write_bytes("/sdcard/a", bytes(4_000))
     assert Files(files.root, 33, 10_000).used == 4_000
+
+
+def test_shared_storage_takes_names_that_differ_in_capitals_for_one(files: Files) -> None:
+    files.mkdir("/sdcard/Learning/Toán", parents=True)
+    files.write_bytes("/sdcard/Learning/Toán/A.txt", b"1")
+    files.write_bytes("/sdcard/learning/TOÁN/a.TXT", b"22")
+    assert files.listing("/sdcard/LEARNING/toán") == ["A.txt"]
+    assert files.read_bytes("/sdcard/Learning/Toán/A.txt") == b"22"
+    files.write_bytes("/data/local/tmp/a", b"1")
+    files.write_bytes("/data/local/tmp/A", b"2")
+    assert {"a", "A"} <= set(files.listing("/data/local/tmp"))

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH115
+# ruff: noqa: PTH115, PTH208
 # Host paths are the phone's paths byte for byte; pathlib would tidy them.
 """Paths on the phone: who may go where, and what a path leads to. Links are followed here, never by the host."""
 
@@ -59,6 +59,7 @@ class Paths:
             if name == "..":
                 done = done[:-1]
                 continue
+            name = self._as_kept("/" + "/".join(done), name)
             here = "/" + "/".join([*done, name])
             target = self._link(here, path, last=not todo) if follow or todo else None
             if target is None:
@@ -71,6 +72,13 @@ class Paths:
             if target.startswith("/"):
                 done = []
         return "/" + "/".join(done)
+
+    def _as_kept(self, directory: str, name: str) -> str:
+        """Shared storage finds a name whatever its capitals, and keeps those that it was made with (sdcardfs, FUSE)."""
+        if not f"{directory}/".startswith(f"{SHARED}/") or os.path.lexists(f"{self._host}{directory}/{name}"):
+            return name
+        folded = name.casefold()
+        return next((kept for kept in os.listdir(self._host + directory) if kept.casefold() == folded), name)
 
     def _enter(self, directory: str, path: str, uid: int) -> None:
         if "x" not in self.may(directory, uid):
