@@ -164,7 +164,7 @@ class _Log:
             case "done":
                 self._done(event, run)
             case "item":
-                self._item(event)
+                self._item(event, run)
             case "report":
                 self._report(event, run)
             case _:
@@ -194,17 +194,20 @@ class _Log:
         if run.model and event.text("item"):
             self._told.seconds[run.model, event.text("item")].append(event.number("seconds"))
 
-    def _item(self, event: Event) -> None:
+    def _item(self, event: Event, run: _Run) -> None:
         if event.text("result") == "failed":
-            why = f"{event.text('item')}: {event.text('why')}"
-            self._told.failed[why, event.text("next_action")][_unit(event)] += 1
+            self._failed(event, run, f"{event.text('item')}: {event.text('why')}")
+
+    def _failed(self, event: Event, run: _Run, why: str) -> None:
+        reason = _of_any(why, event, run), _of_any(event.text("next_action"), event, run)
+        self._told.failed[reason][event.text("serial") or event.text("address")] += 1
 
     def _report(self, event: Event, run: _Run) -> None:
         ended = event.at, event.text("verdict")
         if serial := event.text("serial"):
             self._told.last[serial] = max(ended, self._told.last.get(serial, ended))
         if error := event.text("error"):
-            self._told.failed[error, event.text("next_action")][_unit(event)] += 1
+            self._failed(event, run, error)
         if run.begun and event.at > run.begun:
             self._told.running[run.model] += (event.at - run.begun).total_seconds()
 
@@ -214,8 +217,14 @@ def _device(event: Event) -> _Run:
     return _Run(model, event.text("port"), event.text("mode") or "provision", event.at)
 
 
-def _unit(event: Event) -> str:
-    return event.text("serial") or event.text("address")
+def _of_any(text: str, event: Event, run: _Run) -> str:
+    """A sentence about one phone, as it is said of every other that fails so."""
+    address = event.text("address")
+    names = [f"{address} (USB {run.port})" if run.port else "", address, event.text("serial")]
+    for name in filter(None, names):
+        text = re.sub(rf"(?<![\w.:]){re.escape(name)}(?![\w:])", "the phone", text)
+    text = re.sub(rf"\bport {re.escape(run.port)}(?!\.?\w)", "its port", text) if run.port else text
+    return text[:1].upper() + text[1:] if text.startswith("the phone") else text
 
 
 def _bus(port: str) -> str:
