@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.bench_report import BenchReport, report
@@ -86,6 +86,7 @@ fields = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.lists(st.binary(max_size=30) | fields.map(lambda tree: json.dumps(tree).encode()), max_size=12), max_size=3
