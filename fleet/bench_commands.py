@@ -114,6 +114,7 @@ def _work(
     from provision.android.preflight import check
     from provision.board_screen import Board
     from provision.lines import Lines
+    from provision.ports import Ports
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
@@ -125,12 +126,13 @@ def _work(
         attached = bench.attach_all(bench.open_server())
         places = bench.select(attached, names, everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
+        ports = Ports(lambda verdict: sinks.emit(verdict))
         if as_json:
-            sinks = Sinks({"The output": lines.emit, "The run log": log.emit})
+            sinks = Sinks({"The output": lines.emit, "The run log": log.emit, "The ports": ports.emit})
             summary = provision(places, order, registry, sinks)
         else:
             with Board(screen.console(stderr=True)) as board:
-                sinks = Sinks({"The screen": board.emit, "The run log": log.emit})
+                sinks = Sinks({"The screen": board.emit, "The run log": log.emit, "The ports": ports.emit})
                 summary = provision(places, order, registry, sinks)
         with contextlib.suppress(OSError):
             log.write("summary", summary.fields())
@@ -139,5 +141,6 @@ def _work(
         if as_json:
             lines.write("summary", summary.fields())
         else:
-            screen.console().print(screen.results(summary.reports))
+            for part in (screen.results(summary.reports), *screen.ports(ports.verdicts())):
+                screen.console().print(part)
     ctx.exit(summary.exit_code(strict=strict))

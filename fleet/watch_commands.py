@@ -67,6 +67,7 @@ def watch(
     from provision.intake_rules import rules
     from provision.intake_words import language_of
     from provision.lines import Lines
+    from provision.ports import Ports
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
@@ -85,5 +86,7 @@ def watch(
         server = server_from_environment()
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
-            seen = Sinks({"the output": shown.emit if shown else Lines(sys.stdout).emit, "the run log": log.emit})
+            out = shown.emit if shown else Lines(sys.stdout).emit
+            ports = Ports(lambda verdict: seen.emit(verdict))
+            seen = Sinks({"the output": out, "the run log": log.emit, "the ports": ports.emit})
             Watch(Bench(order, lead, registry, seen.emit, says), server).run()

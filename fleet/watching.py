@@ -204,7 +204,8 @@ class Watch:
             guest.leave()
             self._serials[guest.listed.address] = guest.place.serial or self._serials.get(guest.listed.address, "")
             if guest.listed.address not in {one.address for one in listed}:
-                self._bench.emit(Progress("gone", guest.listed.address, self._serials.pop(guest.listed.address)))
+                serial, fields = self._serials.pop(guest.listed.address), {"port": guest.listed.usb}
+                self._bench.emit(Progress("gone", guest.listed.address, serial, None, fields))
         for key in now.keys() - self._guests.keys():
             self._guests[key] = Guest(self._bench, self._server, now[key], self._lanes, self._seats)
             self._guests[key].start()

@@ -105,6 +105,8 @@ def _carry_out(
         for action in actions:
             _LOG.info("%s %s: %s", device.identity.serial, item.id, action.masked)
             with _Turn(lane, action.size) as turn:
+                if action.size:
+                    progress(0)  # so that the wait for a turn is not taken for a slow link
                 device.perform(action, both(turn.sent, progress))
     except DeviceError as error:
         _LOG.info("%s %s: %s %r", device.identity.serial, item.id, error, getattr(error, "evidence", ""))

@@ -17,17 +17,21 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from provision import pace
 from provision.progress import Progress
 from provision.screen import STYLES, table, text
-from provision.text import amount
+from provision.text import amount, printable
 
 _GUESS = 0.5
 """Seconds that an item without bytes is taken to need before one like it has been seen."""
 
 _STEADY = timedelta(minutes=1)
 """Work after which units per hour mean something."""
+
+_PORT_LINES = 3
+"""Lines about bad ports under the rows, the newest last."""
 
 _FRAME_LINES = 3
 """Lines that are not rows: the heading, the foot, and the cursor's."""
@@ -71,6 +75,7 @@ class Board:
         self._out = out
         self._clock = clock
         self._rows: dict[str, _Row] = {}
+        self._ports: dict[tuple[object, object], str] = {}
         self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._seen: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._finished: list[datetime] = []
@@ -90,12 +95,21 @@ class Board:
 
     def emit(self, progress: Progress) -> None:
         """Take in one thing that happened."""
+        if progress.event == "port":
+            self._port(progress.fields)
+            return
         with self._lock:
             row = self._rows.setdefault(progress.address, _Row(progress.address))
             row.name = progress.unit or progress.serial or row.name or progress.address
             said = self._take(row, progress)
         if said and (not self._is_live or (self._keep and progress.event == "report")):
             self._out.print(text(f"{row.name}  {said}"), soft_wrap=True)
+
+    def _port(self, fields: Mapping[str, object]) -> None:
+        with self._lock:
+            self._ports[fields["port"], fields["kind"]] = str(fields["what"])
+        if self._keep or not self._is_live:
+            self._out.print(text(f"{fields['what']} {fields['next_action']}"), soft_wrap=True)
 
     def _take(self, row: _Row, progress: Progress) -> str:
         """Change the row; what to say of it where lines are printed, if anything."""
@@ -140,7 +154,8 @@ class Board:
         """All rows that fit, and the foot."""
         with self._lock:
             rows = sorted(self._rows.values(), key=lambda row: (row.idle, row.port, row.address))
-            room = max(1, self._out.height - _FRAME_LINES)
+            ports = list(self._ports.values())[-_PORT_LINES:]
+            room = max(1, self._out.height - _FRAME_LINES - len(ports))
             shown = rows if len(rows) <= room else rows[:room]
             grid = table("PORT", "UNIT", "DEVICE", "NOW", "LEFT")
             for column in grid.columns:
@@ -151,7 +166,8 @@ class Board:
                 grid.add_row(
                     text(row.port), text(row.name), text(row.about), text(now, row.style), text(self._minutes(row))
                 )
-            return Group(grid, text(self._foot(rows, len(rows) - len(shown))))
+            bad = [Text(printable(what), "yellow", no_wrap=True, overflow="ellipsis") for what in ports]
+            return Group(grid, *bad, text(self._foot(rows, len(rows) - len(shown))))
 
     def _foot(self, rows: list[_Row], hidden: int) -> str:
         done = sum(row.idle for row in rows)

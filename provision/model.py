@@ -299,7 +299,7 @@ class Stop:
 class Report:
     """All that a run has to tell. ``identity`` is None where nobody could be asked.
 
-    ``steps`` counts the items that were applied; times are UTC, ISO 8601.
+    ``steps`` counts the items that were applied; times are UTC, ISO 8601. ``lost``: the device went away meanwhile.
     """
 
     address: str
@@ -320,3 +320,4 @@ class Report:
     stops: tuple[Stop, ...] = ()
     allowed: str = ""
     left_on: tuple[str, ...] = ()
+    lost: bool = False

@@ -13,7 +13,7 @@ from profiles.schema import Profile
 from provision import gate, verify
 from provision.apply import Attempt, apply
 from provision.device import Device
-from provision.errors import DeviceError
+from provision.errors import DeviceError, NotReady, Unplugged
 from provision.facts import collect
 from provision.lanes import Lane
 from provision.model import Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
@@ -149,6 +149,7 @@ class _Job:
             stops=self.stops,
             allowed=self.allow if self.stops else "",
             left_on=_left_on(self.items, outcomes, self.unread),
+            lost=isinstance(self.error, Unplugged | NotReady),
         )
 
     def _error(self, stopped: bool) -> str:
@@ -234,5 +235,6 @@ def report_fields(report: Report) -> dict[str, object]:
         "next_action": report.next_action,
         "stops": [stop.kind for stop in report.stops],
         "left_on": list(report.left_on),
+        "lost": report.lost,
         "plan": [plan_fields(item) for item in report.plan] if report.verdict is Verdict.PLANNED else [],
     }

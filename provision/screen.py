@@ -22,6 +22,7 @@ from provision.text import counted, printable, sentence
 
 if TYPE_CHECKING:
     from provision.bench import Attached
+    from provision.ports import PortVerdict
 
 STYLES: Mapping[str, str] = {
     "verified": "green",
@@ -158,6 +159,11 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
         lines.append(Text.assemble(text(result, STYLES[result]), text(f" {where}: {_by_setting(ids)}")))
         lines.append(Padding(text(f"{sentence(why)} {action}".strip()), (0, 0, 0, 4)))
     return lines
+
+
+def ports(found: Iterable[PortVerdict]) -> list[RenderableType]:
+    """What was found of slow and flapping ports."""
+    return [text(f"{verdict.what} {verdict.next_action}", "yellow") for verdict in found]
 
 
 def last_line(report: Report) -> str:
