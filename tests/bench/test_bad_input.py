@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,7 @@ def test_a_full_phone_says_so(fleet: Fleet, virtual_bench: StartBench) -> None:
     virtual_bench(devices("pixel-13", faults=[{"kind": "storage_full"}]))
     items = fleet.provision().items()
     assert "are free" in items["apps.reader"]["why"]
-    assert items["apps.reader"]["result"] == "impossible"
+    assert items["apps.reader"]["result"] == "failed"
 
 
 def test_an_install_that_the_phone_refuses(fleet: Fleet, virtual_bench: StartBench) -> None:
@@ -311,3 +312,20 @@ def test_files_whose_names_changed_in_capitals_only(fleet: Fleet, virtual_bench:
     files = bench.state(bench.devices[0].serial)["files"]
     names = {name.partition("/Learning/")[2].casefold() for name in files if "/Learning/" in name}
     assert names == {".schoolbag.c", "story.txt", "a/story.txt", "a/book/one.txt"}
+
+
+def test_an_expansion_file_with_other_bytes_is_found(
+    fleet: Fleet, virtual_bench: StartBench, tmp_path: Path, adb_binary: str
+) -> None:
+    bench = virtual_bench(devices("samsung-9", "tablet-7"))
+    file = profile(tmp_path, app("schoolbag-maths.xapk", "org.schoolbag.sample.maths"))
+    assert fleet.provision(profile=file).summary["verified"] == 2
+    assert fleet.provision(profile=file).summary["steps"] == 0
+    for phone in bench.devices:
+        path = next(name for name in bench.state(phone.serial)["files"] if name.endswith(".obb"))
+        size = bench.state(phone.serial)["files"][path]["size"]
+        shell = [adb_binary, "-P", str(fleet.adb_port), "-s", phone.address, "shell"]
+        subprocess.run([*shell, f"echo {'0' * (size - 1)} > {path}"], check=True, timeout=30)
+        assert bench.state(phone.serial)["files"][path]["size"] == size
+    again = fleet.provision(profile=file)
+    assert (again.summary["steps"], again.summary["verified"]) == (2, 2)
