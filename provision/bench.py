@@ -5,9 +5,11 @@ Every device is identified before anything else is asked of it: the address says
 
 from __future__ import annotations
 
+import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -201,10 +203,21 @@ def side_by_side(
     if not items:
         return ()
     with ThreadPoolExecutor(max_workers=len(items), thread_name_prefix="device") as pool:
-        futures = [pool.submit(work, item) for item in items]
+        with _no_interrupt():
+            futures = [pool.submit(work, item) for item in items]
         try:
             return tuple(future.result() for future in futures)
         except KeyboardInterrupt:
             if not interrupt():
                 raise
             return tuple(future.result() for future in futures)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits: a thread that is only half known to its pool could not be waited for."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
