@@ -5,19 +5,19 @@ A unit counts once, with its last run. Only runs of ``provision`` count; plans a
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fleet.run_logs import Event
 from provision import pace
 from provision.pace import Slow, Span
-
-_SENDING = timedelta(seconds=10)
-"""Two ``bytes`` events of an item further apart than this are two transfers, not a slow one."""
+from provision.port_events import Departure, Sending, Sent, Visits, bus_of
+from provision.ports import PortVerdict, flapping
 
 _MEASURED = 1.0
 """Seconds of sending from which on a rate means something."""
@@ -27,11 +27,15 @@ _GOOD = ("verified", "partial")
 
 @dataclass(frozen=True)
 class Flow:
-    """Bytes that went through a port or a bus, and the bytes per second while some were sent, where that is known."""
+    """Bytes that went through a port or a bus, and the bytes per second while some were sent, where that is known.
+
+    ``losses``: devices that went away from a port while they were being worked on.
+    """
 
     place: str
     size: int
     rate: float | None
+    losses: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class BenchReport:
     per_hour: float | None
     slowest: tuple[Slow, ...]
     flows: tuple[Flow, ...]
+    ports: tuple[PortVerdict, ...]
     failures: tuple[Failure, ...]
 
 
@@ -82,20 +87,21 @@ class _Sent:
     size: float = 0
     timed: float = 0
     seconds: float = 0
-    until: datetime | None = None
+    until: float = -math.inf
 
-    def add(self, count: float, begin: datetime | None, end: datetime) -> None:
-        self.size += count
-        if begin is None:
+    def add(self, part: Sent) -> None:
+        self.size += part.size
+        if part.begin is None:
             return
-        self.timed += count
-        begin = max(begin, self.until) if self.until else begin
-        if end > begin:
-            self.seconds += (end - begin).total_seconds()
-            self.until = end
+        self.timed += part.size
+        begin = max(part.begin, self.until)
+        if part.end > begin:
+            self.seconds += part.end - begin
+            self.until = part.end
 
-    def flow(self, place: str) -> Flow:
-        return Flow(place, round(self.size), self.timed / self.seconds if self.seconds >= _MEASURED else None)
+    def flow(self, place: str, losses: int) -> Flow:
+        rate = self.timed / self.seconds if self.seconds >= _MEASURED else None
+        return Flow(place, round(self.size), rate, losses)
 
 
 @dataclass
@@ -108,6 +114,10 @@ class _Told:
     seconds: defaultdict[tuple[str, str], array[float]] = field(default_factory=lambda: defaultdict(_doubles))
     running: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     sent: defaultdict[str, _Sent] = field(default_factory=lambda: defaultdict(_Sent))
+    departures: list[Departure] = field(default_factory=list)
+    servers: list[float] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    slow: dict[str, PortVerdict] = field(default_factory=dict)
     failed: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def take(self, log: Iterable[Event]) -> None:
@@ -126,9 +136,20 @@ class _Told:
             worked=worked.total_seconds(),
             per_hour=pace.per_hour(sum(units[verdict] for verdict in _GOOD), worked),
             slowest=pace.slowest(self.seconds, self.running),
-            flows=tuple(self.sent[place].flow(place) for place in sorted(self.sent, key=_order)),
+            flows=tuple(self._flows()),
+            ports=tuple(self._ports()),
             failures=tuple(self._failures()),
         )
+
+    def _flows(self) -> Iterator[Flow]:
+        losses = Counter(one.place for one in self.departures if one.lost)
+        for place in sorted(self.sent.keys() | losses.keys(), key=_order):
+            yield self.sent[place].flow(place, losses[place])
+
+    def _ports(self) -> Iterator[PortVerdict]:
+        """Slow ports as they were told; those that flap over all runs together."""
+        found = [*self.slow.values(), *flapping(self.departures, self.servers, self.names)]
+        yield from sorted(found, key=lambda verdict: (_order(verdict.port), verdict.kind))
 
     def _failures(self) -> Iterator[Failure]:
         for (why, next_action), units in sorted(self.failed.items(), key=lambda row: (-len(row[1]), row[0])):
@@ -146,9 +167,11 @@ class _Log:
         self.spans: list[Span] = []
         self._told = told
         self._devices: defaultdict[str, _Run] = defaultdict(_Run)
-        self._sending: dict[tuple[str, str], tuple[datetime, float]] = {}
+        self._sending = Sending()
+        self._visits = Visits()
 
     def take(self, event: Event) -> None:
+        self._visit(event)
         run = self._devices[event.text("address")]
         if event.name == "device":
             run = self._devices[event.text("address")] = _device(event)
@@ -158,7 +181,7 @@ class _Log:
             case "device":
                 pass
             case "step":
-                self._sending.pop((event.text("address"), event.text("item")), None)
+                self._sending.begin(event.text("address"), event.text("item"))
             case "bytes":
                 self._bytes(event, run)
             case "done":
@@ -171,6 +194,20 @@ class _Log:
                 return
         self._happened(event.at)
 
+    def _visit(self, event: Event) -> None:
+        """What the event says of ports: who left, the adb server's deaths, and what was told then of slow ones."""
+        address, serial, at = event.text("address"), event.text("serial"), event.at.timestamp()
+        if departure := self._visits.take(event.name, address, serial, event.fields, at):
+            self._told.departures.append(departure)
+        match event.name:
+            case "device":
+                self._told.names[serial] = event.text("unit") or serial
+            case "server":
+                self._told.servers.append(at)
+            case "port" if event.text("kind") == "slow":
+                names = ("port", "kind", "blame", "what", "next_action")
+                self._told.slow[event.text("port")] = PortVerdict(*(event.text(name) for name in names))
+
     def _happened(self, at: datetime) -> None:
         """Times out of order (many threads, a clock set back) begin no new span unless they are far away."""
         begin, end = self.spans[-1] if self.spans else (at, at)
@@ -180,15 +217,10 @@ class _Log:
             self.spans.append((at, at))
 
     def _bytes(self, event: Event, run: _Run) -> None:
-        key = (event.text("address"), event.text("item"))
-        at, before = self._sending.get(key, (None, 0.0))
-        sent = event.number("sent")
-        self._sending[key] = (event.at, sent)
-        if not run.port or sent < before:
-            return
-        begin = at if at and timedelta() < event.at - at <= _SENDING else None
-        for place in {run.port, _bus(run.port)} - {""}:
-            self._told.sent[place].add(sent - before, begin, event.at)
+        part = self._sending.take(event.text("address"), event.text("item"), event.number("sent"), event.at.timestamp())
+        if part and run.port:
+            for place in {run.port, _bus(run.port)} - {""}:
+                self._told.sent[place].add(part)
 
     def _done(self, event: Event, run: _Run) -> None:
         if run.model and event.text("item"):
@@ -228,8 +260,7 @@ def _of_any(text: str, event: Event, run: _Run) -> str:
 
 
 def _bus(port: str) -> str:
-    bus, dash, _ = port.partition("-")
-    return f"bus {bus}" if dash and bus.isdecimal() else ""
+    return f"bus {bus}" if (bus := bus_of(port)) else ""
 
 
 def _order(place: str) -> tuple[list[int], str]:

@@ -25,6 +25,8 @@ def bench(found: BenchReport, left: int | None, end: datetime | None, skipped: S
         yield from (Text(), _slowest(found.slowest))
     if found.flows:
         yield from (Text(), _flows(found.flows))
+    for verdict in found.ports:
+        yield Text(printable(f"{verdict.what} {verdict.next_action}"), "yellow")
     if found.failures:
         yield from (Text(), *_failures(found.failures))
     if told := _skipped(skipped):
@@ -64,9 +66,10 @@ def _flows(rows: Iterable[Flow]) -> RenderableType:
     table = _table("PORT")
     table.add_column("SENT", justify="right")
     table.add_column("RATE", justify="right")
+    table.add_column("PHONES LOST", justify="right")
     for row in rows:
         rate = "" if row.rate is None else f"{amount(round(row.rate))}/s"
-        table.add_row(Text(printable(row.place)), amount(row.size), rate)
+        table.add_row(Text(printable(row.place)), amount(row.size), rate, str(row.losses or ""))
     return table
 
 

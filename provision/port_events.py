@@ -5,6 +5,7 @@ Small readers of one stream of events each; times are seconds since 1970, in any
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,7 +84,22 @@ class Visits:
         """Where the device at this address is now, as far as was told."""
         return self._stays[address].port if address in self._stays else ""
 
-    def device(self, address: str, port: str, serial: str) -> Departure | None:
+    def take(self, event: str, address: str, serial: str, fields: Mapping[str, object], at: float) -> Departure | None:
+        """Any event, with its further ``fields``; what is missing or of another type is taken for empty."""
+        said = fields.get("port")
+        port = said if isinstance(said, str) else ""
+        match event:
+            case "device":
+                return self._device(address, port, serial)
+            case "waiting":
+                self._waiting(address, port, serial)
+            case "gone":
+                return self._gone(address, port, serial, at)
+            case "report":
+                return self._report(address, at, fields.get("lost") is True, fields.get("verdict") == "failed")
+        return None
+
+    def _device(self, address: str, port: str, serial: str) -> Departure | None:
         """A run begins; one before it that had lost its device never told how it ended."""
         before = self._stays.get(address)
         self._stays[address] = _Stay(port, serial, at_work=True)
@@ -91,12 +107,12 @@ class Visits:
             return Departure(before.gone, address, before.port, before.serial, lost=True)
         return None
 
-    def waiting(self, address: str, port: str, serial: str) -> None:
+    def _waiting(self, address: str, port: str, serial: str) -> None:
         stay = self._stays.get(address)
         if stay is None or not stay.at_work:
             self._stays[address] = _Stay(port, serial or (stay.serial if stay else ""))
 
-    def gone(self, address: str, port: str, serial: str, at: float) -> Departure | None:
+    def _gone(self, address: str, port: str, serial: str, at: float) -> Departure | None:
         stay = self._stays.setdefault(address, _Stay(port, serial))
         if stay.at_work:
             stay.gone = at if stay.gone is None else stay.gone
@@ -106,8 +122,8 @@ class Visits:
             return None
         return Departure(at, address, stay.port or port, stay.serial or serial, lost=False)
 
-    def report(self, address: str, at: float, *, lost: bool, failed: bool) -> Departure | None:
-        """A run ends. ``lost``: by what it saw itself."""
+    def _report(self, address: str, at: float, lost: bool, failed: bool) -> Departure | None:
+        """A run ends; ``lost`` is what it saw itself."""
         stay = self._stays.get(address)
         if stay is None or not stay.at_work:
             return None

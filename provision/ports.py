@@ -128,19 +128,11 @@ class Ports:
 
     def _take(self, progress: Progress, at: float) -> None:
         address, serial, fields = progress.address, progress.serial, progress.fields
-        port = _text(fields.get("port"))
-        departure = None
+        if departure := self._visits.take(progress.event, address, serial, fields, at):
+            self._departures.append(departure)
         match progress.event:
             case "device":
-                departure = self._visits.device(address, port, serial)
                 self._names[serial] = progress.unit or serial
-            case "waiting":
-                self._visits.waiting(address, port, serial)
-            case "gone":
-                departure = self._visits.gone(address, port, serial, at)
-            case "report":
-                failed = fields.get("verdict") == "failed"
-                departure = self._visits.report(address, at, lost=fields.get("lost") is True, failed=failed)
             case "server":
                 self._servers.append(at)
             case "step":
@@ -149,8 +141,6 @@ class Ports:
                 self._bytes(progress, at)
         if progress.event in ("device", "gone", "report"):
             self._look_at = _NEVER
-        if departure:
-            self._departures.append(departure)
 
     def _bytes(self, progress: Progress, at: float) -> None:
         item, sent = _text(progress.fields.get("item")), _number(progress.fields.get("sent"))
