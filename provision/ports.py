@@ -160,7 +160,7 @@ class Ports:
 
     def _slow(self) -> Iterator[PortVerdict]:
         for seconds in self._buses.values():
-            kept = [second for at, second in seconds.items() if at >= self._newest - REMEMBERED]
+            kept = [seconds[at] for at in sorted(seconds, reverse=True) if at >= self._newest - REMEMBERED]
             yield from _slow_ports(paces(kept), self._names)
 
 
