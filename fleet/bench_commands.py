@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
     from provision.run import Mode
 
 F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options that all commands of this file share."""
+
+    names: tuple[str, ...]
+    everything: bool
+    profile: str
+    as_json: bool
+    strict: bool
+    deep: bool
 
 
 def _device_options(command: F) -> F:
@@ -44,18 +57,7 @@ def _device_options(command: F) -> F:
 @click.option("--allow", metavar="REASON", default="", help="Pass the gate, for a reason that is recorded.")
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
 @click.pass_context
-def provision(
-    ctx: click.Context,
-    names: tuple[str, ...],
-    everything: bool,
-    profile: str,
-    as_json: bool,
-    strict: bool,
-    deep: bool,
-    plan: bool,
-    allow: str,
-    tags: str | None,
-) -> None:
+def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, **asked: Any) -> None:
     """Make attached devices what a profile says, read everything back, and record it.
 
     DEVICE is a serial, a tag or an address; without any, the only attached device is taken. An interrupted run is
@@ -68,42 +70,23 @@ def provision(
     if ctx.get_parameter_source("allow") is not click.core.ParameterSource.DEFAULT and not allow.strip():
         raise click.UsageError("--allow needs a reason, which is recorded.")
     mode = Mode.PLAN if plan else Mode.PROVISION
-    _work(ctx, names, everything, profile, mode, as_json, strict, deep, allow, tags)
+    _work(ctx, _Asked(**asked), mode, allow, tags)
 
 
 @click.command()
 @_device_options
 @click.pass_context
-def verify(
-    ctx: click.Context,
-    names: tuple[str, ...],
-    everything: bool,
-    profile: str,
-    as_json: bool,
-    strict: bool,
-    deep: bool,
-) -> None:
+def verify(ctx: click.Context, /, **asked: Any) -> None:
     """Say what on attached devices differs from a profile; change nothing on them.
 
     Example: fleet verify A-0001 --profile primary-vn --deep
     """
     from provision.run import Mode
 
-    _work(ctx, names, everything, profile, Mode.VERIFY, as_json, strict, deep, "", None)
+    _work(ctx, _Asked(**asked), Mode.VERIFY)
 
 
-def _work(
-    ctx: click.Context,
-    names: tuple[str, ...],
-    everything: bool,
-    profile: str,
-    mode: Mode,
-    as_json: bool,
-    strict: bool,
-    deep: bool,
-    allow: str,
-    tags: str | None,
-) -> None:
+def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: str | None = None) -> None:
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
     from fleet.sinks import Sinks
@@ -119,28 +102,25 @@ def _work(
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
-    wanted = load(profile, Secrets(os.environ, options.secrets_file))
+    wanted = load(asked.profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
-    order = Order(wanted, mode, allow, deep, tags)
+    order = Order(wanted, mode, allow, asked.deep, tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         attached = bench.attach_all(bench.open_server())
-        places = bench.select(attached, names, everything, registry.serial_of, registry.last_seen)
+        places = bench.select(attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
         ports = Ports(lambda verdict: sinks.emit(verdict))
-        if as_json:
-            sinks = Sinks({"The output": lines.emit, "The run log": log.emit, "The ports": ports.emit})
+        with contextlib.nullcontext() if asked.as_json else Board(screen.console(stderr=True)) as board:
+            shown = {"The screen": board.emit} if board else {"The output": lines.emit}
+            sinks = Sinks({**shown, "The run log": log.emit, "The ports": ports.emit})
             summary = provision(places, order, registry, sinks)
-        else:
-            with Board(screen.console(stderr=True)) as board:
-                sinks = Sinks({"The screen": board.emit, "The run log": log.emit, "The ports": ports.emit})
-                summary = provision(places, order, registry, sinks)
         with contextlib.suppress(OSError):
             log.write("summary", summary.fields())
         for sentence in summary.silent:
             click.echo(sentence, err=True)
-        if as_json:
+        if asked.as_json:
             lines.write("summary", summary.fields())
         else:
             for part in (screen.results(summary.reports), *screen.ports(ports.verdicts())):
                 screen.console().print(part)
-    ctx.exit(summary.exit_code(strict=strict))
+    ctx.exit(summary.exit_code(strict=asked.strict))
