@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from profiles.errors import Problem, ProfileError, meant
+from profiles.once import once
 from profiles.strict_yaml import Node, plain, read
 
 FILE = Path(__file__).with_name("carriers.yaml")
@@ -118,7 +118,7 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_.-]+", "", name).casefold()
 
 
-@cache
+@once
 def own() -> tuple[Carrier, ...]:
     """The operators of carriers.yaml. Raises ProfileError when the file has mistakes."""
     return parse(read(FILE))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from xml.parsers import expat
 
 from profiles.carriers import ApnSettings, Auth, Carrier
+from profiles.once import once
 
 FILE = Path("/usr/share/mobile-broadband-provider-info/serviceproviders.xml")
 
@@ -38,7 +38,7 @@ def primary(numeric: str) -> frozenset[tuple[str, str]]:
     return _database().primary.get(numeric, frozenset())
 
 
-@cache
+@once
 def _database() -> Database:
     return parse(FILE)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from profiles.errors import Problem, ProfileError
+from profiles.once import once
 from profiles.strict_yaml import Node, read
 
 FILE = Path(__file__).with_name("restrictions.yaml")
@@ -55,7 +55,7 @@ class Restriction:
     limits: str
 
 
-@cache
+@once
 def table() -> Mapping[str, Restriction]:
     """Every restriction by its name, in the order of the file. Raises ProfileError when the file has mistakes."""
     return parse(read(FILE))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
+from profiles.once import once
 from profiles.strict_yaml import Node, read
 from provision.sheet import LANGUAGES, Sheet
 
@@ -33,7 +33,7 @@ def language_of(environment: Mapping[str, str]) -> str:
     return language if language in LANGUAGES else "en"
 
 
-@cache
+@once
 def words() -> Mapping[str, Mapping[str, Texts]]:
     """All texts by group and key. Raises ProfileError when the file has mistakes."""
     return parse(read(FILE))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from profiles.once import once
 from provision.text import printable
 
 Kind = Literal["retry", "operator", "permanent"]
@@ -81,7 +81,7 @@ def _own_words(said: str) -> str:
     return printable(next(telling, lines[0] if lines else ""))[:_MOST_SHOWN]
 
 
-@cache
+@once
 def _rows() -> tuple[_Row, ...]:
     path = Path(__file__).with_suffix(".yaml")
     return tuple(_row(row) for row in yaml.safe_load(path.read_text(encoding="utf-8")))

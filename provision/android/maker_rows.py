@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from profiles.once import once
 from profiles.strict_yaml import Node, read
 from provision.model import Identity
 from provision.sheet import LANGUAGES, Sheet
@@ -86,7 +86,7 @@ def taps_of(switch: Switch, identity: Identity) -> Mapping[str, tuple[str, ...]]
     return _first(switch.ways, (), identity.api)
 
 
-@cache
+@once
 def rows() -> Rows:
     """Our makers.yaml. Raises ProfileError when the file has mistakes."""
     return parse(read(FILE))

@@ -6,12 +6,12 @@ A new text is a new row there, and a line in tests/data/android/refusals.yaml.
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
+from profiles.once import once
 from provision.model import Cannot, Identity
 
 NO = ("Exception", "Error:", "Failure", "Permission den", "Can't find service")
@@ -46,7 +46,7 @@ def unreadable(what: str, said: str = "", identity: Identity | None = None) -> C
     return Cannot(f"the phone does not tell {what}{reason}", known[1] if known else "Look on the phone itself.")
 
 
-@cache
+@once
 def _rows() -> tuple[_Row, ...]:
     rows = yaml.safe_load(Path(__file__).with_name("refusals.yaml").read_text(encoding="utf-8"))
     return tuple(
