@@ -62,14 +62,20 @@ _ONE_LINE = {"health._PAIR", "network._ROW", "states._LINE", "cellular._WORD"}
 
 def _linear(read: Callable[[str], object], start: str = "", end: str = "") -> None:
     for noise in NOISE:
-        times = []
-        for size in (SIZE // 4, SIZE, 4 * SIZE):
-            said = (start + noise * (size // len(noise)) + end)[:size]
-            begun = time.thread_time()
-            read(said)
-            times.append(max(time.thread_time() - begun, 0.02))
-            if len(times) > 1:
-                assert times[-1] < 8 * times[-2], f"{noise!r} x {size}: {times}"
+        short, middle, long = ((start + noise * (n // len(noise)) + end)[:n] for n in (SIZE // 4, SIZE, 4 * SIZE))
+        assert _in_proportion(read, short, middle), (noise, len(middle))
+        assert _in_proportion(read, middle, long), (noise, len(long))
+
+
+def _in_proportion(read: Callable[[str], object], less: str, more: str) -> bool:
+    """In one of three tries, since others use this computer too; what goes back over it all is slow in every one."""
+    return any(_seconds(read, more) < 8 * max(_seconds(read, less), 0.02) for _ in range(3))
+
+
+def _seconds(read: Callable[[str], object], said: str) -> float:
+    begun = time.thread_time()
+    read(said)
+    return time.thread_time() - begun
 
 
 @pytest.mark.parametrize(("name", "pattern"), list(_patterns()), ids=lambda part: getattr(part, "pattern", part)[:40])
