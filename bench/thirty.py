@@ -46,7 +46,7 @@ FRAMEWORK = "/usr/share/android-framework-res/framework-res.apk"
 PHONES = 24
 RATE = 3_600_000
 """Bytes per second of the bus: a tenth of what USB 2 carries (facts/android.md §7.5)."""
-APPS = (1.0, 2.5, 0.4, 0.5, 1.2, 0.3, 0.8, 0.3, 0.7, 1.5, 0.2, 0.6)
+APPS = (1.0, 1.5, 0.5, 0.7, 1.2, 0.3, 1.1, 0.4, 0.8, 1.3, 0.3, 0.9)
 """Tenths of what a phone gets: the sizes of the apps, in the order of the profile and of the script."""
 PHONE = 60_000_000
 """Bytes for a phone at scale 1: a tenth of 600 MB."""
