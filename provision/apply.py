@@ -15,7 +15,7 @@ from typing import Self
 from provision.device import Device
 from provision.errors import DeviceError, NoAnswer, NotReady, Stopped, Unplugged
 from provision.lanes import Lane
-from provision.model import Action, Item, Step
+from provision.model import Action, Effect, Item, Step
 from provision.progress import Say, both
 
 _LOG = logging.getLogger("fleet.device")
@@ -39,9 +39,15 @@ class Attempt:
         """The device went away or fell silent in this attempt: nothing more can be asked of it."""
         return isinstance(self.error, Unplugged | NotReady | Stopped | NoAnswer)
 
+    @property
+    def anew(self) -> bool:
+        """It restarted or erased the device, or tried to."""
+        return isinstance(self.item.state, Step) and self.item.state.effect is not Effect.NONE
+
 
 def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[Attempt, ...]:
-    """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, some attempt says so.
+    """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, some attempt says so, and so
+    does an item that restarts or erases it.
 
     Items that overlap (installs) are two under way at most: while the device is still busy with one, the bytes of the
     next are sent. The largest goes first, so that the device is not long busy with the last one when all is sent.
@@ -50,9 +56,14 @@ def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[
     for overlaps, group in groupby(items, key=_overlaps):
         work = _side_by_side if overlaps else _in_turn
         attempts += work(device, list(group), say, lane)
-        if any(attempt.lost for attempt in attempts):
+        if _ends(attempts):
             break
     return tuple(attempts)
+
+
+def _ends(attempts: Sequence[Attempt]) -> bool:
+    """Nothing more can be asked of the device, or what was planned for it before it was erased holds no more."""
+    return any(attempt.lost or attempt.anew for attempt in attempts)
 
 
 def _overlaps(item: Item) -> bool:
@@ -63,7 +74,7 @@ def _in_turn(device: Device, items: Sequence[Item], say: Say, lane: Lane) -> lis
     attempts: list[Attempt] = []
     for item in items:
         attempts.append(_attempt(device, item, say, lane))
-        if attempts[-1].lost:
+        if _ends(attempts):
             break
     return attempts
 
@@ -90,7 +101,8 @@ def _size(item: Item) -> int:
 def _attempt(device: Device, item: Item, say: Say, lane: Lane) -> Attempt:
     assert isinstance(item.state, Step)
     total = _size(item)
-    say("step", item=item.id, want=item.want, why=item.state.why, size=total)
+    hands = {"hands": item.state.hands, "seconds": item.state.seconds} if item.state.hands else {}
+    say("step", item=item.id, want=item.want, why=item.state.why, size=total, **hands)
     progress = _counter(item, total, say)
     begun = time.monotonic()
     error = _carry_out(device, item, item.state.actions, progress, lane)

@@ -45,7 +45,10 @@ class Health:
 
 @dataclass(frozen=True)
 class Locks:
-    """Who else holds the device. Accounts as counts by type, never by name. ``None`` is unknown."""
+    """Who else holds the device. Accounts as counts by type, never by name. ``None`` is unknown.
+
+    ``find_my`` and ``activation`` (in the device's own word, such as Activated) are of iPhones and iPads only.
+    """
 
     accounts: Mapping[str, int] | None = None
     users: int | None = None
@@ -54,6 +57,8 @@ class Locks:
     bootloader_locked: bool | None = None
     verified_boot: str | None = None
     at_frp: bool | None = None
+    find_my: bool | None = None
+    activation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -160,11 +165,13 @@ class Unit:
     """What the caller knows of the device as an asset.
 
     ``sealed`` are the keyed hashes of the wanted values of the last run whose outcome could not be read back, by
-    item id; ``seal_key`` is the registry's key for them.
+    item id; ``seal_key`` is the registry's key for them. ``erase``: the technician said that it may be erased, and an
+    intake in this same attachment accepted it.
     """
 
     tag: str | None = None
     ignored: bool = False
+    erase: bool = False
     sealed: Mapping[str, str] = field(default_factory=dict, repr=False)
     seal_key: bytes = field(default=b"", repr=False)
 
@@ -182,6 +189,8 @@ class Strength(StrEnum):
 
 
 class Effect(StrEnum):
+    """What a step does to the device as a whole. After a restart or an erasing it is looked at anew."""
+
     NONE = "none"
     RESTART = "restart"
     ERASE = "erase"
@@ -216,6 +225,8 @@ class Step:
     """Work to do. ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back.
 
     ``overlaps``: it needs nothing of the items beside it, so that it may be under way together with one of them.
+    ``hands``: what a person has to do on the device meanwhile, within ``seconds``; such steps come last, so that
+    nothing else waits for a person.
     """
 
     why: str
@@ -224,6 +235,8 @@ class Step:
     sealed: str = ""
     parting: bool = False
     overlaps: bool = False
+    hands: str = ""
+    seconds: float = 0
 
 
 @dataclass(frozen=True)

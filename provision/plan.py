@@ -18,8 +18,13 @@ def plan(settings: Mapping[str, Setting[Any]], profile: Profile, facts: Facts, u
 
 
 def steps(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """The items with work to do, without those that are done after the last read-back."""
-    return tuple(item for item in items if isinstance(item.state, Step) and not item.state.parting)
+    """The items with work to do, without those that are done after the last read-back; who waits for a person last."""
+    todo = (item for item in items if isinstance(item.state, Step) and not item.state.parting)
+    return tuple(sorted(todo, key=_waits))
+
+
+def _waits(item: Item) -> bool:
+    return isinstance(item.state, Step) and bool(item.state.hands)
 
 
 def parting(items: tuple[Item, ...]) -> tuple[Item, ...]:

@@ -1,0 +1,53 @@
+"""How answers of an iPhone are read: property lists, and refusals in the device's own words."""
+
+from __future__ import annotations
+
+import plistlib
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from provision.setting import Answer
+
+
+def answer(value: Any) -> Answer:
+    """A value as it is kept: an XML property list."""
+    return Answer(plistlib.dumps(value, sort_keys=True).decode())
+
+
+def refusal(word: str) -> Answer:
+    """A refusal, in the device's own word."""
+    return Answer(word, 1)
+
+
+def value(said: Answer | None) -> Any:
+    """What was answered; ``None`` where the device refused, has no such thing or answered no property list."""
+    if said is None or said.code != 0:
+        return None
+    try:
+        return plistlib.loads(said.text.encode())
+    except (plistlib.InvalidFileException, ExpatError, ValueError, OverflowError):
+        return None
+
+
+def text(said: Answer | None) -> str:
+    """The answered text; "" where it is none."""
+    found = value(said)
+    return found if isinstance(found, str) else ""
+
+
+def whole(said: Answer | None) -> int | None:
+    """The answered whole number; ``None`` where it is none."""
+    found = value(said)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def switch(said: Answer | None) -> bool | None:
+    """The answered yes or no; ``None`` where it is neither."""
+    found = value(said)
+    return found if isinstance(found, bool) else None
+
+
+def mapping(said: Answer | None) -> dict[str, Any]:
+    """The answered dict; empty where it is none."""
+    found = value(said)
+    return found if isinstance(found, dict) else {}
