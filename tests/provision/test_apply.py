@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from provision.apply import apply
 from provision.errors import Refused, Unplugged
 from provision.lanes import Lane
-from provision.model import Action, Identity, Item, Step
+from provision.model import Action, Effect, Identity, Item, Step
+from provision.plan import steps
 from provision.setting import Answer, Reader, Setting
 
 
@@ -107,3 +108,25 @@ def test_a_refusal_ends_its_item_alone_and_a_pull_ends_all() -> None:
     assert len(refused) == 3
     assert pulled[0].lost
     assert len(pulled) < 6
+
+
+def test_what_was_planned_before_an_erasing_is_not_done_after_it() -> None:
+    device = Digesting()
+    erase = Item("supervision", "supervised", "", Step("", (Send(1),), effect=Effect.ERASE))
+    attempts = apply(device, [*items([9]), erase, *items([8])], quiet, Lane())
+    assert device.sent == [9, 1]
+    assert attempts[-1].anew
+
+
+def test_steps_that_wait_for_a_person_come_last() -> None:
+    by_hand = Item("configuration", "profile", "", Step("", (Send(1),), hands="Tap Install", seconds=480))
+    assert steps((by_hand, *items([9, 8]))) == (*items([9, 8]), by_hand)
+
+
+def test_a_step_says_what_a_person_has_to_do() -> None:
+    said: list[dict[str, object]] = []
+    by_hand = Item("configuration", "profile", "", Step("", (Send(1),), hands="Tap Install", seconds=480))
+    apply(Digesting(), [by_hand, *items([2])], lambda event, **fields: said.append({"event": event, **fields}), Lane())
+    begun = [one for one in said if one["event"] == "step"]
+    assert (begun[0]["hands"], begun[0]["seconds"]) == ("Tap Install", 480)
+    assert "hands" not in begun[1]
