@@ -29,8 +29,9 @@ lint: .venv/.ready-dev
 	.venv/bin/lint-imports
 
 bench: apt .venv/.ready-dev
-	for name in $(basename $(notdir $(filter-out %/__init__.py,$(wildcard bench/*.py)))); do \
-		.venv/bin/python -m bench.$$name || exit 1; done
+	missed=; for name in $(basename $(notdir $(filter-out %/__init__.py,$(wildcard bench/*.py)))); do \
+		echo "== $$name"; .venv/bin/python -m bench.$$name || missed="$$missed $$name"; done; \
+		[ -z "$$missed" ] || { echo "Missed:$$missed" >&2; exit 1; }
 
 wheel: .venv/.ready-dev
 	.ci/wheel
