@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from provision.virtual.android import faults
-from provision.virtual.android.pace import Pace
+from provision.virtual.pace import Pace
 from tests.benches import Bench, VirtualDevice
 from tests.virtual.conftest import Adb, OnePhone
 

@@ -27,10 +27,10 @@ from provision.virtual.android import faults, presets
 from provision.virtual.android import spec as specs
 from provision.virtual.android.device import Device
 from provision.virtual.android.files import Files
-from provision.virtual.android.pace import Pace
 from provision.virtual.android.phone import Phone
 from provision.virtual.android.server import AdbServer
 from provision.virtual.android.spec import BenchSpec, DeviceSpec
+from provision.virtual.pace import Pace
 
 _AT_ONCE = 8
 

@@ -15,7 +15,6 @@ from provision.virtual.android import faults as fault_kinds
 from provision.virtual.android import services
 from provision.virtual.android.faults import Fault, Faults
 from provision.virtual.android.files import Files
-from provision.virtual.android.pace import Pace
 from provision.virtual.android.paths import SCRATCH, SHARED, join
 from provision.virtual.android.phone import Phone
 from provision.virtual.android.process import Disconnected, Process, Program
@@ -23,6 +22,7 @@ from provision.virtual.android.server import AdbServer
 from provision.virtual.android.shell.main import sh
 from provision.virtual.android.toybox import applets
 from provision.virtual.android.wire import Connection, Stream
+from provision.virtual.pace import Pace
 
 _NEW_TEXT_API = 30
 _BOOT_SECONDS = 2.0

@@ -1,0 +1,10 @@
+"""The services that lockdownd starts: name to what serves one connection until it ends or Closed is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from provision.virtual.ios.phone import Phone
+from provision.virtual.ios.stream import Stream
+
+SERVICES: Mapping[str, Callable[[Stream, Phone], None]] = {}
