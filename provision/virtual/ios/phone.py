@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from provision.virtual.ios.presets import Tree
 
 @dataclass(frozen=True)
 class App:
-    """An installed app. ``kind`` is User or System, ``size`` the bytes that it takes."""
+    """An installed app. ``kind`` is User or System, ``size`` the bytes that it takes, ``attributes`` what
+    installation_proxy lists beside these: the app's Info.plist and what the phone found out about its signature."""
 
     bundle: str
     name: str
@@ -31,6 +32,7 @@ class App:
     shares_files: bool = False
     kind: str = "User"
     size: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Phone:
 
     def __init__(self, preset: str, overrides: Mapping[str, Any], home: Path) -> None:
         self.lock = threading.RLock()
+        self.installing = threading.Lock()
+        """One app at a time is checked and put in place."""
         self.preset = preset
         self.home = home
         self.tree: Tree = presets.resolve(preset, overrides)
