@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from profiles import carriers
+from profiles import carriers, check_ios
 from profiles.digest import files_below
 from profiles.errors import Problem, ProfileError, meant, shown
+from profiles.nodes import at, denied, items, texts, walk
 from profiles.restrictions import table
 from profiles.secrets import NoSecret, Secret, Secrets
 from profiles.shape import Place, keys_at, types_at
@@ -39,7 +40,7 @@ def without_gaps(root: Node) -> list[Problem]:
     """A key without a value is a slip of the pen: nothing is guessed from it."""
     return [
         node.place.problem("there is no value here: write one, or take the line out (an inherited one: {drop: true})")
-        for _, node in _walk(root, ())
+        for _, node in walk(root, ())
         if node.value is None
     ]
 
@@ -48,7 +49,7 @@ def known_secrets(root: Node, secrets: Secrets) -> tuple[dict[str, Secret], list
     """Every secret that the tree names, by name, and what is wrong with them. A missing one is there, but empty."""
     found: dict[str, Secret] = {}
     problems: list[Problem] = []
-    for place, node in _walk(root, ()):
+    for place, node in walk(root, ()):
         if not isinstance(node.value, SecretName):
             continue
         name = node.value.name
@@ -77,7 +78,7 @@ def _unfit(secret: Secret, place: Place, node: Node) -> Iterator[Problem]:
 
 def files_there(root: Node) -> Iterator[Problem]:
     """Every file that is named is there and can be read, and so is every file of a folder."""
-    for place, node in _walk(root, ()):
+    for place, node in walk(root, ()):
         if isinstance(node.value, Path):
             yield from _unreadable(node.value, node, may_be_folder=place[0] == "content")
 
@@ -99,7 +100,7 @@ def _unreadable(path: Path, node: Node, *, may_be_folder: bool) -> Iterator[Prob
 def references(root: Node) -> Iterator[Problem]:
     """Apps by id, operators by name, and what two sections say of one thing."""
     sim = root.entries.get("sim", root)
-    apps = _texts(root.entries.get("apps"), "id")
+    apps = texts(root.entries.get("apps"), "id")
     background = sim.entries.get("background_data")
     allowed = background.entries.get("allow") if background else None
     for item in allowed.items if allowed else ():
@@ -186,47 +187,22 @@ def _folded(name: str) -> str:
 def _contradictions(root: Node) -> Iterator[Problem]:
     """What one section wants and another forbids would be set back and forth for ever."""
     restrictions = root.entries.get("restrictions", root)
-    roaming = _at(root, "sim", "roaming")
-    rule = _at(restrictions, "rules", "data_roaming")
-    if roaming and rule and roaming.value in (True, "on", "allow") and _denied(rule):
+    roaming = at(root, "sim", "roaming")
+    rule = at(restrictions, "rules", "data_roaming")
+    if roaming and rule and roaming.value in (True, "on", "allow") and denied(rule):
         yield roaming.at.problem(f"restrictions deny data_roaming (line {rule.place.line}): have it one way")
-    apps = {package.value: app for app in _items(root, "apps") if (package := _at(app, "android", "package"))}
+    apps = {package.value: app for app in items(root, "apps") if (package := at(app, "android", "package"))}
     for section in ("remove", "block"):
-        for entry in _items(restrictions, section):
+        for entry in items(restrictions, section):
             name = entry.entries.get("android")
             if name and name.value in apps:
                 line = apps[name.value].place.line
                 yield name.at.problem(f'"{name.raw}" is an app of this profile (line {line}): have it one way')
 
 
-def _denied(rule: Node) -> bool:
-    deny = rule.entries.get("deny")
-    return rule.value == "deny" or (deny is not None and deny.value in (True, "on"))
-
-
-def _at(node: Node, *place: str) -> Node | None:
-    found: Node | None = node
-    for key in place:
-        found = found.entries.get(key) if found else None
-    return found
-
-
-def _items(node: Node, key: str) -> tuple[Node, ...]:
-    child = node.entries.get(key)
-    return child.items if child else ()
-
-
-def _texts(entries: Node | None, key: str) -> list[str]:
-    nodes = [item.entries[key] for item in entries.items if key in item.entries] if entries else []
-    return [node.value for node in nodes if isinstance(node.value, str)]
-
-
-def _walk(node: Node, place: Place) -> Iterator[tuple[Place, Node]]:
-    yield place, node
-    for key, child in node.entries.items():
-        yield from _walk(child, (*place, key))
-    for index, child in enumerate(node.items):
-        yield from _walk(child, (*place, index))
-
-
-CHECKS: tuple[Callable[[Node], Iterator[Problem] | list[Problem]], ...] = (without_gaps, files_there, references)
+CHECKS: tuple[Callable[[Node], Iterator[Problem] | list[Problem]], ...] = (
+    without_gaps,
+    files_there,
+    references,
+    check_ios.contradictions,
+)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from profiles.errors import Problem, meant
+from profiles.fields import PATTERNS
 from profiles.rules import OURS
-from profiles.schema import PATTERNS
 from profiles.secrets import Secret
 from profiles.shape import Place, is_section, keys_at, types_at, words_at, written_keys
 from profiles.strict_yaml import Node, SecretName
@@ -81,6 +81,8 @@ def _wrong_kind(node: Node, place: Place) -> str:
     kinds = types_at(place)
     if isinstance(node.value, Mapping) and any(is_section(kind) for kind in kinds):
         return ""  # a choice of a union that was not meant; the one that was meant tells what is wrong in it
+    if isinstance(node.value, tuple) and any(get_origin(kind) is tuple for kind in kinds):
+        return ""
     expected = _listed(kinds)
     if Secret in kinds:  # what stands there may be the secret itself: it is not repeated
         near = meant(node.raw, words_at(place)) if words_at(place) else ""

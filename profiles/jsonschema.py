@@ -11,12 +11,12 @@ from typing import Any
 
 from profiles import library
 from profiles.restrictions import Restriction, table
-from profiles.schema import App, AppRef, Content, Profile, Wifi
+from profiles.schema import App, AppRef, Bookmark, Content, Profile, Wifi
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _DROP = {"$ref": "#/$defs/Drop"}
-_ENTRIES = {kind.__name__: kind for kind in (App, AppRef, Content, Wifi)}
+_ENTRIES = {kind.__name__: kind for kind in (App, AppRef, Bookmark, Content, Wifi)}
 
 
 def json_schema() -> dict[str, Any]:
@@ -66,6 +66,8 @@ def _tidy(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     tidy = {key: _tidy(value) for key, value in schema.items() if key not in ("title", "default", "format")}
+    if "oneOf" in tidy:
+        tidy["anyOf"] = tidy.pop("oneOf")
     choices = tidy.get("anyOf", [])
     return {**choices[0], **{k: v for k, v in tidy.items() if k != "anyOf"}} if len(choices) == 1 else tidy
 

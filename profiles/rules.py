@@ -96,3 +96,24 @@ def known_zone(value: str) -> str:
     if value not in zones:
         raise wrong(f'"{value}" is not a time zone{meant(value, zones)}: write it as in Asia/Ho_Chi_Minh')
     return value
+
+
+MOST_ADDRESSES = 500
+"""Apple's limit for a list of denied pages (facts, iOS §2)."""
+
+
+def few_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    """No more pages than the device takes."""
+    if len(value) > MOST_ADDRESSES:
+        raise wrong(f"are {len(value)} pages: a device takes {MOST_ADDRESSES}")
+    return value
+
+
+def pane_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of panes of the Setup Assistant, as setup_panes.yaml has them."""
+    from profiles.setup_panes import table
+
+    for name in value:
+        if name not in table():
+            raise wrong(f'"{name}" is no pane of the Setup Assistant{meant(name, table())}')
+    return value

@@ -10,85 +10,45 @@ Descriptions are the help texts of editors. Booleans take ``true``, ``false``, `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
+
+from profiles.fields import (
+    ApkFiles,
+    ApnName,
+    Bundle,
+    Country,
+    Host,
+    Id,
+    Language,
+    Locale,
+    Numeric,
+    Package,
+    Permission,
+    Quota,
+    Required,
+    Roaming,
+    SecretText,
+    Section,
+    Sha256,
+    Switch,
+    Text,
+    WebAddress,
 )
-
 from profiles.rules import (
-    apk_files,
     device_name,
+    few_addresses,
     known_zone,
     network_name,
+    pane_names,
     relative_place,
     rule_word,
-    signer_digits,
-    switch,
     wrong,
 )
-from profiles.secrets import Secret
-
-PACKAGE = re.compile(r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$")
-
-# What a text has to look like, in the words of an error: see profiles.explain
-PATTERNS: Mapping[str, str] = {
-    r"^[a-z0-9][a-z0-9._-]*$": 'small letters, digits, ".", "_" and "-", such as grade-3',
-    PACKAGE.pattern: "a package name, such as org.example.app",
-    r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$": "an app's bundle identifier, such as org.example.app",
-    r"^[0-9a-f]{64}$": "the SHA-256 of the signer's certificate: 64 hexadecimal digits",
-    r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?$": "a host name, such as "
-    "family.example (without https:// and without a path)",
-    r"^[0-9]{5,6}$": 'five or six digits, country then network, in quotes: "45204"',
-    r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$": "a permission, short (camera) or in full (android.permission.CAMERA)",
-    r"^https?://[^\s]+$": "a web address that starts with https:// or http://",
-    r"^[0-9]+(\.[0-9]+)? ?[MG]B(/(day|month))?$": "an amount such as 4 GB/day, 30 GB/month or 500 MB",
-    r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$": "an access point name, such as v-internet",
-}
-_ID, _PACKAGE, _BUNDLE, _SHA256, _HOST, _MCCMNC, _PERMISSION, _WEB, _QUOTA, _APN = PATTERNS
-
-Id = Annotated[str, StringConstraints(pattern=_ID, max_length=64)]
-Package = Annotated[str, StringConstraints(pattern=_PACKAGE, max_length=223)]
-Bundle = Annotated[str, StringConstraints(pattern=_BUNDLE, max_length=155)]
-Sha256 = Annotated[str, BeforeValidator(signer_digits), StringConstraints(pattern=_SHA256)]
-Host = Annotated[str, StringConstraints(pattern=_HOST, max_length=253)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-_ON_OFF: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["on", "off"]}]}
-_ROAMING: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["on", "off", "allow", "deny"]}]}
-_ONE_OR_MORE: dict[str, Any] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
-}
-_SECRET: dict[str, Any] = {"type": "string", "description": "!secret name: never the secret itself"}
-
-Switch = Annotated[bool, BeforeValidator(switch(on=True, off=False)), WithJsonSchema(_ON_OFF)]
-Roaming = Annotated[bool, BeforeValidator(switch(on=True, off=False, allow=True, deny=False)), WithJsonSchema(_ROAMING)]
-SecretText = Annotated[
-    Secret, PlainSerializer(lambda secret: f"!secret {secret.name}", return_type=str), WithJsonSchema(_SECRET)
-]
-ApkFiles = Annotated[tuple[Path, ...], BeforeValidator(apk_files), WithJsonSchema(_ONE_OR_MORE)]
-Required = Annotated[
-    Switch, Field(description="When it is impossible on a device, the device fails instead of being partial.")
-]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-    KEY: ClassVar[tuple[str, ...]] = ()
 
 
 class AndroidApp(Section):
@@ -103,7 +63,7 @@ class AndroidApp(Section):
     signer: Sha256 | None = Field(
         default=None, description="SHA-256 of the certificate that the app must be signed with, in hexadecimal."
     )
-    grant: tuple[Annotated[str, StringConstraints(pattern=_PERMISSION, max_length=200)], ...] = Field(
+    grant: tuple[Permission, ...] = Field(
         default=(), description="Permissions that the app gets: short (camera) or in full (android.permission.CAMERA)."
     )
 
@@ -113,9 +73,7 @@ class IosApp(Section):
 
     bundle: Bundle | None = Field(default=None, description="The app's bundle identifier.")
     file: Path | None = Field(default=None, description="An .ipa file that is signed for these devices.")
-    web: Annotated[str, StringConstraints(pattern=_WEB, max_length=2000)] | None = Field(
-        default=None, description="A web page that becomes an icon on the home screen."
-    )
+    web: WebAddress | None = Field(default=None, description="A web page that becomes an icon on the home screen.")
     title: Text | None = Field(default=None, description="The name under the icon of the web page.")
 
 
@@ -148,9 +106,7 @@ class Content(Section):
 
 
 class Apn(Section):
-    name: Annotated[str, StringConstraints(pattern=_APN, max_length=100)] = Field(
-        description="The access point name itself, such as v-internet."
-    )
+    name: ApnName = Field(description="The access point name itself, such as v-internet.")
     user: Text | None = Field(default=None, description="The user name, where the operator wants one.")
     password: SecretText | None = Field(default=None, description="The password: !secret name.")
 
@@ -165,9 +121,7 @@ class BackgroundData(Section):
 class DataPlan(Section):
     """What the operator sold. The registry counts it; the phone cannot."""
 
-    quota: Annotated[str, StringConstraints(pattern=_QUOTA)] = Field(
-        description="How much: 4 GB/day, 30 GB/month, 10 GB."
-    )
+    quota: Quota = Field(description="How much: 4 GB/day, 30 GB/month, 10 GB.")
     days: Annotated[int, Field(ge=1, le=3660)] = Field(description="For how many days from the hand-over.")
 
 
@@ -175,9 +129,7 @@ class Sim(Section):
     carrier: Text | None = Field(
         default=None, description="The operator, by its name in carriers.yaml, such as viettel."
     )
-    mccmnc: Annotated[str, StringConstraints(pattern=_MCCMNC)] | None = Field(
-        default=None, description='The operator by number, in quotes: "45204".'
-    )
+    mccmnc: Numeric | None = Field(default=None, description='The operator by number, in quotes: "45204".')
     apn: Literal["automatic"] | Apn | None = Field(
         default=None, description="The access point: automatic (by operator), or name, user and password."
     )
@@ -204,18 +156,44 @@ class Wifi(Section):
         return self
 
 
+class Bookmark(Section):
+    KEY = ("url",)
+
+    url: WebAddress = Field(description="The page, and all below it.")
+    title: Text = Field(description="The name of the bookmark.")
+
+
+class WebFilter(Section):
+    """What browsers show on supervised iPhones and iPads. All three hold together."""
+
+    auto: Switch = Field(default=False, description="Apple's own filter of adult pages: on or off.")
+    deny: Annotated[tuple[WebAddress, ...], AfterValidator(few_addresses)] = Field(
+        default=(), description="Pages that are not shown, with all below them (500 at most)."
+    )
+    allow_only: tuple[Bookmark, ...] = Field(
+        default=(), description="The only pages that are shown; they become the bookmarks."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> WebFilter:
+        if not (self.auto or self.deny or self.allow_only):
+            raise wrong('say what is filtered: "auto: on", "deny:" or "allow_only:"')
+        return self
+
+
 class Network(Section):
     wifi: tuple[Wifi, ...] = Field(default=(), description="Wi-Fi networks that the device knows.")
     filter_dns: Host | None = Field(
         default=None, description="Host name of a filtering DNS server that speaks DNS over TLS."
     )
+    web_filter: WebFilter | None = Field(default=None, description="Which pages browsers show; supervised iOS only.")
     required: Required = False
 
 
 class AppRef(Section):
     """An app that is on the device already, by its name on each platform."""
 
-    KEY = ("android", "ios")
+    KEY: ClassVar[tuple[str, ...]] = ("android", "ios")
 
     android: Package | None = Field(default=None, description="Its package name on Android.")
     ios: Bundle | None = Field(default=None, description="Its bundle identifier on iPhone and iPad.")
@@ -239,12 +217,69 @@ class Rule(Section):
         return rule_word(value)
 
 
+class Ratings(Section):
+    """Age limits of the stores, iOS only. Numbers are Apple's steps, 0 (nothing) to 1000 (everything), by region."""
+
+    region: Country = Field(default="us", description="Whose ratings of movies and shows, such as us or au.")
+    apps: Literal["none", "4+", "9+", "12+", "13+", "16+", "17+", "18+", "all"] | None = Field(
+        default=None, description="Apps up to this age; 13+, 16+ and 18+ are steps of newer systems."
+    )
+    movies: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="Movies up to Apple's step of that region: 0 none, 1000 all."
+    )
+    tv: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="Television shows up to Apple's step of that region: 0 none, 1000 all."
+    )
+
+
 class Restrictions(Section):
     """``rules``: what is denied, by its name in restrictions.yaml. In the file the names stand beside the lists."""
 
     rules: Mapping[str, Rule] = Field(default_factory=dict)
     remove: tuple[AppRef, ...] = Field(default=(), description="Apps that are uninstalled.")
     block: tuple[AppRef, ...] = Field(default=(), description="Apps that stay, but cannot be opened.")
+    allow_only: tuple[AppRef, ...] = Field(
+        default=(),
+        description="The only apps that can be opened; com.apple.webapp stands for all web pages on the home screen.",
+    )
+    ratings: Ratings | None = Field(default=None, description="Age limits of the stores; iOS only.")
+
+
+class Icon(AppRef):
+    """An app on the home screen that is on the device anyway. Lists of icons are taken as a whole, never merged."""
+
+    KEY = ()
+
+
+class Folder(Section):
+    """Apps in one place of a page."""
+
+    folder: Text = Field(description="The name under the folder.")
+    apps: tuple[Id | Icon, ...] = Field(
+        description="What is in it: ids of apps, or an app by its name on each platform."
+    )
+
+
+def _kind(value: object) -> str:
+    """Which of the three an entry of a page is meant to be: its own mistakes are told, not those of the others."""
+    if isinstance(value, str):
+        return "id"
+    return "folder" if isinstance(value, Folder) or (isinstance(value, Mapping) and "folder" in value) else "icon"
+
+
+Placed = Annotated[
+    Annotated[Id, Tag("id")] | Annotated[Icon, Tag("icon")] | Annotated[Folder, Tag("folder")], Discriminator(_kind)
+]
+
+
+class HomeScreen(Section):
+    """Where icons stand, on supervised iPhones and iPads; the user cannot move them then."""
+
+    dock: tuple[Id | Icon, ...] = Field(default=(), description="The row at the bottom: ids of apps, or apps by name.")
+    pages: tuple[tuple[Placed, ...], ...] = Field(
+        default=(), description="Page by page: ids of apps, apps by name, or folders."
+    )
+    required: Required = False
 
 
 class ScreenLock(Section):
@@ -261,6 +296,11 @@ class Identity(Section):
         default=None, description="The time zone, such as Asia/Ho_Chi_Minh."
     )
     automatic_time: Switch | None = Field(default=None, description="Clock set by the network: on or off.")
+    language: Language | None = Field(default=None, description="The language of the device, such as vi or zh-Hans.")
+    locale: Locale | None = Field(default=None, description="How dates and numbers are written, such as vi_VN.")
+    skip_setup: Literal["all"] | Annotated[tuple[str, ...], AfterValidator(pane_names)] | None = Field(
+        default=None, description="Panes of Apple's Setup Assistant that are not shown: all, or a list of their names."
+    )
 
 
 class BenchEnd(Section):
@@ -278,8 +318,9 @@ class Profile(Section):
     restrictions: Restrictions = Field(
         default=Restrictions(), description="What the user may not do, and apps that are removed or blocked."
     )
+    home_screen: HomeScreen | None = Field(default=None, description="Where icons stand; supervised iOS only.")
     screen_lock: ScreenLock | None = Field(default=None, description="How the screen is locked.")
-    identity: Identity | None = Field(default=None, description="Name, time zone and clock.")
+    identity: Identity | None = Field(default=None, description="Name, clock, language and first setup.")
     bench: BenchEnd = Field(default=BenchEnd(), description="In what state the device leaves.")
 
     _sources: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)

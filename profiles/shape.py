@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
-from profiles.schema import Profile, Section
+from profiles.fields import Section
+from profiles.schema import Profile
 
 Place = tuple[str | int, ...]
 

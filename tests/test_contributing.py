@@ -64,13 +64,14 @@ extends: [primary-vn]
 apps: [{id: maths, android: {package: org.schoolbag.sample.maths, file: APPS/schoolbag-maths.xapk, grant: [camera]}}]
 content: [{id: grade-3, from: APPS/../content/grade-3, to: Learning/grade-3}]
 sim: {carrier: viettel, apn: automatic, roaming: false, background_data: {default: deny, allow: [maths]}}
-network: {wifi: [{ssid: Truong A, password: !secret wifi}], filter_dns: family.example}
+network: {wifi: [{ssid: Truong A, password: !secret wifi}], filter_dns: family.example, web_filter: {auto: on}}
 restrictions:
   install_apps: deny
   remove: [{android: com.android.browser}]
   block: [{android: com.android.chrome}]
+home_screen: {dock: [maths]}
 screen_lock: {pin: none}
-identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, automatic_time: true}
+identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, automatic_time: true, language: vi, skip_setup: all}
 bench: {debugging: keep}
 """
 

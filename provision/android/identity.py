@@ -1,8 +1,10 @@
-"""Who the phone is, and its setting: name, time zone, automatic time (facts §5.2, §1; [I] where marked).
+"""Who the phone is, and its setting: name, time zone, automatic time, language (facts §5.2, §1; [I] where marked).
 
 Reads ``getprop`` whole, once. The name is Settings.Global ``device_name``, read back. The time zone goes through
 ``cmd alarm set-timezone`` [I]; shell has had SET_TIME_ZONE since about Android 10 (facts §1), so on 8 and 9 the phone
 is asked what shell holds, and on 7 the answer is no. Read back is ``persist.sys.timezone``.
+The language is read (``persist.sys.locale``) and never set: shell may not change the configuration of the system. The
+panes of a setup assistant are Apple's; Android's is behind a phone that answers over USB.
 """
 
 from __future__ import annotations
@@ -116,7 +118,8 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
 
 
 def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[Item]:
-    """Items ``name``, ``time_zone``, ``automatic_time``: those that the profile names."""
+    """Items ``name``, ``time_zone``, ``automatic_time``, ``language``, ``locale``, ``skip_setup``: those that the
+    profile names."""
     wanted = profile.identity or Wanted()
     if wanted.name is not None:
         want, state = _name(wanted.name, found, unit)
@@ -129,6 +132,13 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         want = "time from the network" if wanted.automatic_time else "time set by hand"
         state = _automatic(wanted, found)
         yield Item("identity", "automatic_time", want, state, profile.where("identity", "automatic_time"))
+    now = facts.identity.properties.get("persist.sys.locale", "")
+    for key, tag in (("language", wanted.language), ("locale", (wanted.locale or "").replace("_", "-"))):
+        if tag:
+            yield Item("identity", key, f"the {key} {tag}", _language(tag, now), profile.where("identity", key))
+    if wanted.skip_setup:
+        state = Met("its setup is done: only then does a phone answer over USB")
+        yield Item("identity", "skip_setup", "no panes of the first setup", state, profile.where("identity", "skip_setup"))
 
 
 def _name(template: str, found: Found, unit: Unit) -> tuple[str, Met | Step | Cannot]:
@@ -154,6 +164,15 @@ def _time_zone(zone: str, found: Found, identity: Identity) -> Met | Step | Cann
         )
     was = f"its time zone is {plain(found.time_zone)}" if found.time_zone else "its time zone is not known"
     return Step(was, (Run(command("cmd", "alarm", "set-timezone", zone), refused=NO),))
+
+
+def _language(tag: str, now: str) -> Met | Cannot:
+    """``now`` is a tag such as vi-VN or zh-Hans-CN; a wanted tag may leave out what stands at its end."""
+    if now == tag or now.startswith(f"{tag}-"):
+        return Met(f"it is {plain(now)} already")
+    was = f"; it is {plain(now)}" if now else ""
+    by_hand = f"On the phone: Settings › System › Languages › put {tag} first."
+    return Cannot(f"Android does not let the computer set the language{was}", by_hand)
 
 
 def _automatic(wanted: Wanted, found: Found) -> Met | Step | Cannot:

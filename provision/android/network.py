@@ -1,4 +1,4 @@
-"""Saved Wi-Fi networks and the filtering DNS server (facts §2.3).
+"""Saved Wi-Fi networks, the filtering DNS server, and the web filter that there is none of (facts §2.3).
 
 Wi-Fi: ``cmd wifi`` is open to shell from Android 11. ``list-networks`` tells names and protection, never passwords:
 a network with a password that is listed is only known by the seal of our last run. One that is not listed is saved,
@@ -23,6 +23,7 @@ from provision.model import Cannot, Facts, Identity, Item, Met, Step, Strength, 
 from provision.setting import Answer
 
 _WIFI_API, _DNS_API = 30, 28
+_NO_WEB_FILTER = Cannot("Android has no web filter of its own", "Filter by name: network: filter_dns.")
 _ROW = re.compile(r"\d{1,6}[ \t]+(\S.{0,100}?)[ \t]+(\S{1,40})")
 
 
@@ -61,7 +62,7 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
 
 
 def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[Item]:
-    """Items ``wifi.<ssid>`` and ``filter_dns``."""
+    """Items ``wifi.<ssid>``, ``filter_dns`` and ``web_filter``."""
     wanted = profile.network or Network()
     for wifi in wanted.wifi:
         key = f"wifi.{wifi.ssid}"
@@ -78,6 +79,9 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
             Strength.C,
             wanted.required,
         )
+    if wanted.web_filter:
+        where = profile.where("network", "web_filter")
+        yield Item("network", "web_filter", "pages are filtered", _NO_WEB_FILTER, where, required=wanted.required)
 
 
 def _wifi(wifi: Wifi, found: Found, identity: Identity, unit: Unit, item: str) -> Met | Step | Cannot:

@@ -28,6 +28,7 @@ from provision.setting import Answer
 _SUSPEND_API = 28
 _DISABLED = (2, 3)
 _STATE = re.compile(r"^[ \t]*User 0:.{0,400}?\binstalled=(true|false)\b(.{0,600})$", re.MULTILINE)
+_RATINGS = Cannot("Android has no age limits beyond those of a Google account", "Deny install_apps instead.")
 _NO_OWNER = Cannot("needs a device owner, which this version does not set up", "Do without it, or set it by hand.")
 
 
@@ -85,7 +86,7 @@ def _blocked(said: str) -> Blocked | None:
 
 
 def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[Item]:
-    """Items ``remove.<package>``, ``block.<package>`` and ``<rule>``."""
+    """Items ``remove.<package>``, ``block.<package>``, ``allow_only``, ``ratings`` and ``<rule>``."""
     for name in _packages(profile, "remove"):
         source = profile.where("restrictions", "remove", name)
         yield Item("restrictions", f"remove.{name}", f"{name} removed", _remove(name, found), source, Strength.C)
@@ -93,6 +94,12 @@ def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[
         state, strength = _block(name, found, facts.identity)
         source = profile.where("restrictions", "block", name)
         yield Item("restrictions", f"block.{name}", f"{name} blocked", state, source, strength)
+    if profile.restrictions.allow_only:
+        source = profile.where("restrictions", "allow_only")
+        yield Item("restrictions", "allow_only", "no apps but those that are listed", _NO_OWNER, source)
+    if profile.restrictions.ratings:
+        source = profile.where("restrictions", "ratings")
+        yield Item("restrictions", "ratings", "age limits of the stores", _RATINGS, source)
     rows = _rows(profile)
     for name, rule in profile.restrictions.rules.items():
         state, strength = _rule(rows[name], rule, found, facts)

@@ -11,6 +11,7 @@ from provision.android import (
     cellular,
     content,
     health,
+    home_screen,
     identity,
     locks,
     makers,
@@ -38,6 +39,7 @@ SETTINGS: Mapping[str, Setting[Command]] = {
     "network": network,
     "sim": sim,
     "restrictions": restrictions,
+    "home_screen": home_screen,
     "screen_lock": screen_lock,
     "bench": bench,
 }
