@@ -1,0 +1,163 @@
+"""From a donor's iPhone to one that is supervised by us: erase, activate, supervise, in this order (facts, iOS §1).
+
+Only an erased device can be supervised, and what is erased cannot be activated without Apple's server and, where Find
+My is on, without its owner. So these are asked while the device still works, and as long as one of them stands in the
+way nothing is erased. Each of the three is an item of its own, read back before the next: who comes back after a power
+cut goes on where the device says that it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from profiles.schema import Profile
+from profiles.setup_panes import skipped
+from provision.ios import cloud
+from provision.ios.actions import Activate, AskActivation, Erase, Supervise
+from provision.ios.keybag import Keybag
+from provision.ios.questions import Activation, Question, Value
+from provision.ios.reading import text
+from provision.model import Cannot, Effect, Facts, Identity, Item, Locks, Met, Step, Unit
+from provision.setting import Answer
+
+_NO_KEYBAG = "Run: fleet supervision init --organisation NAME. Then back it up and run again."
+_UNLOCK = "Unlock it, trust this computer and run again."
+_SIGN_OUT = (
+    "Have its owner switch Find My off under Settings › their name, or remove the device at iCloud.com/find; then run "
+    "again."
+)
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """``None`` is unknown. ``ours``: supervised by our keybag, and that is still valid, so that the device takes from
+    us what needs no hand on it. ``known``: our certificate is in it, valid or not. ``other``: whoever else holds it.
+
+    ``set_up``: its Setup Assistant was finished. ``activation`` in the device's own word ("" unknown).
+    """
+
+    supervised: bool | None = None
+    ours: bool = False
+    known: bool = False
+    organisation: str = ""
+    other: str | None = None
+    set_up: bool | None = None
+    activation: str = ""
+
+    @property
+    def fresh(self) -> bool:
+        """It was erased, and nobody has set it up since."""
+        return self.activation not in ("", cloud.ACTIVATED) or self.set_up is False
+
+
+@dataclass(frozen=True)
+class SupervisionSetting:
+    """``keybag``: the one of this bench; ``None`` where it has none."""
+
+    keybag: Keybag | None
+
+    def probes(self, _profile: Profile, _identity: Identity, _deep: bool) -> Mapping[str, Question]:
+        """Whatever the profile, the same is asked."""
+        return {
+            **cloud.QUESTIONS,
+            "set_up": Value("com.apple.PurpleBuddy", "SetupDone"),
+            "activation": Activation(),
+        }
+
+    def parse(self, answers: Mapping[str, Answer], _profile: Profile, _identity: Identity) -> Supervision:
+        """See :class:`Supervision`."""
+        held = cloud.holder(answers, self.keybag)
+        return Supervision(
+            supervised=held.supervised,
+            ours=held.ours and not self._expired(),
+            known=held.ours,
+            organisation=held.organisation,
+            other=held.other,
+            set_up=cloud.switch_or_absent(answers.get("set_up")),
+            activation=text(answers.get("activation")),
+        )
+
+    def plan(self, profile: Profile, found: Supervision, facts: Facts, unit: Unit) -> Iterator[Item]:
+        """``erased`` where the unit may be, ``activated`` where that is known, ``supervised`` where we could."""
+        erased = self._erased(found, facts.locks) if unit.erase else None
+        if erased is not None:
+            yield _item("erased", "erased, with nothing of its last owner on it", erased)
+        if found.activation:
+            yield _item("activated", "activated", _activated(found))
+        if self.keybag is not None or unit.erase:
+            whose = f"supervised by {self.keybag.organisation}" if self.keybag else "supervised by us"
+            yield _item("supervised", whose, self._supervised(profile, found, facts.identity, erased))
+
+    def _erased(self, found: Supervision, locks: Locks) -> Met | Step | Cannot:
+        if found.known:
+            return Met("it was, before it came under our supervision")
+        if found.fresh:
+            return Met("it is not set up: nobody has used it since it was erased")
+        if found.other:
+            return Cannot(f"it is held by {found.other}", "Have it released there; then run again.", holds=True)
+        if locks.find_my is None:
+            return Cannot("it needs its owner: whether Find My is on could not be read", _UNLOCK, holds=True)
+        if locks.find_my:
+            return Cannot("it needs its owner: Find My is on", _SIGN_OUT, holds=True)
+        if not found.activation or found.supervised is None:
+            return Cannot("whether it is activated and supervised could not be read", _UNLOCK, holds=True)
+        if (unfit := self._unfit()) is not None:
+            return Cannot(f"{unfit.why}: nothing is erased", unfit.next_action, holds=True)
+        return Step("it is as its last owner left it", (AskActivation(), Erase()), Effect.ERASE)
+
+    def _supervised(
+        self, profile: Profile, found: Supervision, who: Identity, erased: Met | Step | Cannot | None
+    ) -> Met | Step | Cannot:
+        if found.ours:
+            return Met("it says so, and our certificate is in it")
+        if found.other:
+            return self._foreign(found.other)
+        if (unfit := self._unfit()) is not None:
+            return unfit
+        if found.supervised is None:
+            return Cannot("whether it is supervised could not be read", _UNLOCK)
+        if isinstance(erased, Cannot):
+            return Cannot("it has to be erased first", in_the_way=True)
+        if erased is None and not found.fresh:
+            return Cannot(
+                "only an erased device can be supervised: as it is, its user installs the configuration by hand, and "
+                "can take it away",
+                "Where it may be erased: fleet intake, then fleet provision --erase.",
+            )
+        wanted = profile.identity.skip_setup if profile.identity else None
+        return Step("it is not", (Supervise(skipped(wanted or (), who.version)),), Effect.ANEW)
+
+    def _unfit(self) -> Cannot | None:
+        """Why we can supervise nothing."""
+        if self.keybag is None:
+            return Cannot("this bench has no keybag", _NO_KEYBAG, in_the_way=True)
+        if self._expired():
+            ended = f"{self.keybag.ends:%Y-%m-%d}"
+            return Cannot(
+                f"the keybag of this bench ended on {ended}",
+                "Move the old one away and make a new one: fleet supervision init. Devices under the old one have to "
+                "be erased by hand.",
+                in_the_way=True,
+            )
+        return None
+
+    def _foreign(self, other: str) -> Cannot:
+        if self.keybag and other == self.keybag.organisation:
+            mend = "If there is a backup of that one: fleet supervision restore FILE. Else it has to be erased by hand."
+            return Cannot(f"it is supervised by {other}, but by another keybag than this one", mend, in_the_way=True)
+        return Cannot(f"it is held by {other}", "Have it released there; then run again.", in_the_way=True)
+
+    def _expired(self) -> bool:
+        return self.keybag is not None and self.keybag.expired(datetime.now(UTC))
+
+
+def _activated(found: Supervision) -> Met | Step:
+    if found.activation == cloud.ACTIVATED:
+        return Met("it says so")
+    return Step(f"it says {found.activation}", (Activate(),), Effect.ANEW)
+
+
+def _item(key: str, want: str, state: Met | Step | Cannot) -> Item:
+    return Item(setting="supervision", key=key, want=want, state=state)
