@@ -41,13 +41,13 @@ class Attempt:
 
     @property
     def anew(self) -> bool:
-        """It restarted or erased the device, or tried to."""
+        """It made another device of it (restarted, erased, …), or tried to."""
         return isinstance(self.item.state, Step) and self.item.state.effect is not Effect.NONE
 
 
 def apply(device: Device, items: Iterable[Item], say: Say, lane: Lane) -> tuple[Attempt, ...]:
     """Carry out ``items`` in order. A refusal ends its item; a lost device ends the list, some attempt says so, and so
-    does an item that restarts or erases it.
+    does an item after which it is looked at anew.
 
     Items that overlap (installs) are two under way at most: while the device is still busy with one, the bytes of the
     next are sent. The largest goes first, so that the device is not long busy with the last one when all is sent.

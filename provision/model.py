@@ -189,11 +189,15 @@ class Strength(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a step does to the device as a whole. After a restart or an erasing it is looked at anew."""
+    """What a step does to the device as a whole. After all but the first it is looked at anew, and planned anew.
+
+    ANEW: nothing is lost, but it is another device to a plan from then on (activated, supervised).
+    """
 
     NONE = "none"
     RESTART = "restart"
     ERASE = "erase"
+    ANEW = "anew"
 
 
 class Action(Protocol):
@@ -244,11 +248,13 @@ class Cannot:
     """It cannot be had on this device, and why; ``next_action`` is what a person can do about it, if anything.
 
     ``in_the_way``: what stands in the way is on this very device and can be taken away, so it has failed until then.
+    ``holds``: it has failed, and nothing else is done to the device until then either.
     """
 
     why: str
     next_action: str = ""
     in_the_way: bool = False
+    holds: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from provision.device import Device
 from provision.errors import DeviceError, NotReady, Unplugged
 from provision.facts import collect
 from provision.lanes import Lane
-from provision.model import Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
+from provision.model import Cannot, Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
 from provision.plan import parting, plan, steps
 from provision.progress import Emit, Say, now, speaker
 
@@ -96,7 +96,7 @@ class _Job:
         """Passes until no plan shows a step that was not tried: what one pass switches on, the next switches off."""
         if self.stops and not self.allow:
             return
-        while todo := self._todo():
+        while (todo := self._todo()) and not self._held():
             self.say("todo", items=[(item.id, _size(item)) for item in todo])
             attempts = apply(self.device, todo, self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in attempts}
@@ -111,6 +111,11 @@ class _Job:
 
     def _todo(self) -> tuple[Item, ...]:
         return tuple(item for item in steps(self.items) if item.id not in self.attempts)
+
+    def _held(self) -> bool:
+        """What all else builds on is not there: the device was to be made another one (erased, activated) first."""
+        waits = any(isinstance(item.state, Cannot) and item.state.holds for item in self.items)
+        return waits or any(attempt.anew and attempt.error for attempt in self.attempts.values())
 
     def _settled(self) -> tuple[Outcome, ...]:
         """The outcomes of all that is not done after the last read-back."""

@@ -37,8 +37,8 @@ def _untouched(item: Item, lost: bool) -> Outcome:
     match item.state:
         case Met(why, sealed):
             return Outcome(item, Result.UNVERIFIED if sealed else Result.VERIFIED, why)
-        case Cannot(why, next_action, in_the_way):
-            failed = item.required or in_the_way
+        case Cannot(why, next_action, in_the_way, holds):
+            failed = item.required or in_the_way or holds
             return Outcome(item, Result.FAILED if failed else Result.IMPOSSIBLE, why, next_action)
         case Step(why=why):
             said = "not reached before the device went" if lost else f"differs from the profile: {why}"
