@@ -6,11 +6,9 @@ them: while sizes and times are those of the manifest its hashes are believed, o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from profiles.schema import Content, Profile
 from provision.android.actions import Run, Send, Sent
@@ -18,11 +16,10 @@ from provision.android.command import Command, script
 from provision.android.placing import PART, TOOL, Placed, digest, folders_of, known_tool, place
 from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
+from provision.sources import ODD, Source, source
 from provision.text import amount
 
 STORAGE = PurePosixPath("/sdcard")
-_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, and what python makes of bytes that are not UTF-8."""
 
 _OURS = f"find \"$@\" -type f ! -name '*{PART}'"
 _STATS = f"{_OURS} -exec stat -c '%s %Y %n' {{}} + 2>/dev/null | sort | sed 's/^/stat /'"
@@ -71,18 +68,6 @@ class Tree:
     placed: frozenset[str] = frozenset()
     tool: str = "sha256sum"
     cut_short: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """The files to be there: path below the target folder -> the file here and its size."""
-
-    files: Mapping[str, tuple[Path, int]]
-
-    @property
-    def odd(self) -> str:
-        """The first name that no phone could be told of, or ""."""
-        return next((name for name in self.files if _ODD.search(name)), "")
 
 
 def probes(profile: Profile, identity: Identity, deep: bool) -> Mapping[str, Command]:  # noqa: ARG001
@@ -189,7 +174,7 @@ def _tree(text: str) -> Tree:
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not _ODD.search(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not ODD.search(name)
 
 
 def _target(entry: Content) -> str:
@@ -199,12 +184,3 @@ def _target(entry: Content) -> str:
 def _tops(wanted: Source) -> list[str]:
     """The names directly below the target folder that are ours: a pupil's own files beside them do not count."""
     return sorted({f"./{PurePosixPath(name).parts[0]}" for name in wanted.files})
-
-
-@lru_cache(maxsize=64)
-def source(path: Path) -> Source:
-    """The file or tree at ``path``, read once for all devices of a run."""
-    if path.is_file():
-        return Source({path.name: (path, path.stat().st_size)})
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return Source({p.relative_to(path).as_posix(): (p, p.stat().st_size) for p in files})

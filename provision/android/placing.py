@@ -6,12 +6,11 @@ some Android 7 (inferred), where ``md5sum`` does: this guards against broken tra
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from provision import sources
 from provision.android.actions import Run, Send, Sent
 from provision.android.command import script
 from provision.model import Action
@@ -79,15 +78,8 @@ def _groups(files: Iterable[Placed]) -> Iterator[list[Placed]]:
 
 
 def digest(path: Path, tool: str) -> str:
-    """What ``tool`` (sha256sum or md5sum) prints of ``path``, hex; read once for all devices while it is unchanged."""
-    stat = path.stat()
-    return _digest(path, tool, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=65536)
-def _digest(path: Path, tool: str, size: int, modified: int) -> str:  # noqa: ARG001 -- a changed file is another key
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, tool.removesuffix("sum")).hexdigest()
+    """What ``tool`` (sha256sum or md5sum) prints of ``path``, hex."""
+    return sources.digest(path, tool.removesuffix("sum"))
 
 
 def known_tool(said: str) -> str:
