@@ -37,13 +37,14 @@ class App:
 
 @dataclass(frozen=True)
 class Profile:
-    """An installed configuration profile; ``content`` is the whole of it, parsed."""
+    """An installed configuration profile; ``content`` is the whole of it, parsed, ``signer`` who signed it (DER)."""
 
     identifier: str
     uuid: str
     name: str
     content: Mapping[str, Any]
     silent: bool = False
+    signer: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,13 @@ class Phone:
         self.capacity = int(self.tree["capacity"])
         self.detach: Callable[[], None] = _on_no_cable
         self.attach: Callable[[], None] = _on_no_cable
+        self.on_erase: Callable[[], None] = _on_no_cable
         self.full = False
         """A fault: there is no room for a single byte."""
+        self.install_refused = ""
+        """A fault: the Error with which installation_proxy refuses every app."""
+        self.clock: Callable[[], float] = time.time
+        """What time the phone takes it for, in seconds since 1970."""
         self.erased = 0
         self.esim_kept = True
         self.activation_lock = bool(self.tree["activation_lock"] or self.tree["find_my"])
@@ -174,7 +180,7 @@ class Phone:
             return {
                 "ActivationState": self.activation,
                 "PasswordProtected": self.locked,
-                "TimeIntervalSince1970": time.time(),
+                "TimeIntervalSince1970": self.clock(),
                 "BrickState": self.activation == "Unactivated",
             }
         if domain == "com.apple.disk_usage":
@@ -258,6 +264,7 @@ class Phone:
             self.esim_kept = self.esim_kept and preserve_data_plan
             self.erased += 1
             self._factory()
+            self.on_erase()
         self.restart()
 
     def restart(self) -> None:
