@@ -21,6 +21,7 @@ def contradictions(root: Node) -> Iterator[Problem]:
     restrictions = root.entries.get("restrictions", root)
     yield from _safari(apps, restrictions)
     yield from _only(apps, restrictions)
+    yield from _receivers(apps, items(root, "content"))
     yield from _icons(apps, root, {text(entry, "ios"): entry for entry in items(restrictions, "allow_only")})
 
 
@@ -54,6 +55,16 @@ def _only(apps: dict[str, Node], restrictions: Node) -> Iterator[Problem]:
                     f"allow_only (line {only.place.line}) bars all others already, and a device takes one list only: "
                     "take this out"
                 )
+
+
+def _receivers(apps: dict[str, Node], content: tuple[Node, ...]) -> Iterator[Problem]:
+    """The apps that content goes into are apps of this profile, and no pages."""
+    for entry in content:
+        name = text(entry, "ios")
+        if name and name not in apps:
+            yield entry.entries["ios"].at.problem(f'there is no app "{name}" under apps{meant(name, apps)}')
+        elif name and not (text(apps[name], "ios", "bundle") or at(apps[name], "ios", "file")):
+            yield entry.entries["ios"].at.problem(f'"{name}" is no app of iOS that could take files')
 
 
 def _icons(apps: dict[str, Node], root: Node, only: dict[str, Node]) -> Iterator[Problem]:

@@ -76,6 +76,14 @@ class IosApp(Section):
     web: WebAddress | None = Field(default=None, description="A web page that becomes an icon on the home screen.")
     title: Text | None = Field(default=None, description="The name under the icon of the web page.")
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> IosApp:
+        if self.web is None and self.bundle is None and self.file is None:
+            raise wrong('say what this app is: "file:", "bundle:" or "web:"')
+        if self.web is not None and (self.bundle is not None or self.file is not None):
+            raise wrong('is a web page or an app, not both: take "web" out, or "bundle" and "file"')
+        return self
+
 
 class App(Section):
     KEY = ("id",)
@@ -93,7 +101,7 @@ class App(Section):
 
 
 class Content(Section):
-    """A file or a tree of files. ``to`` is relative to the shared storage of the device."""
+    """A file or a tree of files. ``to`` is relative to the shared storage, or to the documents of the app ``ios``."""
 
     KEY = ("id",)
 
@@ -101,6 +109,10 @@ class Content(Section):
     from_: Path = Field(alias="from", description="A file or a folder. The path starts at this profile's folder.")
     to: Annotated[str, AfterValidator(relative_place)] = Field(
         description="Where it goes on the device, below its shared storage, such as Learning/grade-3."
+    )
+    ios: Id | None = Field(
+        default=None,
+        description="The app (by id) among whose documents it goes on iPhone and iPad, which have no shared storage.",
     )
     required: Required = False
 
