@@ -13,7 +13,6 @@ from typing import Any
 
 from provision.virtual.android import faults as fault_kinds
 from provision.virtual.android import services
-from provision.virtual.android.faults import Fault, Faults
 from provision.virtual.android.files import Files
 from provision.virtual.android.paths import SCRATCH, SHARED, join
 from provision.virtual.android.phone import Phone
@@ -22,6 +21,7 @@ from provision.virtual.android.server import AdbServer
 from provision.virtual.android.shell.main import sh
 from provision.virtual.android.toybox import applets
 from provision.virtual.android.wire import Connection, Stream
+from provision.virtual.faults import Fault, Faults
 from provision.virtual.pace import Pace
 
 _NEW_TEXT_API = 30
@@ -179,7 +179,7 @@ class Device:
             self._opened[stream.kind] += 1
         if self.traced:
             self.tell("service", name=stream.name[:400])
-        fault = self.faults.on_service()
+        fault = self.faults.on_service(stream.kind)
         if fault is not None:
             with contextlib.suppress(Disconnected):
                 self.strike(fault, stream.name[:80])

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from provision.virtual.android import faults, presets
-from provision.virtual.android.faults import Fault
+from provision.virtual.faults import Fault
 
 _CAPACITY = 64_000_000_000
 _MIX = ("pixel-13", "samsung-11", "xiaomi-13", "pixel-7", "tablet-nogms-9", "pixel-15", "oppo-11", "samsung-9")
