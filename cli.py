@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "provision": ("fleet.bench_commands", "Make attached devices what a profile says."),
         "watch": ("fleet.watch_commands", "Serve every device as it is plugged in, without a key being pressed."),
         "verify": ("fleet.bench_commands", "Say what differs from a profile; change nothing."),
+        "supervision": ("fleet.supervision_commands", "The keybag by which iPhones and iPads are supervised."),
         "virtual": ("provision.commands", "Virtual devices to try things on."),
     },
     "Profiles": {

@@ -7,6 +7,7 @@
     registry.db     the SQLite registry
     runs/           one log per run
     locks/          which process is at work on which device
+    supervision/    keybag.pem: the key of all supervised iPhones and iPads (fleet supervision)
     cache/          what was unpacked of app bundles; may be deleted
 
 Nothing is made before it is needed, and what is made is complete or not there: two programs that start at once read

@@ -149,10 +149,15 @@ def _unit_intake(conn: Connection, event: Event, body: Mapping[str, Any]) -> Non
     conn.execute(insert(intakes).values(unit=unit, **values))
 
 
+def _nothing(_conn: Connection, _event: Event, _body: Mapping[str, Any]) -> None:
+    """It is in the ledger, and in no table."""
+
+
 _BY_KIND = {
     "bench.opened": _bench_opened,
     "unit.added": _unit_added,
     "unit.tagged": _unit_tagged,
     "unit.run": _unit_run,
     "unit.intake": _unit_intake,
+    "supervision.init": _nothing,
 }

@@ -158,6 +158,16 @@ def save(keybag: Keybag, path: Path) -> None:
     write_once(path, keybag.key + certificate.public_bytes(Encoding.PEM))
 
 
+def private_key(keybag: Keybag) -> RSAPrivateKey:
+    """Its key, ready to sign with."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(keybag.key, None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
+
+
 def write_once(path: Path, content: bytes) -> None:
     """Write a secret to a file that is not there yet. Raises KeybagError when it is, or cannot be written."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,0 +1,152 @@
+"""``fleet supervision``: the keybag by which iPhones and iPads are supervised."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet.home import Home, Options, home_of
+
+if TYPE_CHECKING:
+    from provision.ios.keybag import Keybag
+
+_VARIABLE = "FLEET_KEYBAG_PASSPHRASE"
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_passphrase_file = click.option(
+    "--passphrase-file", type=_FILE, help=f"A file whose first line is the passphrase; else {_VARIABLE}, else asked."
+)
+
+
+@click.group()
+def supervision() -> None:
+    """The keybag by which iPhones and iPads are supervised: made once, backed up, carried to other benches.
+
+    Example: fleet supervision show
+    """
+
+
+@supervision.command()
+@click.option("--organisation", required=True, metavar="NAME", help="Who supervises, as devices show it.")
+@click.pass_context
+def init(ctx: click.Context, organisation: str) -> None:
+    """Make the keybag of this organisation, once. One that is there is never written over.
+
+    Example: fleet supervision init --organisation "Schoolbag Hanoi"
+    """
+    from fleet import supervision as bags
+    from fleet.db import transaction
+    from fleet.units import open_registry
+    from fleet.values import Json, storable
+    from provision.ios.keybag import create
+
+    options = _options(ctx)
+    home = home_of(options)
+    made = create(organisation)
+    told: dict[str, Json] = {"v": 1, "organisation": storable(made.organisation), "ends": _ends(made)}
+    with (
+        open_registry(home, options.database, options.actor) as registry,
+        transaction(registry.engine) as conn,
+    ):
+        registry.ledger.append(conn, "supervision.init", made.fingerprint, told)
+        bags.keep(home, made)
+    _say(made)
+    click.echo("Without it no supervised device can be managed. Back it up now: fleet supervision backup FILE")
+
+
+@supervision.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
+@click.pass_context
+def show(ctx: click.Context, as_json: bool) -> None:
+    """Say whose keybag this bench has, its fingerprint and when it ends. The key itself is never shown.
+
+    Example: fleet supervision show --json
+    """
+    from fleet.supervision import the_keybag
+
+    kept = the_keybag(_home(ctx))
+    if as_json:
+        fields = {"organisation": kept.organisation, "fingerprint": kept.fingerprint, "ends": _ends(kept)}
+        click.echo(json.dumps({"v": 1, "event": "supervision", **fields}))
+    else:
+        _say(kept)
+
+
+@supervision.command()
+@click.argument("file", type=_FILE)
+@_passphrase_file
+@click.pass_context
+def backup(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
+    """Write the keybag to FILE, encrypted (PKCS #12). Keep it and its passphrase in two places, neither on this bench.
+
+    Example: fleet supervision backup /media/usb/keybag.p12
+    """
+    from fleet import supervision as bags
+    from provision.ios.keybag import write_once
+
+    kept = bags.the_keybag(_home(ctx))
+    write_once(file.absolute(), bags.backup(kept, _passphrase(passphrase_file, new=True)))
+    click.echo(f"Backed up to {file}. Write its passphrase down elsewhere: without it the file is worth nothing.")
+
+
+@supervision.command()
+@click.argument("file", type=_FILE)
+@_passphrase_file
+@click.pass_context
+def restore(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
+    """Put a keybag from its backup FILE on this bench, which has none. One that is there is never written over.
+
+    Example: fleet supervision restore /media/usb/keybag.p12
+    """
+    from fleet import supervision as bags
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    found = bags.restored(content, _passphrase(passphrase_file, new=False))
+    bags.keep(_home(ctx), found)
+    _say(found)
+
+
+def _passphrase(file: Path | None, *, new: bool) -> str:
+    """From the file, the environment, or the person at the terminal; never from the command line, which others see."""
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"{file} cannot be read.") from error
+    if named := os.environ.get(_VARIABLE):
+        return named
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Nobody can be asked for the passphrase. Pass --passphrase-file FILE or {_VARIABLE}.")
+    said = click.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=new, err=True)
+    assert isinstance(said, str)
+    return said
+
+
+def _say(kept: Keybag) -> None:
+    from datetime import UTC, datetime
+
+    from provision.text import printable
+
+    click.echo(f"Organisation  {printable(kept.organisation)}")
+    click.echo(f"Fingerprint   {kept.fingerprint}")
+    over = ", which is over: devices take nothing more from it" if kept.expired(datetime.now(UTC)) else ""
+    click.echo(f"Ends          {kept.ends:%Y-%m-%d}{over}")
+
+
+def _ends(kept: Keybag) -> str:
+    return kept.ends.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _options(ctx: click.Context) -> Options:
+    return ctx.find_object(Options) or Options()
+
+
+def _home(ctx: click.Context) -> Home:
+    return home_of(_options(ctx))
