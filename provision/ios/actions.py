@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 
+PART = ".schoolbag-part"
+"""How the temporary name of a file that is being sent ends."""
+
+
 @dataclass(frozen=True)
 class _Small:
     """An action that sends next to nothing and switches nothing on."""

@@ -21,6 +21,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from profiles.errors import SchoolbagError
+from profiles.schema import IosApp
 
 _MOST_READ = 4 * 1024 * 1024
 """Bytes of one property list, unpacked: Apple's are a few hundred kB with a hundred thousand devices."""
@@ -103,6 +104,13 @@ def read(path: Path) -> Ipa:
             return _read(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
         raise IpaError(f"{path.name} cannot be read: {error.strerror}.", "Check the path in the profile.") from error
+
+
+def bundle_of(app: IosApp) -> str:
+    """The bundle identifier of an app of a profile; "" of a page. Raises IpaError where its file has to tell it."""
+    if app.bundle is not None:
+        return app.bundle
+    return read(app.file).bundle if app.file else ""
 
 
 _READING = threading.Lock()

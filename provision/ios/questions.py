@@ -49,10 +49,14 @@ class Activation:
 @dataclass(frozen=True)
 class Shared:
     """The files that the app ``bundle`` shares, below ``folder`` of its documents: a list of dicts with path (relative
-    to ``folder``), size (bytes) and time (whole seconds since 1970)."""
+    to ``folder``), size (bytes) and time (whole seconds since 1970); nothing where there is no such folder.
+
+    ``hashed``: each with its sha256 (hex) too, for which all of it is read over the cable.
+    """
 
     bundle: str
     folder: str
+    hashed: bool = False
 
 
 @dataclass(frozen=True)
