@@ -96,6 +96,7 @@ def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: 
     from provision import bench, screen
     from provision.android.preflight import check
     from provision.board_screen import Board
+    from provision.doors import open_doors
     from provision.lines import Lines
     from provision.ports import Ports
 
@@ -106,8 +107,8 @@ def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: 
     check(wanted)
     order = Order(wanted, mode, allow, asked.deep, tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        attached = bench.attach_all(bench.open_server())
-        places = bench.select(attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
+        found = bench.attach_all(open_doors())
+        places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
         ports = Ports(lambda verdict: sinks.emit(verdict))
         with contextlib.nullcontext() if asked.as_json else Board(screen.console(stderr=True)) as board:

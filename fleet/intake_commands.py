@@ -90,6 +90,7 @@ def _look(
     from fleet.intakes import inspect_all
     from fleet.units import open_registry
     from provision import bench
+    from provision.doors import open_doors
     from provision.intake_rules import rules
 
     options = ctx.find_object(Options) or Options()
@@ -98,8 +99,8 @@ def _look(
     own = home.path / "intake.yaml"
     wanted = rules(rules_file or (own if own.exists() else None))
     with open_registry(home, options.database, options.actor) as registry:
-        attached = bench.attach_all(bench.open_server())
-        places = bench.select(attached, names, everything, registry.serial_of, registry.last_seen)
+        attached = bench.attach_all(open_doors())
+        places = bench.select(attached.attached, names, everything, registry.serial_of, registry.last_seen)
         codes = {place.address: code for place, code in scanned(labels, places, registry.serial_of)}
         return inspect_all(places, wanted, codes, registry, datetime.now(UTC).date())
 

@@ -23,8 +23,8 @@ from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.android.device import AndroidDevice
 from provision.bench import Attached, side_by_side
+from provision.device import Device
 from provision.facts import collect
 from provision.intake import Finding, Intake, IntakeVerdict, Known, judge
 from provision.intake_rules import Rules
@@ -87,7 +87,7 @@ def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today
 
 
 def _inspected(
-    place: Attached, device: AndroidDevice, unit: Unit, rules: Rules, label: str, registry: Registry, today: date
+    place: Attached, device: Device, unit: Unit, rules: Rules, label: str, registry: Registry, today: date
 ) -> Inspected:
     who = device.identity
     facts = collect(device, _NOTHING)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,13 +17,17 @@ from fleet.tags import checked_prefix
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.android.device import AndroidDevice
-from provision.bench import Attached, side_by_side
+from provision.bench import Attached, clash, let_in, side_by_side
+from provision.device import Device
+from provision.errors import DeviceError
 from provision.lanes import Lane, Lanes
 from provision.lines import Lines
 from provision.model import Report, Unit, Verdict
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
+
+_TO_LET_IN = 60.0
+"""Seconds in which somebody has to tap Trust on a device, or unlock it."""
 
 
 @contextmanager
@@ -42,13 +47,21 @@ def run_log(home: Home) -> Iterator[Lines]:
 
 @dataclass(frozen=True)
 class Order:
-    """What a command asks of every device."""
+    """What a command asks of every device.
+
+    ``erase``: iPhones and iPads that an intake accepts may be erased; Android devices never are.
+    """
 
     profile: Profile
     mode: Mode = Mode.PROVISION
     allow: str = ""
     deep: bool = False
     tag_prefix: str | None = None
+    erase: bool = False
+
+
+Objection = Callable[[Attached], SchoolbagError | None]
+"""What an intake, made now, has against erasing a device; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -91,43 +104,105 @@ class Ended:
     error: SchoolbagError | None = None
 
 
-def provision(places: Sequence[Attached], order: Order, registry: Registry, sinks: Sinks) -> Summary:
+def provision(
+    places: Sequence[Attached], order: Order, registry: Registry, sinks: Sinks, objection: Objection = lambda _: None
+) -> Summary:
     """Carry out ``order`` on every one of ``places``, side by side. What ends one device's run ends no other's.
 
-    At Ctrl-C every link is closed, and each run says so in its report. Raises UnitError and RegistryError before any
-    device is worked on, and not after.
+    A device that waits for a person (Trust, a locked screen) is waited for on its own thread. Where the order erases,
+    ``objection`` is asked first. At Ctrl-C every link is closed, and each run says so in its report. Raises UnitError
+    and RegistryError before any device is worked on, and not after.
     """
+    if order.tag_prefix is not None:
+        checked_prefix(order.tag_prefix)
+    together = _Together(order, registry, sinks.emit, objection)
+    ended = side_by_side(together.serve, [together.known(place) for place in places], together.stop)
+    bug = any(isinstance(end.error, Bug) for end in ended)
+    return Summary(tuple(end.report for end in ended), together.over.is_set(), sinks.told(), bug)
 
-    interrupted = False
 
-    def stop() -> bool:
-        nonlocal interrupted
-        interrupted = True
-        for place in places:
+def waiting(emit: Emit, place: Attached, error: SchoolbagError) -> None:
+    """Tell that a hand is needed on a device, and why."""
+    fields = {"port": place.port, "what": error.what, "next_action": error.next_action}
+    emit(Progress("waiting", place.address, place.serial, None, fields))
+
+
+class _Together:
+    """Devices that are worked on in one run of the command. ``over`` is set at Ctrl-C."""
+
+    def __init__(self, order: Order, registry: Registry, emit: Emit, objection: Objection) -> None:
+        self.over = threading.Event()
+        self._order = order
+        self._registry = registry
+        self._emit = emit
+        self._objection = objection
+        self._lanes = Lanes()
+        self._here: dict[str, Attached] = {}
+        self._lock = threading.Lock()
+
+    def stop(self) -> bool:
+        self.over.set()
+        for place in tuple(self._here.values()):
             if place.device:
                 place.device.stop()
         return True
 
-    if order.tag_prefix is not None:
-        checked_prefix(order.tag_prefix)
-    lanes = Lanes()
-    jobs = [(place, _unit(place, order, registry), lanes.to(place.port)) for place in places]
-    ended = side_by_side(lambda job: _one(*job, order, registry, sinks.emit), jobs, stop)
-    bug = any(isinstance(end.error, Bug) for end in ended)
-    return Summary(tuple(end.report for end in ended), interrupted, sinks.told(), bug)
+    def known(self, place: Attached) -> tuple[Attached, Unit]:
+        """One after another, so that new tags follow the order of the ports."""
+        if place.device:
+            self._here[place.serial] = place
+        return place, _unit(place, self._order, self._registry)
+
+    def serve(self, known: tuple[Attached, Unit]) -> Ended:
+        """Never raises."""
+        place, unit = known
+        if place.waits:
+            place, unit = self._let_in(place)
+        if place.device and unit.erase and self._order.mode is not Mode.PLAN and (error := self._objection(place)):
+            return _told(Ended(_failed(place, unit, self._order, error), error), place, unit, self._emit)
+        return _one(place, unit, self._lanes.to(place.port), self._order, self._registry, self._emit)
+
+    def _let_in(self, place: Attached) -> tuple[Attached, Unit]:
+        """Wait until somebody has tapped on it what is asked for; where nobody does, the problem stays."""
+        said: set[str] = set()
+
+        def tell(waits: Attached) -> None:
+            assert waits.problem is not None
+            if str(waits.problem) not in said:
+                said.add(str(waits.problem))
+                waiting(self._emit, waits, waits.problem)
+
+        place = let_in(place, self.over, tell, _TO_LET_IN)
+        if place.device is None:
+            return place, Unit()
+        with self._lock:
+            if double := self._here.get(place.serial):
+                if double.device:
+                    double.device.stop()
+                return replace(place, device=None, problem=clash(place.serial, [double.where, place.where])), Unit()
+            self._here[place.serial] = place
+        if self.over.is_set():
+            place.device.stop()
+        try:
+            return place, _unit(place, self._order, self._registry)
+        except SchoolbagError as error:
+            return replace(place, device=None, problem=DeviceError(error.what, error.next_action)), Unit()
 
 
 def carry_out(place: Attached, order: Order, registry: Registry, emit: Emit, lane: Lane) -> Ended:
-    """Carry out ``order`` on one device and record it. Raises UnitError and RegistryError only before it is touched."""
+    """Carry out ``order`` on one device and record it. Raises UnitError and RegistryError only before it is touched.
+
+    Where the order erases, an intake has accepted the device in this same attachment: that is the caller's to see to.
+    """
     return _one(place, _unit(place, order, registry), lane, order, registry, emit)
 
 
 def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
-    """One after another, so that new tags follow the order of the ports."""
     if place.device is None:
         return Unit()
+    who = place.device.identity
     prefix = order.tag_prefix if order.mode is Mode.PROVISION else None
-    return registry.unit_for(place.device.identity, tag_prefix=prefix)
+    return replace(registry.unit_for(who, tag_prefix=prefix), erase=order.erase and who.platform == "ios")
 
 
 def _one(place: Attached, unit: Unit, lane: Lane, order: Order, registry: Registry, emit: Emit) -> Ended:
@@ -137,6 +212,10 @@ def _one(place: Attached, unit: Unit, lane: Lane, order: Order, registry: Regist
         ended = Ended(_failed(place, unit, order, place.problem))
     else:
         ended = _held(place, place.device, unit, lane, order, registry, _but_reports(emit))
+    return _told(ended, place, unit, emit)
+
+
+def _told(ended: Ended, place: Attached, unit: Unit, emit: Emit) -> Ended:
     who = ended.report.identity
     emit(Progress("report", place.address, who.serial if who else "", unit.tag, report_fields(ended.report)))
     return ended
@@ -153,7 +232,7 @@ def _but_reports(emit: Emit) -> Emit:
 
 
 def _held(
-    place: Attached, device: AndroidDevice, unit: Unit, lane: Lane, order: Order, registry: Registry, emit: Emit
+    place: Attached, device: Device, unit: Unit, lane: Lane, order: Order, registry: Registry, emit: Emit
 ) -> Ended:
     alone = registry.home.hold(device.identity.serial) if order.mode is Mode.PROVISION else contextlib.nullcontext()
     try:
@@ -163,7 +242,7 @@ def _held(
         return Ended(_failed(place, unit, order, error), error)
 
 
-def _worked(place: Attached, device: AndroidDevice, unit: Unit, lane: Lane, order: Order, emit: Emit) -> Ended:
+def _worked(place: Attached, device: Device, unit: Unit, lane: Lane, order: Order, emit: Emit) -> Ended:
     try:
         return Ended(
             run(device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep, lane=lane)

@@ -52,18 +52,20 @@ def watch(
 
     Example: fleet watch --profile primary-vn --tags HN
     """
+    from fleet.buglog import Bug
+    from fleet.guests import Bench
     from fleet.home import home_of
     from fleet.intake_screen import in_short
     from fleet.provisioning import Order, run_log
     from fleet.sinks import Sinks
     from fleet.units import open_registry
-    from fleet.watching import Bench, Watch
+    from fleet.watching import Watch
     from profiles.load import load
     from profiles.secrets import Secrets
     from provision import screen
     from provision.android.preflight import check
-    from provision.android.server import server_from_environment
     from provision.board_screen import Board
+    from provision.doors import open_doors
     from provision.intake_rules import rules
     from provision.intake_words import language_of
     from provision.lines import Lines
@@ -81,12 +83,19 @@ def watch(
     def says(found: Inspected) -> SchoolbagError:
         return in_short(found, language)
 
+    bugs: list[Bug] = []
     order = Order(wanted, tag_prefix=tags)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        server = server_from_environment()
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
             out = shown.emit if shown else Lines(sys.stdout).emit
             ports = Ports(lambda verdict: seen.emit(verdict))
             seen = Sinks({"the output": out, "the run log": log.emit, "the ports": ports.emit})
-            Watch(Bench(order, lead, registry, seen.emit, says), server).run()
+            bench = Bench(order, lead, registry, seen.emit, says, bugs.append)
+            with contextlib.suppress(KeyboardInterrupt):
+                Watch(bench, open_doors()).run()
+    for words in (*seen.told(), *dict.fromkeys(map(str, bugs))):
+        click.echo(words, err=True)
+    if not bugs and not seen.told():
+        raise KeyboardInterrupt
+    ctx.exit(Bug.exit_code if bugs else 1)

@@ -5,7 +5,10 @@ Every device is identified before anything else is asked of it: the address says
 
 from __future__ import annotations
 
+import math
 import signal
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,28 +17,53 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from profiles.errors import SchoolbagError
-from provision.android import device as android
-from provision.android.adb import Listed, Server, default_serial, explain_state
-from provision.android.device import AndroidDevice
-from provision.android.server import ensure_server, server_from_environment
-from provision.android.settings import READERS, SETTINGS
-from provision.errors import DeviceError, NotReady
+from provision.android.adb import default_serial
+from provision.device import READY, Device, Door, Place
+from provision.doors import NotWanted, Silent
+from provision.errors import DeviceError, NoServer, NotReady
 from provision.text import local_time
-from provision.usb.tree import InAdb
+from provision.usb.tree import Listed
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_TRUST = 5.0
+"""Seconds that a person is waited for at a time: so long may it take until a Ctrl-C is heard."""
+
+_PAUSE = 1.0
+"""Seconds between two questions to a device that says at once that it is not ready."""
+
+_DOORS = {"android": "adb", "ios": "usbmuxd"}
+
 
 @dataclass(frozen=True)
 class Attached:
-    """A device on the bench. Without ``device`` it cannot be worked on, and ``problem`` says why."""
+    """A device on the bench. Without ``device`` it cannot be worked on, and ``problem`` says why.
 
-    address: str
-    port: str
-    state: str
-    device: AndroidDevice | None = None
+    ``door`` is where it can be asked again, when a person has done something about the problem.
+    """
+
+    place: Place
+    device: Device | None = None
     problem: DeviceError | None = None
+    door: Door | None = None
+
+    @property
+    def address(self) -> str:
+        return self.place.address
+
+    @property
+    def port(self) -> str:
+        return self.place.port
+
+    @property
+    def state(self) -> str:
+        return self.place.state
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is one tap of a person away from being ready."""
+        return self.state == READY and isinstance(self.problem, NotReady) and self.door is not None
 
     def fields(self) -> dict[str, object]:
         """As JSON lines write it (docs/json.md, ``device``)."""
@@ -45,7 +73,7 @@ class Attached:
             "port": self.port,
             "state": self.state,
             "serial": self.serial,
-            "platform": who.platform if who else "",
+            "platform": self.place.platform,
             "maker": who.maker if who else "",
             "model": who.model if who else "",
             "version": who.version if who else "",
@@ -53,12 +81,13 @@ class Attached:
             "next_action": self.problem.next_action if self.problem else "",
         }
 
-    def in_adb(self) -> InAdb:
+    def listed(self) -> Listed:
         """As the map of USB places it."""
         who = self.device.identity if self.device else None
         problem = (self.problem.what, self.problem.next_action) if self.problem else ("", "")
         name = f"{who.maker} {who.model}" if who else ""
-        return InAdb(self.address, self.port, self.state, self.serial, name, *problem)
+        door = _DOORS[self.place.platform]
+        return Listed(self.address, self.port, self.state, self.serial, name, *problem, door=door)
 
     @property
     def where(self) -> str:
@@ -79,27 +108,63 @@ class SelectionError(SchoolbagError):
     exit_code = 2
 
 
-def open_server() -> Server:
-    """The adb server of this computer, started if none runs. Raises NoServer."""
-    server = server_from_environment()
-    ensure_server(server)
-    return server
+@dataclass(frozen=True)
+class Found:
+    """What hangs on the bench. ``silent``: the ways in that should answer and do not."""
+
+    attached: tuple[Attached, ...]
+    silent: tuple[Silent, ...] = ()
 
 
-def attach_all(server: Server) -> tuple[Attached, ...]:
-    """Every device that ``server`` lists, identified side by side; clashes and unusable states are said in place."""
-    return _without_clashes(side_by_side(lambda listed: attach(server, listed), server.devices()))
+def attach_all(doors: Sequence[Door]) -> Found:
+    """Every device that a door lists, identified side by side; clashes and unusable states are said in place.
+
+    Nobody is asked to let this computer in. Raises NoServer when no door answers.
+    """
+    listed, silent = _listed(doors)
+    return Found(_without_clashes(side_by_side(lambda one: attach(*one), listed)), silent)
 
 
-def attach(server: Server, listed: Listed) -> Attached:
-    """One listed device, identified; ``problem`` says why it cannot be worked on. Whether it is alone is not known."""
-    place = Attached(listed.address, listed.usb, listed.state)
-    if listed.state != "device":
-        return replace(place, problem=explain_state(listed))
+def _listed(doors: Sequence[Door]) -> tuple[tuple[tuple[Door, Place], ...], tuple[Silent, ...]]:
+    listed: list[tuple[Door, Place]] = []
+    silent: list[Silent] = []
+    for door in doors:
+        try:
+            door.ensure()
+            listed += [(door, place) for place in door.places()]
+        except NoServer as error:
+            silent.append(Silent(door.platform, error))
+    if len(silent) == len(doors):
+        raise silent[0].error
+    return tuple(listed), tuple(one for one in silent if not isinstance(one.error, NotWanted))
+
+
+def attach(door: Door, place: Place, trust: float | None = None) -> Attached:
+    """One listed device, identified; ``problem`` says why it cannot be worked on. Whether it is alone is not known.
+
+    ``trust``: seconds to wait for a person who lets this computer in.
+    """
+    attached = Attached(place, door=door)
     try:
-        return _with_serial(replace(place, device=android.attach(server, listed, READERS, SETTINGS)))
+        return _with_serial(replace(attached, device=door.attach(place, trust=trust)))
     except DeviceError as problem:
-        return replace(place, problem=problem)
+        return replace(attached, problem=problem)
+
+
+def let_in(
+    place: Attached, over: threading.Event, tell: Callable[[Attached], None], seconds: float = math.inf
+) -> Attached:
+    """Ask a device that waits for a person again, until it is ready, cannot be made so, or ``over`` is set.
+
+    ``tell`` hears before each time what it waits for; after ``seconds`` the last answer stands.
+    """
+    until = time.monotonic() + seconds
+    while place.waits and place.door and not over.is_set() and (left := until - time.monotonic()) > 0:
+        tell(place)
+        place = attach(place.door, place.place, trust=min(_TRUST, left))
+        if place.waits:
+            over.wait(min(_PAUSE, left))
+    return place
 
 
 def _without_clashes(devices: Iterable[Attached]) -> tuple[Attached, ...]:
@@ -110,7 +175,7 @@ def _without_clashes(devices: Iterable[Attached]) -> tuple[Attached, ...]:
         if place.device:
             by_serial[place.serial].append(place.where)
     return tuple(
-        replace(place, device=None, problem=clash(place.serial, same))
+        replace(place, device=None, problem=clash(place.serial, same), door=None)
         if len(same := by_serial.get(place.serial, [])) > 1
         else place
         for place in places
@@ -122,6 +187,7 @@ def _with_serial(place: Attached) -> Attached:
         return replace(
             place,
             device=None,
+            door=None,
             problem=NotReady(
                 f"The device at {place.address} does not say its serial number.",
                 "It cannot be kept account of; put it aside.",

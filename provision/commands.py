@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,8 +14,7 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from profiles.schema import Profile
-    from provision.android.adb import Server
-    from provision.bench import Attached
+    from provision.bench import Found
 
 
 @click.command()
@@ -34,33 +32,36 @@ def devices(tree: bool, as_json: bool, sysfs: Path | None) -> None:
     Example: fleet devices --tree
     """
     from provision import screen
-    from provision.bench import attach_all, open_server
+    from provision.bench import attach_all
+    from provision.doors import open_doors
     from provision.lines import Lines
 
-    server = open_server()
-    attached = attach_all(server)
+    found = attach_all(open_doors())
     if tree:
-        _show_tree(server, attached, sysfs, as_json)
-        return
-    if not as_json:
-        screen.console().print(screen.devices(attached) if attached else "No device is attached.")
-        return
+        _show_tree(found, sysfs, as_json)
+    elif not as_json:
+        screen.console().print(screen.devices(found.attached) if found.attached else "No device is attached.")
     lines = Lines(sys.stdout)
-    for place in attached:
+    for place in found.attached if as_json and not tree else ():
         lines.write("device", place.fields())
+    for silent in found.silent:
+        if as_json:
+            lines.write("server", silent.fields())
+        else:
+            click.echo(silent.error, err=True)
 
 
-def _show_tree(server: Server, attached: Sequence[Attached], root: Path | None, as_json: bool) -> None:
-    """A server on another computer has its phones on that computer's USB, which is not seen from here."""
+def _show_tree(found: Found, root: Path | None, as_json: bool) -> None:
+    """An adb server on another computer has its phones on that computer's USB, which is not seen from here."""
     from provision import screen, usb_screen
-    from provision.android.server import is_here
+    from provision.android.server import is_here, server_from_environment
     from provision.lines import Lines
     from provision.usb.fields import lines
     from provision.usb.sysfs import SYSFS, Sysfs, read
     from provision.usb.tree import build
 
-    seen = read(root or SYSFS) if root or is_here(server) else Sysfs()
-    usb = build(seen, [place.in_adb() for place in attached])
+    seen = read(root or SYSFS) if root or is_here(server_from_environment()) else Sysfs()
+    usb = build(seen, [place.listed() for place in found.attached])
     if as_json:
         out = Lines(sys.stdout)
         for event, fields in lines(usb):

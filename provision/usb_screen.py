@@ -12,7 +12,7 @@ from rich.tree import Tree
 from provision.text import printable
 from provision.usb import limits
 from provision.usb.limits import Level
-from provision.usb.tree import Controller, InAdb, Kind, Node, UsbMap, parse_port
+from provision.usb.tree import Controller, Kind, Listed, Node, UsbMap, parse_port
 
 _STYLES = {Level.NOTE: "cyan", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -21,12 +21,12 @@ def tree(usb: UsbMap) -> RenderableType:
     """All controllers with what hangs on them; findings below, each with its port and its next action."""
     parts: list[RenderableType] = [_controller(controller) for controller in usb.controllers]
     if usb.elsewhere:
-        branch = Tree(Text("Not on this computer's USB, or adb does not say where"))
+        branch = Tree(Text("Not on this computer's USB, or nothing says where"))
         for device in usb.elsewhere:
-            branch.add(_line(device.address, *_in_adb(device)))
+            branch.add(_line(device.address, *_in_door(device)))
         parts.append(branch)
     if not parts:
-        parts.append(Text("No USB is seen on this computer, and adb lists no device."))
+        parts.append(Text("No USB is seen on this computer, and no device is listed."))
     return Group(*parts, _findings(usb))
 
 
@@ -58,9 +58,10 @@ def _node(node: Node) -> Text:
             return _line(node.port, (_hub(node), ""))
         case Kind.DEVICE:
             return _line(node.port, (f"{node.name or node.ids}, {_speed(node)}", "dim"))
-    if node.adb:
-        return _line(node.port, *_in_adb(node.adb), (_speed(node), ""))
-    return _line(node.port, (node.name or node.ids, ""), ("on the bus, not in adb", "yellow"), (_speed(node), ""))
+    if node.listed:
+        return _line(node.port, *_in_door(node.listed), (_speed(node), ""))
+    door = node.mode.door if node.mode else "adb"
+    return _line(node.port, (node.name or node.ids, ""), (f"on the bus, not in {door}", "yellow"), (_speed(node), ""))
 
 
 def _line(place: str, *words: tuple[str, str]) -> Text:
@@ -90,8 +91,8 @@ def _speed(node: Node) -> str:
     return f"{node.speed:g} Mbit/s" if node.speed else ""
 
 
-def _in_adb(device: InAdb) -> tuple[tuple[str, str], ...]:
-    """Who it is and how it stands, in short; adb's "device" says of a phone that does not answer that it is well."""
+def _in_door(device: Listed) -> tuple[tuple[str, str], ...]:
+    """Who it is and how it stands, in short; the state "device" says of one that does not answer that it is well."""
     state = "not ready" if device.problem and device.state == "device" else device.state.partition(" (")[0]
     ready = ("ready", "green") if device.serial and not device.problem else (state, "yellow")
     who = device.serial or (device.address if parse_port(device.port) else "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from provision.android.door import AdbDoor
 from provision.android.server import is_here, server_from_environment
-from provision.bench import Attached, attach_all
+from provision.bench import Found, attach_all
 from provision.doctor import adb, computer, usb
 from provision.doctor.check import Check, Look, Mark
 from provision.doctor.host import Host
@@ -20,9 +21,9 @@ def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
     """The checks by name; phones are asked once, when the first of them needs it, and share 10 s of patience."""
 
     @cache
-    def attached() -> tuple[Attached, ...] | NoServer:
+    def attached() -> Found | NoServer:
         try:
-            return attach_all(server_from_environment(host.environ))
+            return attach_all([AdbDoor(partial(server_from_environment, host.environ))])
         except NoServer as error:
             return error
 
@@ -31,7 +32,7 @@ def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
         places = attached()
         if isinstance(places, NoServer):
             return usb.usb_map(host, ())
-        devices = [place.in_adb() for place in places]
+        devices = [place.listed() for place in places.attached]
         here = is_here(server_from_environment(host.environ))
         return usb.usb_map(host, devices) if here else build(Sysfs(), devices)
 
@@ -39,7 +40,7 @@ def looks(host: Host, home: Path, cache_folder: Path) -> Mapping[str, Look]:
         places = attached()
         if isinstance(places, NoServer):
             return [Check(name, Mark.WARN, "They cannot be asked without the adb server.", "Mend that first.")]
-        return usb.phones(name, places)
+        return usb.phones(name, places.attached)
 
     def server(name: str) -> Iterable[Check]:
         return adb.server(name, host, server_from_environment(host.environ))

@@ -9,7 +9,7 @@ from provision.doctor.check import Check, Mark
 from provision.doctor.host import Host
 from provision.usb import limits, sysfs
 from provision.usb.limits import Level
-from provision.usb.tree import InAdb, UsbMap, build
+from provision.usb.tree import Listed, UsbMap, build
 
 _PACKAGE = "sudo apt install android-sdk-platform-tools-common"
 _RULES = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
@@ -18,7 +18,7 @@ _AGAIN = "then unplug the phone and plug it in again"
 _MARKS = {Level.NOTE: Mark.GOOD, Level.WARN: Mark.WARN, Level.BAD: Mark.BAD}
 
 
-def usb_map(host: Host, devices: Sequence[InAdb]) -> UsbMap:
+def usb_map(host: Host, devices: Sequence[Listed]) -> UsbMap:
     return build(sysfs.read(host.root / "sys"), devices)
 
 
@@ -33,7 +33,7 @@ def rights(name: str, host: Host, usb: UsbMap) -> Iterator[Check]:
         phone
         for phone in on_bus
         if not host.may_open(host.root / f"dev/bus/usb/{phone.bus:03}/{phone.number:03}")
-        or (phone.adb is not None and phone.adb.state.startswith("no permissions"))
+        or (phone.listed is not None and phone.listed.state.startswith("no permissions"))
     ]
     mend = _missing(host)
     if closed:
@@ -75,7 +75,7 @@ def phones(name: str, attached: Sequence[Attached]) -> Iterator[Check]:
 
 def bus(name: str, usb: UsbMap) -> Iterator[Check]:
     """Limits that are near, and phones on the bus that adb does not list. Problems of listed ones are told above."""
-    told = {node.adb.problem for node in usb.phones if node.adb}
+    told = {node.listed.problem for node in usb.phones if node.listed}
     found = [finding for finding in limits.findings(usb) if finding.what not in told]
     for finding in found:
         yield Check(name, _MARKS[finding.level], f"{finding.where}: {finding.what}", finding.next_action)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from provision.usb import limits
 from provision.usb.limits import Finding
-from provision.usb.tree import Controller, InAdb, Node, UsbMap, port_of
+from provision.usb.tree import Controller, Listed, Node, UsbMap, port_of
 
 Line = tuple[str, Mapping[str, object]]
 
@@ -53,14 +53,20 @@ def _node(node: Node, controller: Controller) -> Mapping[str, object]:
         "power": node.power,
         "self_powered": node.self_powered,
         "endpoints": node.endpoints,
-        **_adb(node.adb),
+        **_listed(node.listed),
     }
 
 
-def _adb(device: InAdb | None) -> Mapping[str, object]:
+def _listed(device: Listed | None) -> Mapping[str, object]:
     if device is None:
-        return {"in_adb": False, "address": "", "state": "", "serial": ""}
-    return {"in_adb": True, "address": device.address, "state": device.state, "serial": device.serial}
+        return {"in_adb": False, "door": "", "address": "", "state": "", "serial": ""}
+    return {
+        "in_adb": device.door == "adb",
+        "door": device.door,
+        "address": device.address,
+        "state": device.state,
+        "serial": device.serial,
+    }
 
 
 def _findings(found: Iterable[Finding]) -> Iterator[Line]:

@@ -88,7 +88,8 @@ def _is_seen(usb: UsbMap) -> bool:
 
 
 def _not_on_bus(phone: Node) -> Finding:
-    what = "adb lists it, but it is not on this computer's bus (any more)."
+    assert phone.listed is not None
+    what = f"{phone.listed.door} lists it, but it is not on this computer's bus (any more)."
     return Finding(phone.port, Level.NOTE, what, "Run again; if it stays so, unplug it and plug it in again.")
 
 
@@ -165,10 +166,10 @@ def _power(hub: Node) -> Iterator[Finding]:
 
 
 def _of_phone(phone: Node) -> Iterator[Finding]:
-    if phone.adb is not None and phone.adb.problem:
-        yield Finding(phone.port, Level.WARN, phone.adb.problem, phone.adb.next_action)
-    elif phone.adb is None and phone.mode is not None:
-        what = f"{phone.name or phone.ids} is on the bus, not in adb. {phone.mode.what}"
+    if phone.listed is not None and phone.listed.problem:
+        yield Finding(phone.port, Level.WARN, phone.listed.problem, phone.listed.next_action)
+    elif phone.listed is None and phone.mode is not None:
+        what = f"{phone.name or phone.ids} is on the bus, not in {phone.mode.door}. {phone.mode.what}"
         yield Finding(phone.port, Level.WARN, what, phone.mode.next_action)
     if 0 < phone.speed < _HIGH_SPEED:
         what = f"It is linked at {phone.speed:g} Mbit/s, far less than any phone can."

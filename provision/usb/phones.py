@@ -11,10 +11,11 @@ import yaml
 
 
 class Mode(NamedTuple):
-    """What a phone that adb does not list shows of itself, and the one next action."""
+    """What a phone shows of itself that ``door`` (adb or usbmuxd) does not list, and the one next action."""
 
     what: str
     next_action: str
+    door: str = "adb"
 
 
 def mode_of(ids: str, product: str, interfaces: Collection[str]) -> Mode | None:
@@ -23,12 +24,17 @@ def mode_of(ids: str, product: str, interfaces: Collection[str]) -> Mode | None:
     rows: list[dict[str, str]] = [row for row in known["ids"] if row["id"] == ids]
     rows += [row for row in known["modes"] if row["interface"] in interfaces]
     vendor = ids.partition(":")[0]
-    apple = known["apple"]
-    if vendor == apple["vendor"]:
-        rows = [apple] if product.startswith(tuple(apple["names"])) else []
+    if vendor == known["apple"]["vendor"]:
+        rows = [row for row in rows if "id" in row] or [known["apple"]] * is_apple(ids, product)
     elif vendor in known["vendors"] and not any(kind.startswith(tuple(known["not_phones"])) for kind in interfaces):
         rows.append(known["other" if interfaces else "no_interfaces"])
-    return Mode(rows[0]["what"], rows[0]["next"]) if rows else None
+    return Mode(rows[0]["what"], rows[0]["next"], rows[0].get("door", "adb")) if rows else None
+
+
+def is_apple(ids: str, product: str) -> bool:
+    """Whether it is an iPhone or iPad that runs iOS; Apple's other things have the same vendor id."""
+    apple = _known()["apple"]
+    return ids.partition(":")[0] == apple["vendor"] and product.startswith(tuple(apple["names"]))
 
 
 def maker(vendor: str) -> str:

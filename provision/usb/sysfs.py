@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from provision.text import printable
+from provision.usb.phones import is_apple
 
 SYSFS = Path("/sys")
 
@@ -79,3 +80,21 @@ def _text(path: Path) -> str:
             return printable(file.read(_MOST).decode("utf-8", "replace").strip())
     except OSError:
         return ""
+
+
+def apple(root: Path = SYSFS) -> Mapping[str, str]:
+    """Where iPhones and iPads hang: the port of each by its UDID, in capitals and without its dash.
+
+    usbmuxd does not tell ports, and USB's serial number of these is the UDID. Only their few files are read, so that
+    it may be asked whenever one comes.
+    """
+    found: dict[str, str] = {}
+    for name, path in _entries(root / "bus/usb/devices"):
+        if ":" not in name and is_apple(_text(path / "idVendor"), _text(path / "product")):
+            found[bare(_text(path / "serial"))] = name
+    return found
+
+
+def bare(udid: str) -> str:
+    """A UDID as :func:`apple` knows it."""
+    return udid.replace("-", "").upper()

@@ -1,7 +1,7 @@
-"""The tree of controllers, buses, hubs and ports, with the devices that adb lists in their places.
+"""The tree of controllers, buses, hubs and ports, with the devices that adb and usbmuxd list in their places.
 
-:func:`build` is a pure function of what sysfs and adb say. Where one of the two is silent the tree is made of the
-other: without sysfs the hubs have no names, and what adb does not place on USB stands in ``elsewhere``.
+:func:`build` is a pure function of what sysfs and these two say. Where one side is silent the tree is made of the
+other: without sysfs the hubs have no names, and what is not known to hang on USB stands in ``elsewhere``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class InAdb:
-    """A device as adb lists it. ``port`` is adb's ``usb:`` field; ``problem`` says why it cannot be worked on."""
+class Listed:
+    """A device as ``door`` (adb or usbmuxd) lists it. ``problem`` says why it cannot be worked on."""
 
     address: str
     port: str
@@ -43,6 +43,7 @@ class InAdb:
     name: str = ""
     problem: str = ""
     next_action: str = ""
+    door: str = "adb"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Node:
     ``speed`` in Mbit/s, ``power`` in mA as the device claims it, 0 where it does not say; ``version`` is the USB
     version of its descriptor ("2.10"). ``ports``: how many a hub has, 0 where that is not known. ``endpoints``
     counts the one that every device has. ``number`` is its address on the bus. ``mode`` is what a phone shows of
-    itself. ``on_bus`` is False for what only adb speaks of.
+    itself. ``on_bus`` is False for what is only listed by its door.
     """
 
     path: Place
@@ -69,7 +70,7 @@ class Node:
     endpoints: int = 0
     is_hub: bool = False
     mode: Mode | None = None
-    adb: InAdb | None = None
+    listed: Listed | None = None
     below: tuple[Node, ...] = ()
 
     @property
@@ -111,10 +112,10 @@ class Controller:
 
 @dataclass(frozen=True)
 class UsbMap:
-    """All controllers in the order of their buses, and the devices of adb that have no place on them."""
+    """All controllers in the order of their buses, and the listed devices that have no place on them."""
 
     controllers: tuple[Controller, ...]
-    elsewhere: tuple[InAdb, ...]
+    elsewhere: tuple[Listed, ...]
 
     def walk(self) -> Iterator[Node]:
         for controller in self.controllers:
@@ -136,14 +137,14 @@ def port_of(path: Place) -> str:
     return f"{path[0]}-{'.'.join(map(str, path[1:]))}" if len(path) > 1 else f"usb{path[0]}"
 
 
-def build(sysfs: Sysfs, devices: Sequence[InAdb]) -> UsbMap:
+def build(sysfs: Sysfs, devices: Sequence[Listed]) -> UsbMap:
     """The map of what ``sysfs`` shows, with ``devices`` in their places."""
     found: dict[Place, Attributes] = {}
     for name, attributes in sysfs.devices.items():
         path = _path(name)
         if path is not None:
             found[path] = attributes
-    placed: dict[Place, InAdb] = {}
+    placed: dict[Place, Listed] = {}
     elsewhere = []
     for device in devices:
         path = parse_port(device.port)
@@ -201,7 +202,7 @@ class _Nodes:
         self,
         found: Mapping[Place, Attributes],
         interfaces: Mapping[Place, list[Attributes]],
-        placed: Mapping[Place, InAdb],
+        placed: Mapping[Place, Listed],
     ) -> None:
         self._found = found
         self._interfaces = interfaces
@@ -223,10 +224,10 @@ class _Nodes:
         below = tuple(self._node(child) for child in sorted(self._below.get(path, ())))
         kinds = [_kind_of(interface) for interface in interfaces]
         mode = None if is_hub or below else mode_of(ids, said.get("product", ""), kinds)
-        adb = self._placed.get(path)
+        listed = self._placed.get(path)
         return Node(
             path=path,
-            kind=_kind(path, is_hub or bool(below), adb is not None or mode is not None),
+            kind=_kind(path, is_hub or bool(below), listed is not None or mode is not None),
             on_bus=path in self._found,
             name=_name(said),
             ids=ids,
@@ -239,7 +240,7 @@ class _Nodes:
             endpoints=1 + sum(_number(interface, "bNumEndpoints", 16) for interface in interfaces),
             is_hub=is_hub,
             mode=mode,
-            adb=adb,
+            listed=listed,
             below=below,
         )
 

@@ -12,6 +12,7 @@ import pytest
 
 from fleet.intake_commands import scanned
 from provision.bench import Attached
+from provision.device import Place
 from tests.benches import Bench
 from tests.fleets import Done, Fleet
 
@@ -135,7 +136,7 @@ def test_labels_are_one_to_a_unit(fleet: Fleet, virtual_bench: StartBench) -> No
 
 def test_labels_that_say_no_device_or_two() -> None:
     """As the command reads them: nothing has been done by then."""
-    places = [Attached(f"at-{name}", "1-1", "device") for name in ("one", "two")]
+    places = [Attached(Place("android", f"at-{name}", "1-1", "device")) for name in ("one", "two")]
 
     def told(*labels: str) -> str:
         with pytest.raises(click.UsageError) as caught:

@@ -22,6 +22,7 @@ from fleet.models import metadata
 from fleet.units import Registry
 from provision.android.settings import READERS
 from provision.bench import Attached
+from provision.device import Place
 from provision.errors import Unplugged
 from provision.intake_rules import rules
 from provision.model import Identity
@@ -74,7 +75,7 @@ RESET = {
 
 def look(registry: Registry, serial: str, says: Mapping[str, str] = RESET, label: str = "", **more: Any) -> Inspected:
     device = Told(identity(serial), says, **more)
-    place = Attached(device.address, device.port, "device", device)  # type: ignore[arg-type]
+    place = Attached(Place("android", device.address, device.port, "device"), device)
     (found,) = inspect_all([place], RULES, {place.address: label} if label else {}, registry, TODAY)
     return found
 

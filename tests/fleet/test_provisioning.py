@@ -21,6 +21,7 @@ from fleet.sinks import Sinks
 from fleet.units import Registry, open_registry
 from profiles.schema import Profile
 from provision.bench import Attached, SelectionError, select
+from provision.device import Place
 from provision.errors import NoServer
 from provision.model import Verdict
 from provision.progress import Progress
@@ -44,7 +45,7 @@ def box(serial: str, *switches: str, broken: Exception | None = None) -> Box:
 
 
 def work(registry: Registry, *devices: Box, sinks: Sinks | None = None, order: Order = ORDER) -> Summary:
-    places = [Attached(device.address, "", "device", device) for device in devices]  # type: ignore[arg-type]
+    places = [Attached(Place("android", device.address, "", "device"), device) for device in devices]
     return provision(places, order, registry, sinks or Sinks({}))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from provision.bench import Attached
+from provision.device import Place
 from provision.doctor import adb, computer, usb
 from provision.doctor.check import Check, Mark, examine
 from provision.doctor.host import Host, this_host
@@ -246,7 +247,10 @@ def test_usbmuxd(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_phones_that_do_not_answer_are_told() -> None:
-    dead = Attached("A", "1-2", "device", problem=NoAnswer("A (USB 1-2) is listed, but does not answer.", "Unplug it."))
+    dead = Attached(
+        Place("android", "A", "1-2", "device"),
+        problem=NoAnswer("A (USB 1-2) is listed, but does not answer.", "Unplug it."),
+    )
     first, last = usb.phones("phones", [dead])
     assert first == Check("phones", WARN, "A (USB 1-2) is listed, but does not answer.", "Unplug it.")
     assert last.what == "0 of 1 listed devices answer."

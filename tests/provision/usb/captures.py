@@ -14,7 +14,7 @@ import yaml
 
 from provision.android.states import explain_state, parse_listing
 from provision.usb.sysfs import read
-from provision.usb.tree import InAdb, UsbMap, build
+from provision.usb.tree import Listed, UsbMap, build
 
 CASES = sorted((Path(__file__).parents[2] / "data/usb").glob("*.yaml"))
 _LINE = re.compile(r"(?P<path>[\w./:-]+?/[A-Za-z]\w*):(?P<value>.*)")
@@ -41,13 +41,13 @@ class Capture:
             file.write_text(f"{match['value']}\n", "utf-8")
         return root
 
-    def devices(self) -> list[InAdb]:
+    def devices(self) -> list[Listed]:
         found = []
         for listed in parse_listing(self.adb):
             problem = explain_state(listed) if listed.state != "device" else None
             words = (problem.what, problem.next_action) if problem else ("", "")
             serial = "" if problem else listed.address
-            found.append(InAdb(listed.address, listed.usb, listed.state, serial, listed.model, *words))
+            found.append(Listed(listed.address, listed.usb, listed.state, serial, listed.model, *words))
         return found
 
     def usb(self, root: Path) -> UsbMap:

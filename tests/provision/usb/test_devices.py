@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from provision.android import device
+from provision.android.door import AdbDoor
 from provision.bench import attach_all
 from provision.commands import devices
 from tests.benches import Bench
@@ -90,7 +91,7 @@ def test_a_server_elsewhere_has_its_phones_elsewhere(monkeypatch: pytest.MonkeyP
 def test_a_dead_link_names_its_port(service: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "_IDENTIFY_SECONDS", 0.5)
     with ScriptedServer(phone(service, listing=DEAD)) as server:
-        (place,) = attach_all(server.server(timeout=0.5))
+        (place,) = attach_all([AdbDoor(lambda: server.server(timeout=0.5))]).attached
 
     assert place.device is None
     assert place.problem is not None

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from provision.usb.limits import findings
 from provision.usb.phones import mode_of
 from provision.usb.sysfs import Sysfs, read
-from provision.usb.tree import InAdb, Kind, Node, UsbMap, build, parse_port, port_of
+from provision.usb.tree import Kind, Listed, Node, UsbMap, build, parse_port, port_of
 from tests.provision.usb.captures import case
 
 paths = some.tuples(some.integers(1, 99), some.integers(1, 31)) | some.lists(
@@ -31,7 +31,7 @@ attributes = some.dictionaries(
     values,
 )  # fmt: skip
 states = some.sampled_from(["device", "offline", "unauthorized", "no permissions"])
-listed = some.builds(InAdb, some.text(min_size=1, max_size=8), ports | some.text(max_size=12), states)
+listed = some.builds(Listed, some.text(min_size=1, max_size=8), ports | some.text(max_size=12), states)
 
 
 @given(paths)
@@ -54,11 +54,11 @@ def test_other_forms_are_no_ports(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(some.dictionaries(names, attributes, max_size=12), some.lists(listed, max_size=6))
-def test_every_device_has_one_place(devices: Mapping[str, Mapping[str, str]], in_adb: list[InAdb]) -> None:
+def test_every_device_has_one_place(devices: Mapping[str, Mapping[str, str]], in_adb: list[Listed]) -> None:
     usb = build(Sysfs(devices), in_adb)
     nodes = list(usb.walk())
 
-    assert sorted([*(n.adb.address for n in nodes if n.adb), *(d.address for d in usb.elsewhere)]) == sorted(
+    assert sorted([*(n.listed.address for n in nodes if n.listed), *(d.address for d in usb.elsewhere)]) == sorted(
         device.address for device in in_adb
     )
     assert len({node.path for node in nodes}) == len(nodes)
@@ -75,25 +75,25 @@ def at(usb: UsbMap, port: str) -> Node:
 
 def test_a_device_that_only_adb_knows_stands_in_its_place(tmp_path: Path) -> None:
     seven = case("seven-on-one-hub")
-    gone = InAdb("GONE", "1-4", "device")
+    gone = Listed("GONE", "1-4", "device")
     usb = build(read(seven.lay_out(tmp_path)), [*seven.devices(), gone])
 
-    assert at(usb, "1-4").adb == gone
+    assert at(usb, "1-4").listed == gone
     assert not at(usb, "1-4").on_bus
     assert [finding.where for finding in findings(usb)] == ["1-4"]
     assert usb.controllers[0].id == "0000:00:14.0"
 
 
 def test_two_devices_cannot_hang_on_one_port() -> None:
-    first, second = InAdb("A", "1-2", "device"), InAdb("B", "1-2", "device")
+    first, second = Listed("A", "1-2", "device"), Listed("B", "1-2", "device")
     usb = build(Sysfs(), [first, second])
 
-    assert at(usb, "1-2").adb == first
+    assert at(usb, "1-2").listed == first
     assert usb.elsewhere == (second,)
 
 
 def test_without_sysfs_there_are_still_ports() -> None:
-    usb = build(read(Path("/nowhere")), [InAdb("A", "3-1.4", "device")])
+    usb = build(read(Path("/nowhere")), [Listed("A", "3-1.4", "device")])
 
     assert [(node.port, node.kind) for node in usb.walk()] == [
         ("usb3", Kind.BUS),
@@ -121,7 +121,7 @@ def test_nothing_that_a_device_says_reaches_the_terminal_raw(tmp_path: Path) -> 
         ("04e8:6860", "SAMSUNG_Android", ["06/01/01"], "It shows its files only; USB debugging is off."),
         ("ffff:0001", "Tablet", ["ff/42/03"], "It is in its bootloader (fastboot)."),
         ("2717:ff40", "Redmi", ["ff/ff/ff"], "USB debugging is off."),
-        ("05ac:12a8", "iPad", ["06/01/01"], "It is an Apple device, which adb does not know."),
+        ("05ac:12a8", "iPad", ["06/01/01"], "The helper for iPhones and iPads does not see it."),
         ("05ac:024f", "Keyboard", ["03/01/01"], None),
         ("04e8:4001", "PSSD T7", ["08/06/62"], None),
         ("18d1:9480", "Titan Key", ["03/00/00"], None),
