@@ -28,6 +28,9 @@ _MOST_READ = 4 * 1024 * 1024
 
 _INFO = re.compile(r"(Payload/[^/]+\.app/)Info\.plist")
 _BUNDLE = re.compile(r"[A-Za-z0-9.-]{1,155}")
+_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,4}")
+_ZEROS = re.compile(r"(\.0+)+$")
+_FAMILIES = {"1": 1, "2": 2}
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -92,8 +95,8 @@ def plain_udid(said: str) -> str:
 
 
 def version_of(said: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing: "12.1" is (12, 1). What is no version is ()."""
-    return tuple(map(int, said.split("."))) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}){0,4}", said) else ()
+    """A version's numbers, for comparing: "12.1.0" is (12, 1). What is no version is ()."""
+    return tuple(map(int, _ZEROS.sub("", said).split("."))) if _VERSION.fullmatch(said) else ()
 
 
 def read(path: Path) -> Ipa:
@@ -139,7 +142,6 @@ def _ipa(path: Path, size: int, archive: zipfile.ZipFile) -> Ipa:
     bundle = _text(info, "CFBundleIdentifier")
     if not _BUNDLE.fullmatch(bundle):
         raise IpaError(f"{path.name} does not tell its bundle identifier.", "Build it anew.")
-    families = info.get("UIDeviceFamily")
     return Ipa(
         path=path,
         size=size,
@@ -148,10 +150,16 @@ def _ipa(path: Path, size: int, archive: zipfile.ZipFile) -> Ipa:
         version=_text(info, "CFBundleVersion"),
         shown=_text(info, "CFBundleShortVersionString") or _text(info, "CFBundleVersion"),
         minimum_os=version_of(_text(info, "MinimumOSVersion")),
-        families=frozenset(one for one in families if one in (1, 2)) if isinstance(families, list) else frozenset(),
+        families=_families(info.get("UIDeviceFamily")),
         shares_files=info.get("UIFileSharingEnabled") is True,
         signing=_signing(path, archive, entries, app, bundle),
     )
+
+
+def _families(said: Any) -> frozenset[int]:
+    """Old apps name none, and are for iPhones; some write the numbers as texts."""
+    named = {str(one) for one in (said if isinstance(said, list) else [said])}
+    return frozenset(_FAMILIES[one] for one in named & _FAMILIES.keys()) or frozenset({1})
 
 
 def _past_the_end(path: Path, size: int, entries: Iterable[zipfile.ZipInfo]) -> None:
