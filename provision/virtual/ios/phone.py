@@ -100,11 +100,13 @@ class Phone:
         self.restrictions: dict[str, Any] = {}
         """The keys of ``com.apple.applicationaccess`` in force."""
         self.profiles: dict[str, Profile] = {}
+        self.activation_session = b""
+        """The random word of the last handshake with the activation server."""
         self.cloud: dict[str, Any] | None = None
         self.supervisors: list[bytes] = []
         """Certificates (DER) of those who supervise it, by whom it may be paired and configured without asking."""
         self.hosts: dict[str, Host] = {}
-        self.tap_install: Callable[[], None] = _nothing_queued
+        self.tap_install: Callable[[], None] = nothing_waits
         """The person opens Settings and installs the profile that waits there."""
         self.filled = 0
         self.values: dict[str, dict[str, Any]] = self._factory_values()
@@ -274,6 +276,12 @@ class Phone:
         timer.daemon = True
         timer.start()
 
+    def set_locked(self, locked: bool) -> None:
+        """It locks itself, or a person enters the passcode."""
+        with self.lock:
+            self.locked = locked
+            self.has_passcode = self.has_passcode or locked
+
     def sign_out(self) -> None:
         """Its owner turns Find My off, and Apple's server lets go of it."""
         with self.lock:
@@ -284,5 +292,5 @@ def _on_no_cable() -> None:
     raise RuntimeError("the phone is on no cable")
 
 
-def _nothing_queued() -> None:
+def nothing_waits() -> None:
     raise ValueError("no profile waits in Settings")
