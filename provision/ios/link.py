@@ -1,0 +1,129 @@
+"""Conversations with one iPhone or iPad through usbmuxd: with lockdownd, and with the services that it starts.
+
+A conversation is opened for one piece of work and closed after it: lockdownd drops whoever is silent for 60 s, and an
+erased device knows nobody (facts, iOS §4). The address of usbmuxd is never passed on, since pymobiledevice3 forgets it
+when it saves a pair record: ``USBMUXD_SOCKET_ADDRESS`` is what counts (facts, iOS §0.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
+from pymobiledevice3.exceptions import MuxException, PasswordRequiredError, PyMobileDevice3Exception
+from pymobiledevice3.lockdown import SERVICE_PORT, LockdownClient, PlistUsbmuxLockdownClient
+from pymobiledevice3.service_connection import ServiceConnection
+from pymobiledevice3.usbmux import MuxDevice, list_devices
+
+from provision.ios.keybag import Keybag
+
+_USB = "USB"
+
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at usbmuxd's list while a device is away."""
+
+_OPEN_SECONDS = 30.0
+"""For a first conversation with a device that is listed: TLS takes a slow one a second or two."""
+
+
+@asynccontextmanager
+async def opened(udid: str, records: Path) -> AsyncIterator[LockdownClient]:
+    """A conversation with lockdownd, over USB only; ``.paired`` says whether the device trusts this computer.
+
+    ``records`` is our folder of pair records; usbmuxd's own and the system's are looked at before it. A record that the
+    device does not know (it was erased, or its trust was reset) counts as none.
+    """
+    async with asyncio.timeout(_OPEN_SECONDS):
+        client = await _client(udid, records)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _client(udid: str, records: Path) -> LockdownClient:
+    connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
+    try:
+        client: LockdownClient = await PlistUsbmuxLockdownClient.create(
+            connection, identifier=udid, autopair=False, pairing_records_cache_folder=records
+        )
+    except BaseException:
+        await connection.close()
+        raise
+    return client
+
+
+def device_id(client: LockdownClient) -> int:
+    """usbmuxd's number for the device, another one whenever it is attached anew."""
+    device = client.service.mux_device
+    assert device is not None  # it was reached through usbmuxd
+    return device.devid
+
+
+async def started(client: LockdownClient, name: str) -> ServiceConnection:
+    """The service ``name``, started. One that has locked itself meanwhile is shown the escrow bag of its record."""
+    try:
+        return await client.start_lockdown_service(name)
+    except PasswordRequiredError:
+        if not (client.pair_record or {}).get("EscrowBag"):
+            raise
+        return await client.start_lockdown_service(name, include_escrow_bag=True)
+
+
+@asynccontextmanager
+async def service(client: LockdownClient, name: str) -> AsyncIterator[ServiceConnection]:
+    """The service ``name``, closed afterwards."""
+    connection = await started(client, name)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def said(connection: ServiceConnection, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The reply to one plist."""
+    async with asyncio.timeout(seconds):
+        return dict(await connection.send_recv_plist(dict(question)))
+
+
+async def returned(udid: str, before: int, seconds: float) -> None:
+    """Wait until the device that had the number ``before`` is attached anew and takes a connection.
+
+    usbmuxd itself may end while nothing is attached, and be back with the device.
+    """
+    async with asyncio.timeout(seconds):
+        while not await _is_back(udid, before):
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _is_back(udid: str, before: int) -> bool:
+    try:
+        if not any(device.devid != before for device in await listed(udid)):
+            return False
+        connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
+    except (MuxException, OSError, PyMobileDevice3Exception):
+        return False
+    await connection.close()
+    return True
+
+
+async def listed(udid: str) -> list[MuxDevice]:
+    """Where usbmuxd lists the device now, over USB."""
+    return [device for device in await list_devices() if device.is_usb and device.matches_udid(udid)]
+
+
+def signed(keybag: Keybag, challenge: bytes) -> bytes:
+    """The device's challenge, signed (PKCS#7, DER): the proof that we hold the key that supervises it."""
+    key = load_pem_private_key(keybag.key, None)
+    assert isinstance(key, RSAPrivateKey)  # see keybag.load
+    certificate = x509.load_der_x509_certificate(keybag.certificate)
+    builder = PKCS7SignatureBuilder().set_data(challenge).add_signer(certificate, key, hashes.SHA256())
+    return builder.sign(Encoding.DER, [PKCS7Options.Binary])

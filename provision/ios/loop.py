@@ -1,0 +1,117 @@
+"""One asyncio loop in one thread for the process: pymobiledevice3 is async, everything else here is threads.
+
+Its streams belong to the loop they were opened on, so there is one loop, and threads have their work done on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from profiles.once import once
+from provision.errors import Stopped
+
+T = TypeVar("T")
+
+Told = Callable[[int], None]
+"""Takes the bytes sent since its last call."""
+
+_ENDING_SECONDS = 3.0
+"""For open connections to be closed in order when the program ends."""
+
+
+def _nothing(_count: int) -> None:
+    pass
+
+
+class Loop:
+    """A running loop in a daemon thread. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="iphones", daemon=True)
+        self._thread.start()
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Have ``work`` done; the future's ``cancel`` ends it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """Cancel what is under way, let it close its connections, and end the thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_ENDING_SECONDS + 1)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left, timeout=_ENDING_SECONDS))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
+@once
+def shared() -> Loop:
+    """The loop of this process, started when it is first needed."""
+    loop = Loop()
+    atexit.register(loop.close)
+    return loop
+
+
+class Calls:
+    """What is under way for one device, so that it can be ended from any thread. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._under_way: set[Future[Any]] = set()
+        self._stopped = False
+
+    def call(
+        self, work: Callable[[Told], Coroutine[Any, Any, T]], seconds: float | None, progress: Told = _nothing
+    ) -> T:
+        """Wait until ``work`` is done and return its result.
+
+        ``work`` is given a function for the bytes it has sent; ``progress`` is called with them in the calling thread,
+        so that it may block without holding up other devices. Raises TimeoutError after ``seconds`` (``None``: ``work``
+        bounds itself), and Stopped once :meth:`stop` was called.
+        """
+        self._check_stopped()
+        news: SimpleQueue[int | None] = SimpleQueue()
+        future = shared().begin(_bounded(work(news.put), seconds))
+        self._under_way.add(future)
+        future.add_done_callback(lambda _: news.put(None))
+        try:
+            if self._stopped:
+                future.cancel()
+            while (count := news.get()) is not None:
+                progress(count)
+            return future.result()
+        except CancelledError:
+            self._check_stopped()
+            raise
+        finally:
+            future.cancel()
+            self._under_way.discard(future)
+
+    def stop(self) -> None:
+        """End what is under way, from any thread; it and all that follows raises Stopped."""
+        self._stopped = True
+        for future in tuple(self._under_way):
+            future.cancel()
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise Stopped("Stopped while working on the device.", "Run again to finish it.")
+
+
+async def _bounded(work: Coroutine[Any, Any, T], seconds: float | None) -> T:
+    async with asyncio.timeout(seconds):
+        return await work
