@@ -243,6 +243,12 @@ class Ratings(Section):
         default=None, description="Television shows up to Apple's step of that region: 0 none, 1000 all."
     )
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Ratings:
+        if self.apps is None and self.movies is None and self.tv is None:
+            raise wrong('say what is limited: "apps:", "movies:" or "tv:"')
+        return self
+
 
 class Restrictions(Section):
     """``rules``: what is denied, by its name in restrictions.yaml. In the file the names stand beside the lists."""

@@ -11,6 +11,7 @@ from typing import Literal
 from profiles.errors import ProfileError
 from profiles.once import once
 from profiles.strict_yaml import Node, plain, read
+from profiles.versions import at_least
 
 FILE = Path(__file__).with_suffix(".yaml")
 
@@ -46,18 +47,12 @@ def parse(root: Node) -> Mapping[str, Pane]:
     return MappingProxyType(rows)
 
 
-def skipped(wanted: Literal["all"] | tuple[str, ...], version: str) -> tuple[str, ...]:
+def panes(wanted: Literal["all"] | tuple[str, ...], version: str) -> tuple[str, ...]:
     """Those of the ``wanted`` panes that iOS ``version`` has, in the order of the table."""
-    now = _numbers(version)
     return tuple(
         pane.name
         for pane in table().values()
         if (wanted == "all" or pane.name in wanted)
-        and _numbers(pane.min_os) <= now
-        and not (pane.until and _numbers(pane.until) <= now)
+        and at_least(version, pane.min_os)
+        and not (pane.until and at_least(version, pane.until))
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """``15.4.1`` as numbers that can be compared; what is no number counts as 0."""
-    return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
