@@ -46,12 +46,19 @@ class File:
 class Shelf:
     """What lies in the target folder, and what our manifest says was placed there, by path below it.
 
-    ``refused``: the device's word, where it does not let us look.
+    ``ended``: when the manifest was written, by the device's clock. ``refused``: the device's word, where it does not
+    let us look.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
     placed: Mapping[str, File] = field(default_factory=dict)
+    ended: int = 0
     refused: str = ""
+
+    def untouched(self, there: File, placed: File) -> bool:
+        """Since it was placed. Where a device does not let the time be set [I], it is not newer than the manifest."""
+        kept = any(file.time == self.placed[name].time for name, file in self.files.items() if name in self.placed)
+        return there.size == placed.size and (there.time == placed.time if kept else there.time <= self.ended)
 
 
 def probes(profile: Profile, _identity: Identity, deep: bool) -> Mapping[str, Question]:
@@ -68,7 +75,7 @@ def probes(profile: Profile, _identity: Identity, deep: bool) -> Mapping[str, Qu
 def parse(answers: Mapping[str, Answer], profile: Profile, _identity: Identity) -> Mapping[str, Shelf]:
     """See :class:`Shelf`; by id, only what was asked."""
     return {
-        entry.id: _shelf(answers[f"{entry.id} files"], answers[f"{entry.id} manifest"])
+        entry.id: _shelf(entry, answers[f"{entry.id} files"], answers[f"{entry.id} manifest"])
         for entry in profile.content
         if f"{entry.id} files" in answers
     }
@@ -170,7 +177,7 @@ def _is_there(name: str, file: File, shelf: Shelf) -> bool:
         return False
     if there.sha256:
         return there.sha256 == file.sha256
-    if placed is not None and (placed.size, placed.time) == (there.size, there.time):
+    if placed is not None and shelf.untouched(there, placed):
         return placed.sha256 == file.sha256
     return (there.size, there.time) == (file.size, file.time)
 
@@ -179,8 +186,7 @@ def _left(shelf: Shelf, files: Mapping[str, File]) -> Iterator[str]:
     """What we placed and do not want any more, and what an interrupted run left of ours."""
     wanted = set(map(_plain, files))
     for name in shelf.files:
-        ours = name in shelf.placed or (name.endswith(PART) and name.removesuffix(PART) in wanted)
-        if ours and name not in wanted:
+        if (name in shelf.placed or name.endswith(PART)) and name not in wanted:
             yield name
 
 
@@ -204,7 +210,7 @@ def _manifest(entry: Content) -> str:
     return f"{entry.to}/.schoolbag.{entry.id}"
 
 
-def _shelf(listing: Answer, manifest: Answer) -> Shelf:
+def _shelf(entry: Content, listing: Answer, manifest: Answer) -> Shelf:
     """Anything in either that is not as we know it is left out. What was placed may be taken away, so it has to lie
     below the target folder, and the manifest is no content."""
     if listing.code != 0:
@@ -215,7 +221,8 @@ def _shelf(listing: Answer, manifest: Answer) -> Shelf:
         for entry in (said if isinstance(said, list) else ())
         if isinstance(entry, dict) and _is_file(entry.get("path"), entry.get("size"), entry.get("time"))
     }
-    return Shelf(files, _placed(value(manifest)))
+    ended = files.pop(PurePosixPath(_manifest(entry)).name, File(0, 0)).time
+    return Shelf(files, _placed(value(manifest)), ended)
 
 
 def _placed(data: Any) -> Mapping[str, File]:
