@@ -17,12 +17,17 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from provision import pace
 from provision.progress import Progress
 from provision.screen import STYLES, table, text
-from provision.text import amount, printable
+from provision.text import amount, printable, sentence
+
+_HANDS = "yellow"
+
+_SERVERS = {"android": "The adb server", "ios": "usbmuxd"}
 
 _GUESS = 0.5
 """Seconds that an item without bytes is taken to need before one like it has been seen."""
@@ -49,8 +54,13 @@ class _Row:
     sent: int = 0
     size: int = 0
     begun: float = 0.0
+    until: float = 0.0
     left: dict[str, int] = field(default_factory=dict)
     idle: bool = False
+
+    @property
+    def needs_hands(self) -> bool:
+        return self.style in (STYLES["failed"], _HANDS) and not self.idle
 
 
 class Board:
@@ -99,8 +109,9 @@ class Board:
             self._port(progress.fields)
             return
         with self._lock:
-            row = self._rows.setdefault(progress.address, _Row(progress.address))
-            row.name = progress.unit or progress.serial or row.name or progress.address
+            where = progress.address or str(progress.fields.get("platform", ""))
+            row = self._rows.setdefault(where, _Row(where))
+            row.name = progress.unit or progress.serial or row.name or where
             said = self._take(row, progress)
         if said and (not self._is_live or (self._keep and progress.event == "report")):
             self._out.print(text(f"{row.name}  {said}"), soft_wrap=True)
@@ -118,18 +129,21 @@ class Board:
             case "device":
                 row.port, row.model = str(fields["port"]), str(fields["model"])
                 row.about = f"{fields['maker']} {fields['model']} ({fields['version']})"
-                row.now, row.style, row.idle, row.left = "reading", "", False, {}
+                row.now, row.style, row.idle, row.left, row.until = "reading", "", False, {}, 0.0
                 return row.about
             case "todo":
                 row.left = {str(key): int(str(size)) for key, size in _pairs(fields["items"])}
             case "step":
-                row.now, row.sent, row.size, row.begun = str(fields["item"]), 0, int(str(fields["size"])), self._clock()
+                row.sent, row.size, row.begun = 0, int(str(fields["size"])), self._clock()
+                self._step(row, fields)
                 return row.now
             case "bytes":
                 row.sent = int(str(fields["sent"]))
             case "done":
                 item = str(fields["item"])
                 row.left.pop(item, None)
+                if row.until:
+                    row.now, row.style, row.until = "reading", "", 0.0
                 self._seen[row.model, item].append(float(str(fields["seconds"])))
             case "report" | "waiting" | "server":
                 row.port = str(fields.get("port", row.port))
@@ -138,16 +152,28 @@ class Board:
                 del self._rows[row.address]
         return ""
 
+    def _step(self, row: _Row, fields: Mapping[str, object]) -> None:
+        """What is being done; where a person has to do it: what to tap, and by when."""
+        row.now, row.style, row.until = str(fields["item"]), "", 0.0
+        if hands := fields.get("hands"):
+            seconds = float(str(fields["seconds"]))
+            row.until = self._clock() + seconds
+            by = (self._now() + timedelta(seconds=seconds)).astimezone()
+            row.now, row.style = f"{sentence(str(hands))} By {by:%H:%M}.", _HANDS
+
     def _settle(self, row: _Row, event: str, fields: Mapping[str, object]) -> str:
+        if event == "server" and not fields["what"]:
+            del self._rows[row.address]
+            return f"{_SERVERS[row.address]} answers again."
         if event != "report":
-            row.now, row.style = f"{fields['what']} {fields['next_action']}".strip(), "yellow"
+            row.now, row.style = f"{fields['what']} {fields['next_action']}".strip(), _HANDS
         else:
             verdict = str(fields["verdict"])
             row.now, row.style = _ended(verdict, fields), STYLES[verdict]
             row.idle = verdict in ("verified", "partial")
             if verdict != "planned":
                 self._finished.append(self._now())
-        row.left, row.size = {}, 0
+        row.left, row.size, row.until = {}, 0, 0.0
         return row.now
 
     def picture(self) -> RenderableType:
@@ -157,21 +183,30 @@ class Board:
             ports = list(self._ports.values())[-_PORT_LINES:]
             room = max(1, self._out.height - _FRAME_LINES - len(ports))
             shown = rows if len(rows) <= room else rows[:room]
-            grid = table("PORT", "UNIT", "DEVICE", "NOW", "LEFT")
-            for column in grid.columns:
-                column.overflow, column.no_wrap = "ellipsis", True
-            grid.columns[-1].min_width = len("59 min")
+            grid = _grid(self._out.width)
             for row in shown:
                 now = f"{row.now} {_bar(row.sent, row.size)}".rstrip()
                 grid.add_row(
                     text(row.port), text(row.name), text(row.about), text(now, row.style), text(self._minutes(row))
                 )
             bad = [Text(printable(what), "yellow", no_wrap=True, overflow="ellipsis") for what in ports]
-            return Group(grid, *bad, text(self._foot(rows, len(rows) - len(shown))))
+            hands = self._hands(shown, room - len(shown))
+            return Group(grid, *hands, *bad, text(self._foot(rows, len(rows) - len(shown))))
+
+    def _hands(self, shown: list[_Row], room: int) -> list[Text]:
+        """All that people have to do, in full, as far as there is room: a row is one line, whatever it has to say."""
+        lines: list[Text] = []
+        for row in filter(lambda row: row.needs_hands, shown):
+            line = text(f"{row.name}: {row.now}", row.style)
+            height = len(line.wrap(self._out, self._out.width))
+            if height <= room:
+                lines.append(line)
+                room -= height
+        return lines
 
     def _foot(self, rows: list[_Row], hidden: int) -> str:
         done = sum(row.idle for row in rows)
-        waiting = sum(row.style in (STYLES["failed"], "yellow") and not row.idle for row in rows)
+        waiting = sum(row.needs_hands for row in rows)
         parts = [f"{done} may be unplugged", f"{len(rows) - done - waiting} at work", f"{waiting} need hands"]
         if hidden:
             parts.append(f"{hidden} not shown")
@@ -195,18 +230,35 @@ class Board:
 
     def _minutes(self, row: _Row) -> str:
         """What is left, by what the same items took on the same model in this session, else by a guess."""
+        if row.until:
+            return _time(row.until - self._clock())
         if not row.left:
             return ""
         passed = self._clock() - row.begun
         rate = row.sent / passed if row.sent and passed > 0.5 else 0.0
         seconds = sum(self._expected(row.model, item, size, rate) for item, size in row.left.items())
-        seconds = max(0.0, seconds - passed)
-        return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(1.0, seconds):.0f} s"
+        return _time(seconds - passed)
 
     def _expected(self, model: str, item: str, size: int, rate: float) -> float:
         if seen := self._seen.get((model, item)):
             return median(seen[-20:])
         return _GUESS + (size / rate if rate else 0.0)
+
+
+def _grid(width: int) -> Table:
+    """What is done now gets all the room that the others leave, and takes none of theirs, however long its words."""
+    grid = table("PORT", "UNIT", "DEVICE", "NOW", "LEFT")
+    for column in grid.columns:
+        column.overflow, column.no_wrap = "ellipsis", True
+    port, unit, device, now, left = grid.columns
+    port.max_width, unit.max_width, device.max_width = width // 8, width // 5, width // 4
+    left.min_width = len("59 min")
+    now.ratio, grid.expand = 1, True
+    return grid
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(1.0, seconds):.0f} s"
 
 
 def _pairs(value: object) -> list[tuple[object, object]]:

@@ -34,6 +34,9 @@ STYLES: Mapping[str, str] = {
 }
 
 
+_SYSTEMS = {"android": "Android", "ios": "iOS"}
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console for tables; 80 columns wide where the output is no terminal."""
     plain = not (sys.stderr if stderr else sys.stdout).isatty() and "COLUMNS" not in os.environ
@@ -53,7 +56,7 @@ def table(*columns: str) -> Table:
 
 def devices(attached: Sequence[Attached]) -> RenderableType:
     """What is attached, one row each, and what stands in the way."""
-    grid = table("ADDRESS", "PORT", "SERIAL", "DEVICE", "ANDROID", "STATE")
+    grid = table("ADDRESS", "PORT", "SERIAL", "DEVICE", "SYSTEM", "STATE")
     for place in attached:
         who = place.device.identity if place.device else None
         grid.add_row(
@@ -61,7 +64,7 @@ def devices(attached: Sequence[Attached]) -> RenderableType:
             text(place.port),
             text(place.serial),
             text(f"{who.maker} {who.model}" if who else ""),
-            text(who.version if who else ""),
+            text(f"{_SYSTEMS[who.platform]} {who.version}" if who else ""),
             text(_standing(place), "green" if place.device else "yellow"),
         )
     problems = [text(f"{p.address}: {p.problem}") for p in attached if p.problem]
@@ -69,7 +72,7 @@ def devices(attached: Sequence[Attached]) -> RenderableType:
 
 
 def _standing(place: Attached) -> str:
-    """adb's own "device" says of one that does not answer that it is well."""
+    """The state "device" says of one that does not answer, or lets nobody in, that it is well."""
     if place.device:
         return "ready"
     return "not ready" if place.state == "device" else place.state
@@ -194,8 +197,9 @@ def plan(items: Sequence[Item]) -> RenderableType:
 
 def _means(item: Item) -> list[tuple[str, str]]:
     match item.state:
-        case Step(actions=actions):
-            return [(action.masked, "") for action in actions]
+        case Step(why, actions, hands=hands):
+            tap = [(f"on the device: {hands}", "yellow")] if hands else []
+            return [(action.masked, "") for action in actions] + tap or [(why, "")]
         case Met(why):
             return [(f"nothing to do: {why}", "green")]
         case cannot:

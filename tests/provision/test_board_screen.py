@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
@@ -114,3 +115,46 @@ def test_text_of_devices_is_no_markup_and_no_escape_code() -> None:
     assert "[red]x" in shown
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+def test_what_to_tap_and_by_when_is_told_in_full_and_counted_down() -> None:
+    clock = Clock()
+    out = console(80, 24)
+    board = Board(out, clock)
+    device(board, 1)
+    hands = "Settings › Profile Downloaded › Install, then the passcode, then Install twice more"
+    say(board, 1, "step", item="configuration.profile", size=0, hands=hands, seconds=480.0)
+    shown = lines(board, out)
+    assert "Settings › Profile" in shown[1]
+    assert shown[1].rstrip().endswith("8 min")
+    full = " ".join(" ".join(shown[2:-1]).split())
+    assert full.startswith(f"A-0001: {hands}. By ")
+    assert full[-6:-1] == (board._now().astimezone() + timedelta(minutes=8)).strftime("%H:%M")
+    assert "1 need hands" in shown[-1]
+    clock.now += 450
+    assert lines(board, out)[1].rstrip().endswith("30 s")
+    say(board, 1, "done", item="configuration.profile", accepted=True, seconds=450.0)
+    assert "1 at work · 0 need hands" in lines(board, out)[-1]
+
+
+def test_full_words_take_no_line_that_a_row_needs() -> None:
+    out = console(80, 8)
+    board = Board(out)
+    for number in range(1, 5):
+        say(board, number, "waiting", what="It does not trust this computer.", next_action="Tap Trust.", port="1-1")
+    shown = lines(board, out)
+    assert len(shown) == 7
+    assert sum("A-000" in line for line in shown[1:5]) == 4
+    assert shown[5] == "A-0001: It does not trust this computer. Tap Trust."
+
+
+def test_a_server_that_answers_again_has_no_row() -> None:
+    out = console(80, 24)
+    board = Board(out)
+    for platform in ("android", "ios"):
+        board.emit(Progress("server", "", fields={"platform": platform, "what": "It has gone.", "next_action": ""}))
+    assert "2 need hands" in lines(board, out)[-1]
+    board.emit(Progress("server", "", fields={"platform": "ios", "what": "", "next_action": ""}))
+    shown = lines(board, out)
+    assert "android" in shown[1]
+    assert "1 need hands" in shown[-1]
