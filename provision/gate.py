@@ -1,10 +1,10 @@
-"""Before the first write: whose device is this still? (facts/android.md §3.2, §5.3, §5.4)"""
+"""Before the first write: whose device is this still? (facts, Android §3.2, §5.3, §5.4; iOS §1)"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provision.model import Facts, Stop, Unit
+from provision.model import Facts, Locks, Stop, Unit
 
 
 def stops(facts: Facts, unit: Unit) -> tuple[Stop, ...]:
@@ -13,13 +13,34 @@ def stops(facts: Facts, unit: Unit) -> tuple[Stop, ...]:
 
 
 def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
-    locks = facts.locks
     if unit.ignored:
         yield Stop(
             "ignored",
             f"{facts.identity.serial} is on the ignore list.",
             "Take its line out of ignore.txt if it is a donated device.",
         )
+    yield from (_ios if facts.identity.platform == "ios" else _android)(facts.locks)
+
+
+def _ios(locks: Locks) -> Iterator[Stop]:
+    """Find My stands for the accounts, which cannot be read; a device that was erased has nobody's."""
+    if locks.find_my:
+        yield Stop(
+            "find_my",
+            "It needs its owner: Find My is on, so it is locked to their Apple Account.",
+            "Have its owner turn Find My off under Settings › their name › Find My, or remove the device at "
+            "iCloud.com/find, then run again.",
+        )
+    elif locks.accounts is None:
+        yield Stop(
+            "find_my",
+            "It needs its owner: whether Find My is on could not be read.",
+            "Unlock it, trust this computer and run again.",
+        )
+    yield from _owner(locks, "Have this organisation release it and erase it, then run again.")
+
+
+def _android(locks: Locks) -> Iterator[Stop]:
     if locks.accounts is None:
         yield Stop("account", "The accounts on the device could not be read.", "Unlock the screen and run again.")
     elif locks.accounts:
@@ -29,14 +50,7 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
             f"Somebody is still signed in ({kinds}).",
             "Remove every account under Settings › Accounts, then run again.",
         )
-    if locks.owner:
-        yield Stop(
-            "owner",
-            f"The device is managed by {locks.owner}.",
-            "Have its organisation release it, or reset it from Settings, then run again.",
-        )
-    elif not locks.owner_known:
-        yield Stop("owner", "Whether somebody manages the device could not be read.", "Unlock it and run again.")
+    yield from _owner(locks, "Have its organisation release it, or reset it from Settings, then run again.")
     if locks.users is None:
         yield Stop("users", "Whether the device has other users could not be read.", "Unlock it and run again.")
     elif locks.users > 1:
@@ -45,3 +59,10 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
             f"The device has {locks.users} users.",
             "Remove guests, second spaces and cloned apps under Settings › Users, then run again.",
         )
+
+
+def _owner(locks: Locks, released: str) -> Iterator[Stop]:
+    if locks.owner:
+        yield Stop("owner", f"The device is managed by {locks.owner}.", released)
+    elif not locks.owner_known:
+        yield Stop("owner", "Whether somebody manages the device could not be read.", "Unlock it and run again.")

@@ -1,8 +1,8 @@
 """The verdict on a device that came in, before anything is written to it: facts and rules in, findings out. Pure.
 
-In this order: who it is, who else holds it, battery, storage, patch and screen lock, apps known to be bad, the maker's
-switches. Every finding leads to what the rules say; the worst one is the verdict, so that a finding more never makes
-it better.
+In this order: who it is, who else holds it, battery, storage, patch (of an iPhone: its iOS) and screen lock, apps known
+to be bad, the maker's switches. Every finding leads to what the rules say; the worst one is the verdict, so that a
+finding more never makes it better.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from provision.intake_rules import Lead, Rules
 from provision.intake_words import Texts, say, words
-from provision.model import Facts, Quirk, Taps
+from provision.model import Facts, Locks, Quirk, Taps
 
 
 class IntakeVerdict(StrEnum):
@@ -70,8 +70,8 @@ class Intake:
 
 
 _VERDICTS = {Lead.HANDS: IntakeVerdict.HANDS, Lead.REFUSE: IntakeVerdict.REFUSE}
-_Raw = tuple[str, Texts, str, Taps]
-"""Key, words, task, and taps where they are not those of the task."""
+_Raw = tuple[str, Mapping[str, object], str, Taps]
+"""Key, what its words are filled with, task, and taps where they are not those of the task."""
 
 
 def judge(facts: Facts, rules: Rules, known: Known, today: date) -> Intake:
@@ -93,13 +93,19 @@ def _kept(found: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.lead is not Lead.IGNORE]
 
 
+def _is_ios(facts: Facts) -> bool:
+    return facts.identity.platform == "ios"
+
+
 def _finding(key: str, task: str = "", taps: Taps | None = None, **fills: object) -> _Raw:
-    return key, say("findings", key, **fills), task, taps or {}
+    return key, fills, task, taps or {}
 
 
 def _led(raw: _Raw, facts: Facts, lead: Lead) -> Finding:
-    key, what, task, taps = raw
-    return Finding(key, lead, what, task, taps or facts.makers.ways.get(task, {}))
+    key, fills, task, taps = raw
+    own = facts.identity.platform
+    group = own if key in words().get(own, {}) else "findings"
+    return Finding(key, lead, say(group, key, **fills), task, taps or facts.makers.ways.get(task, {}))
 
 
 def _before_packages(facts: Facts, rules: Rules, known: Known, today: date) -> Iterator[_Raw]:
@@ -113,20 +119,21 @@ def _before_packages(facts: Facts, rules: Rules, known: Known, today: date) -> I
 def _identity(facts: Facts, known: Known) -> Iterator[_Raw]:
     if known.ignored:
         yield _finding("ignored", serial=facts.identity.serial)
-    if not facts.cellular.imei and not known.label:
+    if not facts.cellular.imei and not known.label and _should_have_imei(facts):
         yield _finding("no_imei")
     if known.first_seen:
         tag: object = say("parts", "as_tag", tag=known.tag) if known.tag else ""
         yield _finding("seen_before", first_seen=known.first_seen[:10], tag=tag)
 
 
+def _should_have_imei(facts: Facts) -> bool:
+    """An iPad without cellular has none."""
+    return not _is_ios(facts) or facts.identity.properties.get("DeviceClass") == "iPhone"
+
+
 def _locks(facts: Facts, rules: Rules) -> Iterator[_Raw]:
     locks = facts.locks
-    if locks.accounts is None:
-        yield _finding("accounts_unread", "unlock")
-    elif locks.accounts:
-        kinds = ", ".join(f"{count} × {kind}" for kind, count in sorted(locks.accounts.items()))
-        yield _finding("account", "remove_accounts", accounts=kinds)
+    yield from (_find_my if _is_ios(facts) else _accounts)(locks)
     if locks.at_frp:
         yield _finding("frp")
     if locks.owner:
@@ -141,6 +148,26 @@ def _locks(facts: Facts, rules: Rules) -> Iterator[_Raw]:
         yield _finding("users_unread")
     elif locks.users > rules.limits["users"]:
         yield _finding("users", "remove_users", users=locks.users)
+
+
+def _accounts(locks: Locks) -> Iterator[_Raw]:
+    if locks.accounts is None:
+        yield _finding("accounts_unread", "unlock")
+    elif locks.accounts:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in sorted(locks.accounts.items()))
+        yield _finding("account", "remove_accounts", accounts=kinds)
+
+
+def _find_my(locks: Locks) -> Iterator[_Raw]:
+    """What stands for the accounts of an iPhone, which cannot be read (facts, iOS §1)."""
+    if locks.find_my:
+        yield _finding("find_my", "find_my_off")
+    elif locks.accounts is None:
+        yield _finding("find_my_unread", "unlock")
+    if locks.activation is None:
+        yield _finding("activation_unread", "unlock")
+    elif locks.activation != "Activated":
+        yield _finding("not_activated", state=locks.activation)
 
 
 def _battery(facts: Facts, rules: Rules) -> Iterator[_Raw]:
@@ -162,14 +189,23 @@ def _storage_and_patch(facts: Facts, rules: Rules, today: date) -> Iterator[_Raw
     elif health.storage_free < limits["storage_free"] * 1_000_000:
         free = health.storage_free // 1_000_000
         yield _finding("storage_low", "free_storage", free=free, limit=limits["storage_free"])
-    patch = _day(health.patch)
-    if patch is None:
-        yield _finding("patch_unknown")
-    elif (today - patch).days > limits["patch_age"]:
-        days = (today - patch).days
-        yield _finding("patch_old", "update", patch=health.patch, days=days, limit=limits["patch_age"])
+    yield from _ios_age(facts, rules) if _is_ios(facts) else _patch(facts, rules, today)
     if health.encrypted is False:
         yield _finding("not_encrypted")
+
+
+def _patch(facts: Facts, rules: Rules, today: date) -> Iterator[_Raw]:
+    patch, limit = _day(facts.health.patch), rules.limits["patch_age"]
+    if patch is None:
+        yield _finding("patch_unknown")
+    elif (days := (today - patch).days) > limit:
+        yield _finding("patch_old", "update", patch=facts.health.patch, days=days, limit=limit)
+
+
+def _ios_age(facts: Facts, rules: Rules) -> Iterator[_Raw]:
+    """iPhones tell no date of a patch; Apple patches the newest versions of iOS."""
+    if facts.identity.api < rules.limits["ios"]:
+        yield _finding("ios_old", "update", version=facts.identity.version, limit=rules.limits["ios"])
 
 
 def _day(said: str | None) -> date | None:
@@ -184,7 +220,7 @@ def _left(facts: Facts, known: Known) -> Iterator[_Raw]:
     if setup.screen_locked is None:
         yield _finding("screen_lock_unknown")
     elif setup.screen_locked:
-        yield _finding("screen_lock", "remove_screen_lock")
+        yield _finding("locked", "unlock") if _is_ios(facts) else _finding("screen_lock", "remove_screen_lock")
     if setup.own_apps and not known.provisioned:
         yield _finding("own_apps", count=setup.own_apps)
     if setup.packages is None:
@@ -216,7 +252,7 @@ def _switch(quirk: Quirk) -> Iterator[_Raw]:
 
 def _letter(facts: Facts, known: Known, findings: list[Finding]) -> Letter:
     """The locks are all that refused it, and an account, which the donor alone can remove without a trace."""
-    locks = [finding for finding in findings if finding.lead is Lead.REFUSE or finding.key == "account"]
+    locks = [finding for finding in findings if finding.lead is Lead.REFUSE or finding.key in ("account", "find_my")]
     does: Mapping[str, Texts] = words()["donor"]
     asked = dict.fromkeys(finding.key if finding.key in does else "other" for finding in locks)
     who = facts.identity

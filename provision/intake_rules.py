@@ -35,6 +35,7 @@ _LIMITS = {
     "storage_free": (1, 1_000_000),
     "patch_age": (1, 10_000),
     "users": (1, 20),
+    "ios": (1, 99),
 }
 
 

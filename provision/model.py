@@ -307,7 +307,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Stop:
-    """Why the gate let nothing be written: ``kind`` is one of account, owner, users, ignored."""
+    """Why the gate let nothing be written: ``kind`` is one of account, find_my, owner, users, ignored."""
 
     kind: str
     what: str

@@ -1,4 +1,4 @@
-"""Whether a device was reset between two intakes, by what it says itself (facts/android.md §5, §6). Pure.
+"""Whether a device was reset between two intakes, by what it says itself (facts, Android §5, §6). Pure.
 
 No single sign is proof: the installation number and the count of starts both begin anew when the data is erased, and
 any sign that speaks against it counts more than those that speak for it. Nothing here tells of the memory chips.
@@ -32,7 +32,9 @@ class ResetProof:
 
 def trace_of(facts: Facts, unit: Unit) -> Trace:
     """``unit`` gives the registry's key: the installation number itself is not kept."""
-    setup, accounts = facts.setup, facts.locks.accounts
+    setup = facts.setup
+    # Of iPhones it is only known whether Find My is on, which does not tell whether somebody is signed in.
+    accounts = None if facts.identity.platform == "ios" else facts.locks.accounts
     return Trace(
         installation=unit.seal(f"installation {setup.installation}") if setup.installation else "",
         starts=setup.starts,

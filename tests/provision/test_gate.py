@@ -17,6 +17,29 @@ def _kinds(locks: Locks) -> list[str]:
     return [stop.kind for stop in gate.stops(Facts(PHONE, locks=locks), Unit())]
 
 
+IPHONE = Identity("ios", "S2", "Apple", "iPhone 12", "17.7.2", 17)
+SIGNED_OUT = Locks(accounts={}, users=1, find_my=False, activation="Activated")
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        ({}, []),
+        ({"find_my": None, "activation": "Unactivated"}, []),
+        ({"accounts": None, "find_my": True}, ["find_my"]),
+        ({"accounts": None, "find_my": None}, ["find_my"]),
+        ({"owner": "Riverside School District"}, ["owner"]),
+        ({"owner_known": False}, ["owner"]),
+    ],
+)
+def test_an_iphone_waits_for_its_owner(change: dict[str, object], kinds: list[str]) -> None:
+    locks = dataclasses.replace(SIGNED_OUT, **change)  # type: ignore[arg-type]
+    stops = gate.stops(Facts(IPHONE, locks=locks), Unit())
+    assert [stop.kind for stop in stops] == kinds
+    assert all("needs its owner" in stop.what for stop in stops if stop.kind == "find_my")
+    assert not any("Accounts" in stop.next_action for stop in stops), "no menus of Android's"
+
+
 def test_a_phone_that_is_nobodys_is_let_through() -> None:
     assert _kinds(FREE) == []
 

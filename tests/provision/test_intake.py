@@ -20,6 +20,7 @@ from provision.android import makers
 from provision.intake import Intake, IntakeVerdict, Known, judge
 from provision.intake_rules import LEADS, Lead, Rules, rules
 from provision.intake_words import language_of, words
+from provision.ios import makers as ios_makers
 from provision.model import Cellular, Facts, Health, Identity, Locks, Makers, Setup, Unit
 from provision.reset_proof import Trace, compare, trace_of
 from provision.setting import Answer
@@ -31,6 +32,8 @@ _DEVICE = {"platform": "android", "serial": "S1", "maker": "google", "model": "P
 _HEALTH = {"battery_worn": 5, "battery_temperature": 25.0, "storage_free": 30_000_000_000, "patch": "2025-01-05",
            "encrypted": True}  # fmt: skip
 _LOCKS = {"accounts": {}, "users": 1, "bootloader_locked": True, "verified_boot": "green", "at_frp": False}
+_IPHONE = {"platform": "ios", "maker": "Apple", "model": "iPhone 12", "version": "17.7.2", "api": 17}
+_IOS_LOCKS = {"accounts": {}, "users": 1, "find_my": False, "activation": "Activated"}
 _SETUP = {"screen_locked": False, "packages": ["android"], "own_apps": 0, "starts": 2, "installation": "aa"}
 
 
@@ -44,18 +47,25 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 
 def _makers(who: Identity, gms: bool) -> Makers:
+    if who.platform == "ios":
+        return ios_makers.parse({}, Profile(profile="case"), who)
     path = Answer("package:/x.apk") if gms else Answer("", 1)
     return makers.parse({"path com.google.android.gms": path}, Profile(profile="case"), who)
 
 
 def _facts(case: Mapping[str, Any]) -> Facts:
-    who = Identity(**{**_DEVICE, **case.get("device", {})}, properties=case.get("properties", {}))
+    """What a case leaves out is as on a phone that nobody could object to."""
+    ios = case.get("device", {}).get("platform") == "ios"
+    device, locks = (_IPHONE, _IOS_LOCKS) if ios else (_DEVICE, _LOCKS)
+    health = {**_HEALTH, **({"patch": None, "encrypted": None, "battery_temperature": None} if ios else {})}
+    properties = case.get("properties", {"DeviceClass": "iPhone"} if ios else {})
+    who = Identity(**{"serial": "S1", **device, **case.get("device", {})}, properties=properties)
     setup = {**_SETUP, **case.get("setup", {})}
     setup["packages"] = None if setup["packages"] is None else frozenset(setup["packages"])
     return Facts(
         who,
-        health=Health(**{**_HEALTH, **case.get("health", {})}),
-        locks=Locks(**{**_LOCKS, **case.get("locks", {})}),
+        health=Health(**{**health, **case.get("health", {})}),
+        locks=Locks(**{**locks, **case.get("locks", {})}),
         cellular=Cellular(**{"imei": "356938035643809", **case.get("cellular", {})}),
         makers=_makers(who, case.get("gms", True)),
         setup=Setup(**setup),
@@ -125,6 +135,7 @@ def test_a_rules_file_that_is_not_there() -> None:
 
 def test_every_finding_has_a_lead_and_words() -> None:
     assert set(words()["findings"]) - {"package", "reset"} == set(RULES.leads)
+    assert set(words()["ios"]) <= set(RULES.leads)
     assert {key for key, lead in RULES.leads.items() if lead is Lead.IGNORE} == set()
 
 
@@ -175,6 +186,8 @@ _LOCKED = st.builds(
     bootloader_locked=st.none() | st.booleans(),
     verified_boot=st.none() | st.sampled_from(["green", "yellow", "orange", "red", "{x}"]),
     at_frp=st.none() | st.booleans(),
+    find_my=st.none() | st.booleans(),
+    activation=st.none() | st.sampled_from(["Activated", "Unactivated", "{x}"]),
 )
 _LEFT = st.builds(
     Setup,
@@ -192,8 +205,9 @@ _PROPERTIES = st.dictionaries(
     st.sampled_from(["0", "1", "V140", "\x1b"]),
 )  # fmt: skip
 _WHO = st.builds(
-    lambda properties, maker, api: Identity("android", "S1", maker, "M", "13", api, properties=properties),
-    _PROPERTIES,
+    lambda platform, properties, maker, api: Identity(platform, "S1", maker, "M", "13", api, properties=properties),
+    st.sampled_from(["android", "ios"]),
+    _PROPERTIES | st.just({"DeviceClass": "iPhone"}),
     st.sampled_from(["samsung", "oppo", "vivo", ""]),
     st.integers(0, 40),
 )
@@ -210,19 +224,22 @@ _KNOWN = st.builds(Known, st.none() | st.just("A-1"), st.text(max_size=3), st.bo
 _ORDER = list(IntakeVerdict)
 
 
+_WORSE_LOCKS: Mapping[str, dict[str, Any]] = {
+    "frp": {"at_frp": True},
+    "find_my": {"find_my": True, "accounts": None},
+    "owner": {"owner": "com.example.mdm/.Admin"},
+    "users": {"users": 99},
+    "boot": {"bootloader_locked": False, "verified_boot": "red"},
+}
+
+
 def _worse(facts: Facts, known: Known, how: str) -> tuple[Facts, Known]:
     health, locks, setup = facts.health, facts.locks, facts.setup
     match how:
         case "account":
             locks = replace(locks, accounts={**(locks.accounts or {}), "com.google": 1})
-        case "frp":
-            locks = replace(locks, at_frp=True)
-        case "owner":
-            locks = replace(locks, owner="com.example.mdm/.Admin")
-        case "users":
-            locks = replace(locks, users=99)
-        case "boot":
-            locks = replace(locks, bootloader_locked=False, verified_boot="red")
+        case "frp" | "find_my" | "owner" | "users" | "boot":
+            locks = replace(locks, **_WORSE_LOCKS[how])
         case "full":
             health = replace(health, storage_free=0)
         case "hot":
@@ -237,7 +254,7 @@ def _worse(facts: Facts, known: Known, how: str) -> tuple[Facts, Known]:
 
 
 _WORSE = st.sampled_from(
-    ["account", "frp", "owner", "users", "boot", "full", "hot", "lock", "adups", "ignored"]
+    ["account", "frp", "find_my", "owner", "users", "boot", "full", "hot", "lock", "adups", "ignored"]
 )  # fmt: skip
 
 
@@ -290,6 +307,11 @@ def test_a_reset_is_proved_or_not(now: Trace, proved: bool, _why: str) -> None:
     assert found.proved is proved
     assert len(found.shown) + len(found.not_shown) == 4
     assert set(found.shown + found.not_shown) <= set(words()["signs"])
+
+
+def test_of_an_iphone_nobody_can_say_that_nobody_is_signed_in() -> None:
+    """Only that Find My is off, which is another matter."""
+    assert trace_of(_facts({"device": {"platform": "ios"}}), Unit()).accounts is None
 
 
 def test_the_installation_number_is_kept_as_a_keyed_hash() -> None:
