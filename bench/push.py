@@ -77,7 +77,7 @@ def virtual_phone(adb: Path) -> Iterator[Link]:
     """A link to one virtual phone, in a process of its own behind a private server of ``adb``."""
     with start_private(adb) as server:
         bench = subprocess.Popen(
-            [sys.executable, "-m", "provision.virtual.android.bench", "--adb-port", str(server.port), "--phones", "1"],
+            [sys.executable, "-m", "provision.virtual.bench", "--adb-port", str(server.port), "--phones", "1"],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -73,7 +73,7 @@ def phones(number: int, rate: int | None, home: Path) -> Iterator[tuple[int, Any
     spec = home / "phones.json"
     spec.write_text(json.dumps({"devices": [{"preset": "pixel-13", "faults": faults}] * number}))
     with start_private() as server:
-        words = ["-m", "provision.virtual.android.bench", "--adb-port", str(server.port), "--spec", str(spec)]
+        words = ["-m", "provision.virtual.bench", "--adb-port", str(server.port), "--spec", str(spec)]
         bench = subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             assert bench.stdin is not None

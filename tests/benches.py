@@ -19,7 +19,7 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class VirtualDevice:
-    """A phone of the bench. ``address`` is its name at the adb server."""
+    """A device of the bench. ``address`` is its name at the adb server, or the UDID of an iPhone or iPad."""
 
     address: str
     serial: str
@@ -27,22 +27,19 @@ class VirtualDevice:
 
 
 class Bench:
-    """A running bench. ``events`` are all its lines so far; ``close`` ends it and fails when it died or complained."""
+    """A running bench. ``events`` are all its lines so far; ``close`` ends it and fails when it died or complained.
 
-    def __init__(self, adb_port: int, spec: Mapping[str, Any], home: Path) -> None:
-        self.port = adb_port
+    ``port`` is the adb server's (0 without one), ``usbmuxd`` for ``USBMUXD_SOCKET_ADDRESS`` ("" without iPhones).
+    """
+
+    def __init__(self, adb_port: int | None, spec: Mapping[str, Any], home: Path) -> None:
+        self.port = adb_port or 0
         path = home / "bench.json"
         path.write_text(json.dumps(spec), "utf-8")
         self._stderr = (home / "bench.err").open("w+b")
-        argv = [
-            sys.executable,
-            "-m",
-            "provision.virtual.android.bench",
-            "--adb-port",
-            str(adb_port),
-            "--spec",
-            str(path),
-        ]
+        argv = [sys.executable, "-m", "provision.virtual.bench", "--spec", str(path)]
+        if adb_port is not None:
+            argv += ["--adb-port", str(adb_port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home)}
         self._process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=environment, cwd=ROOT
@@ -58,6 +55,7 @@ class Bench:
         except BaseException:
             self._kill()
             raise
+        self.usbmuxd = str(ready.get("usbmuxd", ""))
         self.devices = [VirtualDevice(**row) for row in ready["devices"]]
 
     def _read(self) -> None:

@@ -23,6 +23,7 @@ for _name in (
     "ANDROID_ADB_SERVER_ADDRESS",
     "ADB_SERVER_SOCKET",
     "ADB_TRACE",
+    "USBMUXD_SOCKET_ADDRESS",
 ):
     os.environ.pop(_name, None)
 
@@ -90,6 +91,31 @@ def virtual_bench(adb_server: int, tmp_path: Path) -> Iterator[Callable[[Mapping
         home = tmp_path / f"bench-{len(benches)}"
         home.mkdir()
         benches.append(Bench(adb_server, spec, home))
+        return benches[-1]
+
+    yield start
+    for bench in benches:
+        bench.close()
+
+
+@pytest.fixture
+def virtual_iphones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, Any]], Bench]]:
+    """Starts a bench of virtual iPhones: ``virtual_iphones({"devices": [{"preset": "iphone-17"}]})``.
+
+    From then on the test and what it starts find them, and only them, and keep pair records in a home of their own.
+    ``bench.send({"do": "trust", "serial": …})`` gives orders, ``bench.state(serial)`` is all that a phone holds.
+    """
+    benches: list[Bench] = []
+    home = tmp_path / "home-of-pair-records"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+
+    def start(spec: Mapping[str, Any]) -> Bench:
+        place = tmp_path / f"iphones-{len(benches)}"
+        place.mkdir()
+        benches.append(Bench(None, spec, place))
+        monkeypatch.setenv("USBMUXD_SOCKET_ADDRESS", benches[-1].usbmuxd)
         return benches[-1]
 
     yield start

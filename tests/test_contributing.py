@@ -22,9 +22,9 @@ from provision.android.identity import QUESTIONS, identify
 from provision.android.settings import READERS, SETTINGS
 from provision.model import Facts, Identity, Item, Step, Unit
 from provision.setting import Answer
+from provision.virtual import spec as specs
 from provision.virtual.android import services
-from provision.virtual.android import spec as specs
-from provision.virtual.android.bench import Bench
+from provision.virtual.android.bench import Androids
 from provision.virtual.android.device import Device
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +76,12 @@ bench: {debugging: keep}
 """
 
 
+def virtual_phone(preset: str, home: Path) -> Device:
+    spec = specs.parse({"devices": [{"preset": preset}]})
+    (device,) = Androids(spec.androids, 0, home, {}, lambda _: None).devices
+    return device
+
+
 def told(device: Device, asked: Command) -> Answer:
     """What a virtual phone answers to a command."""
     out = io.BytesIO()
@@ -94,7 +100,7 @@ def test_virtual_phones_know_all_that_it_asks_and_does(name: str, preset: str, t
     """Whether they answer rightly is for the runs to show; here, that nobody forgot to give them the command."""
     (tmp_path / "profile.yaml").write_text(EVERYTHING.replace("APPS", str(ROOT / "examples/apps")), encoding="utf-8")
     profile = load(str(tmp_path / "profile.yaml"), Secrets({"FLEET_SECRET_WIFI": "hoc-tap-tot"}))
-    (device,) = Bench(specs.parse({"devices": [{"preset": preset}]}), 0, tmp_path).devices
+    device = virtual_phone(preset, tmp_path)
     who = identify({name: told(device, probe) for name, probe in QUESTIONS.items()})
     module = {**READERS, **SETTINGS}[name]
     probes = module.probes(profile, who, True)
@@ -110,7 +116,7 @@ def test_virtual_phones_know_all_that_it_asks_and_does(name: str, preset: str, t
 
 
 def test_a_forgotten_command_is_seen(tmp_path: Path) -> None:
-    (device,) = Bench(specs.parse({"devices": [{"preset": "pixel-15"}]}), 0, tmp_path).devices
+    device = virtual_phone("pixel-15", tmp_path)
 
     assert unknown(device, command("no-such-program"))
     assert not unknown(device, command("getprop"))

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from provision.virtual.android import presets, spec
+from provision.virtual import spec
+from provision.virtual.android import presets
 from tests.benches import ROOT, Bench
 
 
 def _start(port: int, *words: str) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-m", "provision.virtual.android.bench", "--adb-port", str(port), *words]
+    argv = [sys.executable, "-m", "provision.virtual.bench", "--adb-port", str(port), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         argv,
@@ -99,7 +100,7 @@ def test_spec_that_is_no_yaml(tmp_path: Path) -> None:
 
 def test_default_bench_is_mixed() -> None:
     parsed = spec.parse(spec.spec_for(8))
-    kinds = [device.preset for device in parsed.devices]
+    kinds = [device.common.preset for device in parsed.androids]
     assert len(kinds) == 8
     assert len(set(kinds)) >= 4
     assert yaml.safe_load(yaml.safe_dump(dict(spec.spec_for(2))))

@@ -71,6 +71,14 @@ class Device:
         phone.on_adb_off = lambda: threading.Timer(_ADB_OFF_SECONDS, self.unplug).start()
         threading.Thread(target=self._accept, name=f"accept {phone.serial}", daemon=True).start()
 
+    @property
+    def serial(self) -> str:
+        return self.phone.serial
+
+    @property
+    def preset(self) -> str:
+        return self.phone.preset
+
     # The cable ------------------------------------------------------------------------------------------------
 
     def plug(self) -> None:

@@ -63,6 +63,18 @@ class Device:
     def udid(self) -> str:
         return self.phone.udid
 
+    @property
+    def address(self) -> str:
+        return self.phone.udid
+
+    @property
+    def serial(self) -> str:
+        return self.phone.serial
+
+    @property
+    def preset(self) -> str:
+        return self.phone.preset
+
     # The cable ------------------------------------------------------------------------------------------------
 
     def plug(self) -> None:

@@ -51,7 +51,9 @@ UNPAIRED = frozenset(
 )
 """What a computer may read that the phone does not trust [inferred]."""
 SETTABLE: Mapping[str, frozenset[str]] = {
-    "": frozenset({"ActivationStateAcknowledged", "DeviceName", "TimeZone", "TimeIntervalSince1970", "Uses24HourClock"}),
+    "": frozenset(
+        {"ActivationStateAcknowledged", "DeviceName", "TimeZone", "TimeIntervalSince1970", "Uses24HourClock"}
+    ),
     "com.apple.international": frozenset({"Language", "Locale", "Keyboard"}),
     "com.apple.mobile.wireless_lockdown": frozenset({"EnableWifiConnections", "EnableWifiDebugging"}),
     "com.apple.mobile.data_sync": frozenset({"Contacts", "Calendars", "Bookmarks", "Notes", "Mail Accounts"}),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provision.virtual.ios import presets
+from provision.virtual.ios import presets, stranger
 from provision.virtual.ios.presets import Tree
 
 
@@ -128,6 +128,9 @@ class Phone:
         self.find_my, self.set_up = bool(tree["find_my"]), bool(tree["set_up"])
         self.activation = "Activated" if tree["activated"] else "Unactivated"
         self.cloud = dict(tree["cloud"]) if tree["cloud"] else None
+        if self.cloud and tree["supervised_by"]:
+            self.supervisors = [stranger.certificate(tree["supervised_by"])]
+            self.cloud["SupervisorHostCertificates"] = list(self.supervisors)
         self.filled = int(tree["filled"])
         for domain, values in tree["owned"].items():
             self.values.setdefault(domain, {}).update(values)
@@ -281,6 +284,17 @@ class Phone:
         with self.lock:
             self.locked = locked
             self.has_passcode = self.has_passcode or locked
+
+    def finish_setup(self) -> None:
+        """A person goes through the rest of the Setup Assistant."""
+        with self.lock:
+            self.set_up = True
+
+    def forward(self, seconds: float) -> None:
+        """Time passes for the phone."""
+        with self.lock:
+            before = self.clock
+            self.clock = lambda: before() + seconds
 
     def sign_out(self) -> None:
         """Its owner turns Find My off, and Apple's server lets go of it."""

@@ -97,7 +97,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     spec.write_text(json.dumps({"devices": [{"preset": preset} for preset in PHONES]}))
     with ExitStack() as stack:
         server = stack.enter_context(start_private(adb))
-        command = ["-m", "provision.virtual.android.bench", "--adb-port", str(server.port), "--spec", str(spec)]
+        command = ["-m", "provision.virtual.bench", "--adb-port", str(server.port), "--spec", str(spec)]
         process = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, *command, "--until-eof"],

@@ -1,0 +1,34 @@
+"""What an iPhone or iPad of a bench is made of, beside what every virtual device has; see docs/virtual.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provision.virtual import trees
+from provision.virtual.faults import Fault
+from provision.virtual.ios import faults
+from provision.virtual.trees import Common
+
+
+@dataclass(frozen=True)
+class DeviceSpec:
+    """One iPhone or iPad of a bench."""
+
+    common: Common
+    faults: tuple[Fault, ...]
+
+
+def parse(tree: Mapping[str, Any], where: str, number: int, links: Mapping[str, float]) -> DeviceSpec:
+    """The device that is described. ValueError says what is wrong, and where."""
+    trees.known(tree, ("preset", "serial", "link", "faults", "state"), where)
+    common = trees.common(tree, where, number, links)
+    trust = common.overrides.get("trust", "ask")
+    if trust not in ("ask", "deny") and (isinstance(trust, bool) or not isinstance(trust, int | float)):
+        raise ValueError(f"{where}: state: trust must be ask, deny or seconds")
+    try:
+        struck = tuple(faults.parse(trees.mapping(fault, "fault")) for fault in tree.get("faults") or ())
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return DeviceSpec(common, struck)
