@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from profiles.schema import App, IosApp, Profile
-from provision.ios import ipa
+from profiles.versions import at_least
+from provision.ios import ipa, wanted
 from provision.ios.actions import InstallApp
 from provision.ios.ipa import Ipa, IpaError
 from provision.ios.questions import Apps, Question
@@ -69,8 +70,8 @@ def _text(about: Mapping[str, Any], key: str) -> str:
     return printable(found[:200]) if isinstance(found, str) else ""
 
 
-def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[Item]:
-    """One item per app that is one on iOS, under its id."""
+def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[Item]:
+    """One item per app that is one on iOS, under its id; then the pages."""
     free = facts.health.storage_free
     for app in profile.apps:
         if (entry := _app(app)) is None:
@@ -79,6 +80,8 @@ def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[
         if free is not None and isinstance(state, Step):
             free -= ipa.read(entry.file).unpacked if entry.file else 0
         yield Item("apps", app.id, want, state, source=profile.where("apps", app.id), required=app.required)
+    if any(app.ios and app.ios.web for app in profile.apps):
+        yield from wanted.items("apps", profile, facts, unit)
 
 
 def _app(app: App) -> IosApp | None:
@@ -143,9 +146,10 @@ def _unusable(app: Ipa) -> Cannot | None:
 
 def _unfit(app: Ipa, who: Identity) -> Cannot | None:
     """What of the app does not go with this device."""
-    if ipa.version_of(who.version) < app.minimum_os:
-        needs = ".".join(map(str, app.minimum_os))
-        return Cannot(f"it needs iOS {needs}, this is {who.version}", "Update the device, or take an older version.")
+    if not at_least(who.version, app.minimum_os):
+        return Cannot(
+            f"it needs iOS {app.minimum_os}, this is {who.version}", "Update the device, or take an older version."
+        )
     kind = who.properties.get("DeviceClass", "")
     if kind in ("iPhone", "iPod") and _IPHONE not in app.families:
         return Cannot(f"it is made for iPads, this is an {kind}", "Leave it out for this device.")

@@ -28,8 +28,6 @@ _MOST_READ = 4 * 1024 * 1024
 
 _INFO = re.compile(r"(Payload/[^/]+\.app/)Info\.plist")
 _BUNDLE = re.compile(r"[A-Za-z0-9.-]{1,155}")
-_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,4}")
-_ZEROS = re.compile(r"(\.0+)+$")
 _FAMILIES = {"1": 1, "2": 2}
 _BROKEN = (
     zipfile.BadZipFile,
@@ -77,7 +75,7 @@ class Ipa:
     bundle: str
     version: str
     shown: str
-    minimum_os: tuple[int, ...]
+    minimum_os: str
     families: frozenset[int]
     shares_files: bool
     signing: Signing
@@ -92,11 +90,6 @@ class Ipa:
 def plain_udid(said: str) -> str:
     """A UDID without the dash and capitals by which its spellings differ."""
     return said.replace("-", "").casefold()
-
-
-def version_of(said: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing: "12.1.0" is (12, 1). What is no version is ()."""
-    return tuple(map(int, _ZEROS.sub("", said).split("."))) if _VERSION.fullmatch(said) else ()
 
 
 def read(path: Path) -> Ipa:
@@ -149,7 +142,7 @@ def _ipa(path: Path, size: int, archive: zipfile.ZipFile) -> Ipa:
         bundle=bundle,
         version=_text(info, "CFBundleVersion"),
         shown=_text(info, "CFBundleShortVersionString") or _text(info, "CFBundleVersion"),
-        minimum_os=version_of(_text(info, "MinimumOSVersion")),
+        minimum_os=_text(info, "MinimumOSVersion"),
         families=_families(info.get("UIDeviceFamily")),
         shares_files=info.get("UIFileSharingEnabled") is True,
         signing=_signing(path, archive, entries, app, bundle),

@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provision.ios import apps, bench, cellular, content, health, identity, makers, screen_lock, setup
+from provision.ios import (
+    apps,
+    bench,
+    cellular,
+    configuration,
+    content,
+    health,
+    home_screen,
+    identity,
+    makers,
+    network,
+    restrictions,
+    screen_lock,
+    setup,
+    sim,
+)
 from provision.ios.keybag import Keybag
 from provision.ios.locks import LocksReader
 from provision.ios.questions import Question
@@ -33,6 +48,11 @@ def settings(keybag: Keybag | None) -> Mapping[str, Setting[Question]]:
         "identity": identity,
         "apps": apps,
         "content": content,
+        "network": network,
+        "sim": sim,
+        "restrictions": restrictions,
+        "home_screen": home_screen,
         "screen_lock": screen_lock,
+        "configuration": configuration,
         "bench": bench,
     }
