@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -72,35 +73,40 @@ def _show_tree(found: Found, root: Path | None, as_json: bool) -> None:
 
 @click.group()
 def virtual() -> None:
-    """Virtual devices: they speak adb as real phones do, refusals included."""
+    """Virtual devices: they speak adb, or usbmuxd's protocols, as real ones do, refusals included."""
 
 
 @virtual.command()
 @click.option("--spec", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="What to start (YAML).")
 @click.option("--phones", type=click.IntRange(1, 200), help="Start this many Android devices of mixed kinds.")
-def up(spec: Path | None, phones: int | None) -> None:
-    """Run a bench of virtual devices until Ctrl-C, behind an adb server of its own.
+@click.option("--iphones", type=click.IntRange(1, 200), help="Start this many iPhones and iPads of mixed kinds.")
+def up(spec: Path | None, phones: int | None, iphones: int | None) -> None:
+    """Run a bench of virtual devices until Ctrl-C, behind an adb server and a usbmuxd of its own.
 
-    The first line says where: {"event":"ready","adb_port":N,"devices":[…]}. Use it with ANDROID_ADB_SERVER_PORT=N.
+    The first line says where: {"event":"ready","adb_port":N,"usbmuxd":"127.0.0.1:P","devices":[…]}. Use it with
+    ANDROID_ADB_SERVER_PORT=N and USBMUXD_SOCKET_ADDRESS=127.0.0.1:P.
 
     A spec lists devices by preset, with faults and slow links where wanted. docs/virtual.md tells its keys, presets
     and faults; examples/bench.yaml is one.
 
-    Example: fleet virtual up --phones 4
+    Example: fleet virtual up --phones 4 --iphones 2
     """
-    from provision.android.server import start_private
-    from provision.virtual.android import bench
-    from provision.virtual.android import spec as specs
+    from provision.virtual import bench
+    from provision.virtual import spec as specs
 
-    if (spec is None) == (phones is None):
-        raise click.UsageError("Pass either --spec FILE or --phones N.")
+    if (spec is None) == (phones is None and iphones is None):
+        raise click.UsageError("Pass either --spec FILE, or --phones N and --iphones N.")
     try:
-        wanted = specs.read(spec) if spec else specs.spec_for(phones or 0)
-        specs.parse(wanted)
+        wanted = specs.parse(specs.read(spec) if spec else specs.spec_for(phones or 0, iphones or 0))
     except ValueError as error:
         raise click.UsageError(f"{spec}: {error}") from error
-    with start_private() as server:
-        bench.serve(wanted, server.port, sys.stdout, sys.stdin)
+    with contextlib.ExitStack() as stack:
+        port = None
+        if wanted.androids:
+            from provision.android.server import start_private
+
+            port = stack.enter_context(start_private()).port
+        bench.serve(wanted, port, sys.stdout, sys.stdin)
 
 
 ANDROIDS = ("7", "7.1", "8", "8.1", "9", "10", "11", "12", "12.1", "13", "14", "15", "16")
