@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
+from provision.virtual.ios import installing, profile_effects
 from provision.virtual.ios.phone import Phone
 
 
@@ -48,5 +49,13 @@ def phone(held: Phone) -> dict[str, Any]:
         "cloud": plain(held.cloud),
         "supervisors": [hashlib.sha256(der).hexdigest() for der in held.supervisors],
         "restrictions": plain(held.restrictions),
+        "effects": plain(profile_effects.effects(held)),
+        "waiting": _waiting(held),
         "hosts": [{"host_id": host.host_id, "supervisor": host.supervisor} for host in held.hosts.values()],
     }
+
+
+def _waiting(held: Phone) -> dict[str, Any] | None:
+    """The profile that waits in Settings for a person to install it."""
+    found = installing.waiting(held)
+    return None if found is None else {"identifier": found.profile.identifier, "uuid": found.profile.uuid}

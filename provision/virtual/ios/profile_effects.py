@@ -39,7 +39,7 @@ def _stricter(key: str, one: Any, other: Any) -> Any:
 
 
 def effects(phone: Phone) -> dict[str, Any]:
-    """All that installed profiles do, to look at: lists are empty and values ``None`` where none does anything.
+    """All else that installed profiles do, to look at: lists are empty and values ``None`` where none does anything.
 
     ``wifi`` are names of known networks, ``apns`` the access points for data and ``attach_apn`` the one for attaching,
     ``web_clips`` what is on the home screen (``label``, ``url``), ``web_filter`` and ``dns`` the payloads' own keys.
@@ -47,7 +47,6 @@ def effects(phone: Phone) -> dict[str, Any]:
     cellular = _one(phone, "com.apple.cellular") if phone.tree["slots"] else None
     single = _one(phone, "com.apple.app.lock")
     return {
-        "restrictions": restrictions(phone),
         "wifi": [str(payload["SSID_STR"]) for payload in _payloads(phone, "com.apple.wifi.managed")],
         "apns": [str(apn["Name"]) for apn in (cellular or {}).get("APNs", [])],
         "attach_apn": (cellular or {}).get("AttachAPN", {}).get("Name"),
