@@ -179,7 +179,7 @@ class Talk:
             raise Refused("InvalidPairRecord")
         supervisor = self._supervisor(options)
         if not supervisor:
-            self._ask_person(record["HostID"], str(said.get("HostName", "")))
+            self._ask_person(record, str(said.get("HostName", "")))
         try:
             host = pairing.host_of(record, self._trust.key, supervisor=supervisor)
         except pairing.NoPairRecord:
@@ -199,14 +199,14 @@ class Talk:
             raise Refused("MCChallengeRequired", ExtendedResponse={"PairingChallenge": challenge})
         return False
 
-    def _ask_person(self, host_id: str, name: str) -> None:
+    def _ask_person(self, record: Mapping[str, Any], name: str) -> None:
         if self._trust.forbidden():
             raise Refused("MCProtected")
-        if host_id in self._phone.hosts:
+        if record["HostID"] in self._phone.hosts:
             return
         if self._phone.locked:
             raise Refused("PasswordProtected")
-        error = self._trust.ask(host_id, name)
+        error = self._trust.ask(str(record.get("SystemBUID") or record["HostID"]), name)
         if error:
             raise Refused(error)
 

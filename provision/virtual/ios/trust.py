@@ -3,6 +3,7 @@
 The dialog is a state of the screen. It appears when a computer asks to be paired and stays until the person answers;
 meanwhile each request is answered ``PairingDialogResponsePending``. In the Setup Assistant there is no dialog: whoever
 asks is let in, as Apple Configurator is [inferred]. "Don't Trust" holds until the phone is plugged in anew [inferred].
+A computer is known by its SystemBUID: libimobiledevice makes a new HostID for each attempt, and is let in at the next.
 """
 
 from __future__ import annotations
@@ -44,20 +45,17 @@ class Trust:
 
     # The person -----------------------------------------------------------------------------------------------
 
-    def ask(self, host_id: str, name: str) -> str:
+    def ask(self, computer: str, name: str) -> str:
         """What to refuse a computer with that is not trusted yet; "" lets it in."""
         if not self._phone.set_up:
             return ""
         self._elapse()
-        if host_id in self._denied:
-            return "UserDeniedPairing"
-        if host_id in self._allowed:
-            return ""
-        if self._dialog is None or self._dialog[0] != host_id:
-            self._dialog = (host_id, name, time.monotonic())
+        if self._dialog is None and computer not in self._denied | self._allowed:
+            self._dialog = (computer, name, time.monotonic())
             self._elapse()
-            return self.ask(host_id, name) if self._dialog is None else "PairingDialogResponsePending"
-        return "PairingDialogResponsePending"
+        if computer in self._denied:
+            return "UserDeniedPairing"
+        return "" if computer in self._allowed else "PairingDialogResponsePending"
 
     def _elapse(self) -> None:
         """A preset may answer by itself: at once, or after so many seconds."""
@@ -79,7 +77,7 @@ class Trust:
     def dialog(self) -> dict[str, str] | None:
         """The dialog on the screen: which computer asks."""
         self._elapse()
-        return None if self._dialog is None else {"host_id": self._dialog[0], "name": self._dialog[1]}
+        return None if self._dialog is None else {"computer": self._dialog[0], "name": self._dialog[1]}
 
     def forbidden(self) -> bool:
         """Whether a supervisor lets no other computer in."""
@@ -113,7 +111,7 @@ class Trust:
         """Trust it from now on. Its escrow bag, which a locked phone cannot make (facts, iOS §1)."""
         self._phone.hosts[host.host_id] = host
         self._contexts[host.host_id] = pairing.context(host, self.key)
-        self._allowed.discard(host.host_id)
+        self._allowed.discard(host.system_buid or host.host_id)
         if self._phone.locked:
             return None
         bag = secrets.token_bytes(32)
