@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from profiles.schema import Profile
-from profiles.setup_panes import skipped
+from profiles.setup_panes import panes
 from provision.ios import cloud
 from provision.ios.actions import Activate, AskActivation, Erase, Supervise
 from provision.ios.keybag import Keybag
@@ -127,7 +127,7 @@ class SupervisionSetting:
                 "Where it may be erased: fleet intake, then fleet provision --erase.",
             )
         wanted = profile.identity.skip_setup if profile.identity else None
-        return Step("it is not", (Supervise(skipped(wanted or (), who.version)),), Effect.ANEW)
+        return Step("it is not", (Supervise(panes(wanted or (), who.version)),), Effect.ANEW)
 
     def _unfit(self) -> Cannot | None:
         """Why we can supervise nothing."""
