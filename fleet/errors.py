@@ -5,7 +5,10 @@ SchoolbagError
  ├─ RegistryError     the database cannot be used
  ├─ UnitError         no such unit, several of that name, or a tag that cannot be given
  │   └─ PrefixError   a prefix that cannot begin a tag
- └─ UnitBusy          another fleet is at work on the device
+ ├─ UnitBusy          another fleet is at work on the device
+ ├─ CustodyError      a unit cannot go where it is to go, or something has not been said
+ ├─ AccountError      no such student, place or SIM, or something of them that cannot be
+ └─ FileError         a file with many records has mistakes; each is told with its row
 """
 
 from __future__ import annotations
@@ -33,3 +36,15 @@ class PrefixError(UnitError):
 
 class UnitBusy(SchoolbagError):
     """Another fleet is at work on the device."""
+
+
+class CustodyError(SchoolbagError):
+    """A unit cannot go there from where it is, or what has to be said for it was not."""
+
+
+class AccountError(SchoolbagError):
+    """No such student, place, SIM or programme, or something that cannot be said of it."""
+
+
+class FileError(SchoolbagError):
+    """A file cannot be read as what it should be."""

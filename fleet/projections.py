@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from fleet.models import benches, intakes, items, runs, seals, tag_series, units
+from fleet.projections_account import KINDS, Projection, first_held, noted
 from fleet.values import Event, canonical
 
 _SERIES = re.compile(r"(.+)-(\d{4,9})")
@@ -53,6 +54,7 @@ def _unit_added(conn: Connection, event: Event, body: Mapping[str, Any]) -> None
             last_seen=event.at,
         )
     )
+    first_held(conn, event, body["state"])
 
 
 def _unit_tagged(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
@@ -149,15 +151,12 @@ def _unit_intake(conn: Connection, event: Event, body: Mapping[str, Any]) -> Non
     conn.execute(insert(intakes).values(unit=unit, **values))
 
 
-def _nothing(_conn: Connection, _event: Event, _body: Mapping[str, Any]) -> None:
-    """It is in the ledger, and in no table."""
-
-
-_BY_KIND = {
+_BY_KIND: Mapping[str, Projection] = {
     "bench.opened": _bench_opened,
     "unit.added": _unit_added,
     "unit.tagged": _unit_tagged,
     "unit.run": _unit_run,
     "unit.intake": _unit_intake,
-    "supervision.init": _nothing,
+    "supervision.init": noted,
+    **KINDS,
 }

@@ -145,7 +145,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a few hundred kB, for as long as the test runs."""
     place = tmp_path / "disk"
     place.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "none", place]).returncode:
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "none", place]).returncode:
         pytest.skip("only root may mount a small disk")
     try:
         yield place
@@ -172,7 +172,7 @@ def test_disk_full(small_disk: Path) -> None:
 
 
 def test_disk_full_from_the_start(small_disk: Path) -> None:
-    (small_disk / "filler").write_bytes(bytes(400 * 1024))
+    (small_disk / "filler").write_bytes(bytes(800 * 1024))
     with pytest.raises(HomeError, match="No space left on device"):
         write(Home(small_disk))
 
@@ -181,7 +181,7 @@ def test_no_room_for_the_tables(small_disk: Path) -> None:
     home = Home(small_disk)
     home.bench()
     home.seal_key()
-    (small_disk / "filler").write_bytes(bytes(380 * 1024))
+    (small_disk / "filler").write_bytes(bytes(780 * 1024))
     with pytest.raises(RegistryError, match=r"is full|could not be read or written"):
         write(home)
     (small_disk / "filler").unlink()

@@ -1,8 +1,4 @@
-"""The tables. ``events`` is the ledger; all others but ``health`` and ``health_now`` are projections of it.
-
-Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
-they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
-"""
+"""The ledger, and the tables of what happens at the benches."""
 
 from __future__ import annotations
 
@@ -14,20 +10,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from fleet.models.base import metadata
 
 events = Table(
     "events",
@@ -197,6 +185,3 @@ health_now = Table(
     *_readings(),
 )
 """The newest reading of each unit."""
-
-PROJECTIONS = (benches, units, tag_series, runs, items, seals, intakes)
-"""In the order in which rows may be written."""

@@ -1,0 +1,1 @@
+"""The account: students, places, SIMs, who has what and until when."""

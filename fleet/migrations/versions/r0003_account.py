@@ -1,0 +1,149 @@
+"""The account: places, students, SIMs, who has what, and where it was before."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "batches",
+        sa.Column("batch", sa.String(), nullable=False),
+        sa.Column("donor", sa.String(), nullable=False),
+        sa.Column("announced", sa.Integer(), nullable=True),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("batch", name=op.f("pk_batches")),
+    )
+    op.create_table(
+        "places",
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("area", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_places")),
+    )
+    op.create_table(
+        "programmes",
+        sa.Column("programme", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("programme", name=op.f("pk_programmes")),
+    )
+    op.create_table(
+        "sims",
+        sa.Column("iccid", sa.String(), nullable=False),
+        sa.Column("msisdn", sa.String(), nullable=True),
+        sa.Column("carrier", sa.String(), nullable=False),
+        sa.Column("quota", sa.String(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("student", sa.String(), nullable=True),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.Column("activated_at", sa.String(), nullable=True),
+        sa.Column("accepted_at", sa.String(), nullable=True),
+        sa.Column("ends_at", sa.String(), nullable=True),
+        sa.Column("used_at", sa.String(), nullable=True),
+        sa.Column("used_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("read_at", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("iccid", name=op.f("pk_sims")),
+        sa.UniqueConstraint("msisdn", name=op.f("uq_sims_msisdn")),
+    )
+    op.create_index(op.f("ix_sims_ends_at"), "sims", ["ends_at"], unique=False)
+    op.create_index(op.f("ix_sims_state"), "sims", ["state"], unique=False)
+    op.create_index(op.f("ix_sims_student"), "sims", ["student"], unique=False)
+    op.create_index(op.f("ix_sims_unit"), "sims", ["unit"], unique=False)
+    op.create_table(
+        "students",
+        sa.Column("student", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("school", sa.String(), nullable=False),
+        sa.Column("area", sa.String(), nullable=False),
+        sa.Column("grade", sa.String(), nullable=False),
+        sa.Column("category", sa.String(), nullable=False),
+        sa.Column("household", sa.String(), nullable=False),
+        sa.Column("connection", sa.String(), nullable=False),
+        sa.Column("teacher", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.Column("changed", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("student", name=op.f("pk_students")),
+    )
+    op.create_index(op.f("ix_students_household"), "students", ["household"], unique=False)
+    op.create_index(op.f("ix_students_school"), "students", ["school"], unique=False)
+    op.create_index(op.f("ix_students_state_area_category"), "students", ["state", "area", "category"], unique=False)
+    op.create_table(
+        "vault",
+        sa.Column("student", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("student", name=op.f("pk_vault")),
+    )
+    op.create_table(
+        "acceptances",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("student", sa.String(), nullable=False),
+        sa.Column("taken_by", sa.String(), nullable=False),
+        sa.Column("kit", sa.String(), nullable=False),
+        sa.Column("condition", sa.String(), nullable=False),
+        sa.Column("returned_at", sa.String(), nullable=True),
+        sa.Column("returned_kit", sa.String(), nullable=True),
+        sa.Column("returned_condition", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_acceptances_unit")),
+        sa.PrimaryKeyConstraint("unit", "at", name=op.f("pk_acceptances")),
+    )
+    op.create_index(op.f("ix_acceptances_student"), "acceptances", ["student"], unique=False)
+    op.create_table(
+        "custody",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("batch", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=True),
+        sa.Column("assigned", sa.String(), nullable=True),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_custody_unit")),
+        sa.PrimaryKeyConstraint("unit", name=op.f("pk_custody")),
+    )
+    op.create_index(op.f("ix_custody_assigned"), "custody", ["assigned"], unique=False)
+    op.create_index(op.f("ix_custody_holder"), "custody", ["holder"], unique=False)
+    op.create_index(op.f("ix_custody_state_place"), "custody", ["state", "place"], unique=False)
+    op.create_table(
+        "holdings",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.Column("until", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("student", sa.String(), nullable=True),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_holdings_unit")),
+        sa.PrimaryKeyConstraint("unit", "since", name=op.f("pk_holdings")),
+    )
+    op.create_index(op.f("ix_holdings_since_until"), "holdings", ["since", "until"], unique=False)
+    op.create_index(op.f("ix_holdings_student"), "holdings", ["student"], unique=False)
+    op.create_table(
+        "student_ids",
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("student", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["student"], ["students.student"], name=op.f("fk_student_ids_student")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_student_ids")),
+    )
+    op.create_index(op.f("ix_student_ids_student"), "student_ids", ["student"], unique=False)
+    # What there is already stays where it was first seen, at a place without a name.
+    op.execute(
+        "INSERT INTO custody (unit, state, place, batch, since) SELECT key, state, '', '', first_seen FROM units"
+    )
+    op.execute(
+        "INSERT INTO holdings (unit, since, state, place, step, why) "
+        "SELECT key, first_seen, state, '', 'seen', '' FROM units"
+    )

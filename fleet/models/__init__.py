@@ -1,0 +1,66 @@
+"""The tables. ``events`` is the ledger; all others but ``health``, ``health_now`` and ``vault`` are projections of it.
+
+Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
+they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from fleet.models.account import (
+    acceptances,
+    batches,
+    custody,
+    holdings,
+    places,
+    programmes,
+    sims,
+    student_ids,
+    students,
+    vault,
+)
+from fleet.models.base import metadata
+from fleet.models.bench import (
+    benches,
+    chains,
+    events,
+    health,
+    health_now,
+    intakes,
+    items,
+    runs,
+    seals,
+    tag_series,
+    units,
+)
+
+PROJECTIONS = (
+    *(benches, units, tag_series, runs, items, seals, intakes),
+    *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
+)
+"""In the order in which rows may be written."""
+
+__all__ = [
+    "PROJECTIONS",
+    "acceptances",
+    "batches",
+    "benches",
+    "chains",
+    "custody",
+    "events",
+    "health",
+    "health_now",
+    "holdings",
+    "intakes",
+    "items",
+    "metadata",
+    "places",
+    "programmes",
+    "runs",
+    "seals",
+    "sims",
+    "student_ids",
+    "students",
+    "tag_series",
+    "units",
+    "vault",
+]

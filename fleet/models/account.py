@@ -1,0 +1,153 @@
+"""The tables of the account: places, students, SIMs, custody. All but ``vault`` are projections of the ledger.
+
+Names, phone numbers of people and guardians are in ``vault`` only, encrypted with a key that is not in the database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+
+from fleet.models.base import metadata
+from fleet.models.bench import units
+
+places = Table(
+    "places",
+    metadata,
+    Column("place", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("area", String, nullable=False),
+    Column("since", String, nullable=False),
+)
+"""``place`` is a short code, ``kind`` one of store, bench, school and repair; it decides the state of what is there."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch", String, primary_key=True),
+    Column("donor", String, nullable=False),
+    Column("announced", Integer),
+    Column("since", String, nullable=False),
+)
+"""What a donor gave at once. ``announced``: how many units the donor's papers speak of."""
+
+students = Table(
+    "students",
+    metadata,
+    Column("student", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("school", String, nullable=False),
+    Column("area", String, nullable=False),
+    Column("grade", String, nullable=False),
+    Column("category", String, nullable=False),
+    Column("household", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("teacher", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("since", String, nullable=False),
+    Column("changed", String, nullable=False),
+    Index(None, "school"),
+    Index(None, "household"),
+    Index(None, "state", "area", "category"),
+)
+"""Pseudonyms. ``state`` is enrolled, left or forgotten; ``household`` a keyed hash ("" unknown); ``connection`` what
+there is at home: line, sim, none or unknown."""
+
+student_ids = Table(
+    "student_ids",
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("student", String, ForeignKey(students.c.student), nullable=False, index=True),
+)
+"""Keyed hashes of normalised identifiers, by which one child in two lists is known for one."""
+
+vault = Table(
+    "vault",
+    metadata,
+    Column("student", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Who a student is, encrypted. Forgetting deletes the row; the ledger never held it."""
+
+custody = Table(
+    "custody",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("state", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("batch", String, nullable=False),
+    Column("holder", String, index=True),
+    Column("assigned", String, index=True),
+    Column("since", String, nullable=False),
+    Index(None, "state", "place"),
+)
+"""Where each unit is now. ``place`` is "" where nobody said; ``holder`` is the student who accepted it, ``assigned``
+the one it is meant for. ``state`` is that of ``units``."""
+
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("since", String, primary_key=True),
+    Column("until", String),
+    Column("state", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("student", String),
+    Column("step", String, nullable=False),
+    Column("why", String, nullable=False),
+    Index(None, "since", "until"),
+    Index(None, "student"),
+)
+"""Where every unit was, from when until when. The open one (``until`` NULL) is what ``custody`` says."""
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("at", String, primary_key=True),
+    Column("student", String, nullable=False, index=True),
+    Column("taken_by", String, nullable=False),
+    Column("kit", String, nullable=False),
+    Column("condition", String, nullable=False),
+    Column("returned_at", String),
+    Column("returned_kit", String),
+    Column("returned_condition", String),
+)
+"""Every hand-over that was accepted. ``taken_by`` is a role (guardian, student, teacher), never a name; kits are
+canonical JSON of piece to number."""
+
+sims = Table(
+    "sims",
+    metadata,
+    Column("iccid", String, primary_key=True),
+    Column("msisdn", String),
+    Column("carrier", String, nullable=False),
+    Column("quota", String, nullable=False),
+    Column("days", Integer),
+    Column("state", String, nullable=False),
+    Column("unit", String, index=True),
+    Column("student", String, index=True),
+    Column("place", String, nullable=False),
+    Column("since", String, nullable=False),
+    Column("activated_at", String),
+    Column("accepted_at", String),
+    Column("ends_at", String, index=True),
+    Column("used_at", String),
+    Column("used_bytes", BigInteger),
+    Column("read_at", String),
+    UniqueConstraint("msisdn"),
+    Index(None, "state"),
+)
+"""The SIMs of the programme. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance.
+``read_at``: when a bench last read this ICCID in ``unit``."""
+
+programmes = Table(
+    "programmes",
+    metadata,
+    Column("programme", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("body", String, nullable=False),
+    Column("since", String, nullable=False),
+)
+"""The programme file as it was last taken over: canonical JSON."""
