@@ -14,6 +14,9 @@ from pathlib import Path
 from provision.android.door import AdbDoor
 from provision.device import Device, Door, Place
 from provision.errors import NoServer
+from provision.ios import settings
+from provision.ios.door import VARIABLE, UsbmuxDoor
+from provision.ios.keybag import Keybag
 from provision.usb import sysfs
 
 
@@ -54,7 +57,7 @@ class OnBus:
         try:
             self._door.ensure()
         except NoServer as error:
-            if self._environ.get("USBMUXD_SOCKET_ADDRESS") or sysfs.apple(self._root):
+            if self._environ.get(VARIABLE) or sysfs.apple(self._root):
                 raise
             raise NotWanted(error.what, error.next_action) from error
 
@@ -79,6 +82,10 @@ class OnBus:
         return tuple(replace(place, port=place.port or ports.get(sysfs.bare(place.address), "")) for place in places)
 
 
-def open_doors() -> tuple[Door, ...]:
-    """Every way into this bench."""
-    return (AdbDoor(),)
+def open_doors(records: Path, keybag: Keybag | None, root: Path = sysfs.SYSFS) -> tuple[Door, ...]:
+    """Every way into this bench.
+
+    ``records`` is the folder of our pair records, ``keybag`` the one that we supervise with; ``root`` is the sysfs.
+    """
+    usbmuxd = UsbmuxDoor(records, lambda: keybag, settings.readers(keybag), settings.settings(keybag))
+    return AdbDoor(), OnBus(usbmuxd, root)
