@@ -236,7 +236,7 @@ def _check_trust(client: LockdownClient) -> None:
         kind = client.all_values.get("DeviceClass") or "device"
         raise NotReady(
             f"The {kind} does not trust this computer yet.",
-            "Unlock it, unplug it and plug it in again; tap “Trust” and enter its passcode.",
+            "Unlock it, tap “Trust” and enter its passcode; if it does not ask, unplug it and plug it in again.",
         )
 
 
