@@ -38,7 +38,7 @@ def _rule(profile: Profile, row: Restriction, rule: Rule) -> tuple[Mapping[str, 
     if row.ios is None:
         if not rule.deny:
             return {}, None
-        return {}, Cannot(row.limits if "iOS" in row.limits else "iOS has no such rule")
+        return {}, Cannot(_why_not(row.limits))
     if not rule.deny:
         return {}, None
     if row.ios.key == "forceWiFiToAllowedNetworksOnly" and not (profile.network and profile.network.wifi):
@@ -46,6 +46,12 @@ def _rule(profile: Profile, row: Restriction, rule: Rule) -> tuple[Mapping[str, 
             "the profile names no Wi-Fi network, so the device could join none", "Name one: network: wifi."
         )
     return {"PayloadType": _RESTRICTIONS, row.ios.key: row.ios.deny}, None
+
+
+def _why_not(limits: str) -> str:
+    """Of what a rule does not do, that which is said of iOS."""
+    told = (said.rstrip(".") for said in limits.split(". ") if "iOS" in said)
+    return next(told, "iOS has no such rule")
 
 
 def lists(profile: Profile, now: Situation) -> Iterator[Part]:

@@ -87,7 +87,7 @@ def _state(part: Part, configuration: Mobileconfig | None, there: Installed | No
     if there is None:
         return UNREAD
     now = there.get(IDENTIFIER)
-    if now == (configuration.uuid if configuration else None):
+    if now == (configuration.uuid if configuration else None) or (now is None and not part.content):
         return Met("it is in the configuration that is installed" if part.content else "nothing of ours forbids it")
     old = "an older one is installed" if now else "none is installed"
     return Step(f"it comes with the configuration; {old}", ())
