@@ -98,7 +98,8 @@ def test_a_record_of_another_session_or_phone_is_refused(bench: Bench) -> None:
         handshake = await service.create_activation_session_info()
         content, _ = service.post(mobile_activation.ACTIVATION_DRM_HANDSHAKE_DEFAULT_URL, plistlib.dumps(handshake))
         info = await service.create_activation_info_with_session(content)
-        body, _ = service.post(mobile_activation.ACTIVATION_DEFAULT_URL, {"activation-info": plistlib.dumps(info)})
+        asked = {"activation-info": plistlib.dumps(info)}
+        body: bytes = service.post(mobile_activation.ACTIVATION_DEFAULT_URL, asked)[0]
         return body
 
     async def late(service: Any) -> Any:
