@@ -70,11 +70,11 @@ def watch(
     from profiles.load import load
     from profiles.secrets import Secrets
     from provision import screen
-    from provision.android.preflight import check
     from provision.board_screen import Board
     from provision.intake_words import language_of
     from provision.lines import Lines
     from provision.ports import Ports
+    from provision.preflight import check
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)

@@ -221,7 +221,7 @@ def _load(name: str, options: HasSecrets) -> Profile:
     """The profile, its app files checked too."""
     from profiles.load import load
     from profiles.secrets import Secrets
-    from provision.android.preflight import check as check_files
+    from provision.preflight import check as check_files
 
     found = load(name, Secrets(os.environ, options.secrets_file))
     check_files(found)
