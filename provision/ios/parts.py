@@ -143,7 +143,7 @@ def _web_clips(profile: Profile, now: Situation) -> Iterator[Part]:
             continue
         yield Part(
             setting="apps",
-            key=f"{app.id}.web" if app.ios.bundle or app.ios.file else app.id,
+            key=app.id,
             want=f"the web page {app.ios.title or app.id} on the home screen",
             source=profile.where("apps", app.id),
             place=f"web.{app.id}",
