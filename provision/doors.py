@@ -32,6 +32,12 @@ class Silent:
         return {"platform": self.platform, "what": self.error.what, "next_action": self.error.next_action}
 
 
+_MEND = (
+    "Run 'sudo apt install usbmuxd'; where it is installed, 'sudo systemctl restart usbmuxd'. Then unplug the device and "
+    "plug it in again."
+)
+
+
 class NotWanted(NoServer):
     """The helper is not there, and nothing that is plugged in needs it."""
 
@@ -57,8 +63,11 @@ class OnBus:
         try:
             self._door.ensure()
         except NoServer as error:
-            if self._environ.get(VARIABLE) or sysfs.apple(self._root):
+            if self._environ.get(VARIABLE):
                 raise
+            if ports := ", ".join(sorted(sysfs.apple(self._root).values())):
+                what = f"usbmuxd, the way to iPhones and iPads, does not answer, and there is one at {ports}."
+                raise NoServer(what, _MEND) from error
             raise NotWanted(error.what, error.next_action) from error
 
     def places(self) -> tuple[Place, ...]:
