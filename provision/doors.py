@@ -33,8 +33,8 @@ class Silent:
 
 
 _MEND = (
-    "Run 'sudo apt install usbmuxd'; where it is installed, 'sudo systemctl restart usbmuxd'. Then unplug the device and "
-    "plug it in again."
+    "Run 'sudo apt install usbmuxd'; where it is installed, 'sudo systemctl restart usbmuxd'. Then unplug the device "
+    "and plug it in again."
 )
 
 
