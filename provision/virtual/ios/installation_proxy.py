@@ -1,9 +1,9 @@
 """The service that lists, installs and removes apps (facts, iOS §1, §4): a command, then many answers to it.
 
 The steps of an installation and their percentages are those of a real capture. Up to iOS 12 there is a message among
-them that has only the app's identifier and no Status; there libimobiledevice 1.3.0 waits for ever, unless it waits for
-the notification (its pull request 846). That later ones lack it is [inferred], and that an installation goes on when
-the computer has gone.
+them that has only the app's identifier and no Status, at which libimobiledevice 1.3.0 gives up and ideviceinstaller
+waits for ever (libimobiledevice, pull request 846). That later ones lack it is [inferred], and that an installation
+goes on when the computer has gone.
 """
 
 from __future__ import annotations

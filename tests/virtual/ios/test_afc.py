@@ -49,9 +49,10 @@ def lay_out(root: Path, given: dict[str, Any]) -> None:
 def test_case(case: dict[str, Any], talk: Afc, phone: Phone) -> None:
     (phone.home.parent / "secret").write_text("nobody's business")
     lay_out(phone.home / "media", case.get("given", {}))
-    handle = talk.open(*case["open"]) if "open" in case else None
+    handle = talk.open(*case["open"]) if "open" in case else 0
 
-    status = talk.status(*(handle if word == "H" else word for word in case["do"]))
+    name, *words = case["do"]
+    status = talk.status(name, *(handle if word == "H" else word for word in words))
 
     assert Status(status) == Status(case["status"])
     assert (phone.home.parent / "secret").read_text() == "nobody's business"
