@@ -62,7 +62,7 @@ class Described:
 
     def mobileconfig(self, profile: Profile) -> bytes:
         """The configuration that it would be given, secrets masked; b"" where it takes nothing of ``profile``."""
-        now = Situation(self.version, self.supervised, Cellular((_card(profile),)))
+        now = Situation(self.version, self.supervised, self.supervised, Cellular((_card(profile),)))
         configuration = wanted(profile, now, _UNIT, lambda _: MASK).configuration
         return configuration.data if configuration else b""
 

@@ -18,7 +18,7 @@ def rules(profile: Profile, now: Situation) -> Iterator[Part]:
     for name, rule in profile.restrictions.rules.items():
         row = table()[name]
         meaning = row.meaning[:1].lower() + row.meaning[1:]
-        content, cannot = _rule(profile, row, rule)
+        content, cannot = _rule(profile, row, rule, now)
         yield Part(
             setting="restrictions",
             key=name,
@@ -33,7 +33,11 @@ def rules(profile: Profile, now: Situation) -> Iterator[Part]:
         )
 
 
-def _rule(profile: Profile, row: Restriction, rule: Rule) -> tuple[Mapping[str, Any], Cannot | None]:
+_LOCKS_US_OUT = ("allowUIConfigurationProfileInstallation", "allowHostPairing")
+"""Where somebody else supervises the device, these would bar our own next configuration, or this very computer."""
+
+
+def _rule(profile: Profile, row: Restriction, rule: Rule, now: Situation) -> tuple[Mapping[str, Any], Cannot | None]:
     """What is allowed needs no key: nothing of ours forbids it then."""
     if row.ios is None:
         if not rule.deny:
@@ -45,6 +49,8 @@ def _rule(profile: Profile, row: Restriction, rule: Rule) -> tuple[Mapping[str, 
         return {}, Cannot(
             "the profile names no Wi-Fi network, so the device could join none", "Name one: network: wifi."
         )
+    if row.ios.key in _LOCKS_US_OUT and now.supervised and not now.ours:
+        return {}, Cannot("somebody else supervises the device: it would bar us, too", "Have it released there.")
     return {"PayloadType": _RESTRICTIONS, row.ios.key: row.ios.deny}, None
 
 

@@ -51,7 +51,8 @@ def installed(answers: Mapping[str, Answer]) -> Installed | None:
 
 def situation(facts: Facts) -> Situation:
     """What decides which parts this device takes; what is not known to be supervised is not."""
-    return Situation(facts.identity.version, facts.found["supervision"].supervised is True, facts.cellular)
+    holder = facts.found["supervision"]
+    return Situation(facts.identity.version, holder.supervised is True, holder.ours, facts.cellular)
 
 
 def wanted(profile: Profile, now: Situation, unit: Unit, reveal: Reveal = Secret.reveal) -> Wanted:
@@ -118,8 +119,9 @@ def _top(profile: Profile, now: Situation) -> Mapping[str, Any]:
         "PayloadDisplayName": "Schoolbag",
         "PayloadDescription": f"What this device is set up for ({profile.profile}).",
         "PayloadOrganization": "Schoolbag",
-        "PayloadRemovalDisallowed": True,
         "TargetDeviceType": 1,
     }
+    if now.ours:
+        top["PayloadRemovalDisallowed"] = True
     known = {"PayloadType": "Configuration", "PayloadContent": ()}
     return {key: said for key, said in top.items() if not check({**known, key: said}, now.version, now.supervised)}
