@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -56,6 +57,7 @@ class Device:
         self._received: Counter[str] = Counter()
         self._opened: Counter[str] = Counter()
         phone.detach, phone.attach, phone.on_erase = self.unplug, self.plug, self._erased
+        phone.on_waiting = self._waiting
 
     @property
     def udid(self) -> str:
@@ -107,6 +109,19 @@ class Device:
     def _erased(self) -> None:
         self.trust.forget()
         self.tell("erased")
+
+    def _waiting(self) -> None:
+        """A profile waits in Settings; some people see to it by themselves."""
+        after = self.phone.tree["installs"]
+        if after == "ask":
+            return
+        timer = threading.Timer(float(after), self._install)
+        timer.daemon = True
+        timer.start()
+
+    def _install(self) -> None:
+        with contextlib.suppress(ValueError):  # another tap was faster, or the phone refuses it
+            self.phone.tap_install()
 
     # Connections ----------------------------------------------------------------------------------------------
 
