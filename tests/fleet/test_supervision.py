@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
+import selectors
 import subprocess
 from pathlib import Path
 
@@ -160,6 +160,8 @@ def test_a_script_is_told_what_to_pass_and_a_file_may_hold_it(made: Fleet, tmp_p
 def test_a_person_is_asked_twice_and_sees_nothing_of_it(made: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "keybag.p12"
     screen, terminal = pty.openpty()
+    waiting = selectors.DefaultSelector()
+    waiting.register(screen, selectors.EVENT_READ)
     with subprocess.Popen(
         [FLEET, "supervision", "backup", str(file)],
         env=made.environment(),
@@ -173,7 +175,7 @@ def test_a_person_is_asked_twice_and_sees_nothing_of_it(made: Fleet, tmp_path: P
         said = b""
         for _ in range(2):
             while not said.endswith(b": "):  # the space comes when nothing is echoed any more
-                assert select.select([screen], [], [], 20)[0], said
+                assert waiting.select(20), said
                 said += os.read(screen, 4096)
             os.write(screen, f"{PASSPHRASE}\n".encode())
             said += b"\n"
@@ -183,6 +185,7 @@ def test_a_person_is_asked_twice_and_sees_nothing_of_it(made: Fleet, tmp_path: P
         except OSError:
             pass  # linux says so when the last writer has gone
         assert process.wait(20) == 0, said
+    waiting.close()
     os.close(screen)
     assert PASSPHRASE.encode() not in said
     supervision.restored(file.read_bytes(), PASSPHRASE)
