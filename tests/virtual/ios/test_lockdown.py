@@ -244,17 +244,64 @@ def test_a_port_is_for_one_connection_of_the_computer_that_asked(virtual_iphones
 
 
 def test_a_supervisor_pairs_without_anybody_tapping(virtual_iphones: Start, tmp_path: Path) -> None:
-    bench, udid = one(virtual_iphones, "iphone-supervised-other", trust="deny")
+    bench, udid = one(virtual_iphones, trust="deny", set_up=False)
+    ours, other = tmp_path / "ours.pem", tmp_path / "other.pem"
+    for keybag in (ours, other):
+        create_keybag_file(keybag, keybag.stem)
+
+    async def work(client: UsbmuxLockdownClient) -> None:
+        await pair(client)
+        async with MobileConfigService(client) as service:
+            await service.supervise("Ours", ours)
+        await client.unpair()
+        bench.send({"do": "finish_setup", "serial": udid})
+        with pytest.raises(exceptions.UserDeniedPairingError):
+            await pair(client)
+        with pytest.raises(exceptions.UserDeniedPairingError):
+            await client.pair_supervised(other, timeout=0)
+        assert bench.state(udid)["hosts"] == []
+        await client.pair_supervised(ours, timeout=0)
+        assert "EscrowBag" in (client.pair_record or {})
+
+    async def again(client: UsbmuxLockdownClient) -> None:
+        assert client.paired
+
+    using(udid, work)
+    using(udid, again)
+    assert [host["supervisor"] for host in bench.state(udid)["hosts"]] == [True]
+
+
+def test_locked_it_lets_its_supervisor_in_but_gives_no_escrow_bag(virtual_iphones: Start, tmp_path: Path) -> None:
+    bench, udid = one(virtual_iphones, set_up=False)
     keybag = tmp_path / "ours.pem"
     create_keybag_file(keybag, "Ours")
 
     async def work(client: UsbmuxLockdownClient) -> None:
-        with pytest.raises(exceptions.UserDeniedPairingError):
-            await client.pair_supervised(keybag, timeout=0)
+        await pair(client)
+        async with MobileConfigService(client) as service:
+            await service.supervise("Ours", keybag)
+        await client.unpair()
+        bench.send({"do": "finish_setup", "serial": udid})
+        bench.send({"do": "lock", "serial": udid})
+        with pytest.raises(exceptions.PasswordRequiredError):
+            await pair(client)
+        await client.pair_supervised(keybag, timeout=0)
+        assert "EscrowBag" not in (client.pair_record or {})
 
     using(udid, work)
-    assert bench.state(udid)["supervised"]
-    assert bench.state(udid)["hosts"] == []
+    assert bench.state(udid)["hosts"]
+
+
+def test_what_a_supervisor_signed_must_be_what_the_phone_gave_it(virtual_iphones: Start) -> None:
+    _, udid = one(virtual_iphones)
+
+    async def work(client: UsbmuxLockdownClient) -> None:
+        await pair(client)
+        record = {key: value for key, value in (client.pair_record or {}).items() if "Private" not in key}
+        with pytest.raises(exceptions.LockdownError, match="MCChallengeFailed"):
+            await client._request("Pair", {"PairRecord": record, "PairingOptions": {"ChallengeResponse": b"x"}})
+
+    using(udid, work)
 
 
 def test_all_is_forgotten_by_an_erase(virtual_iphones: Start) -> None:
