@@ -19,7 +19,7 @@ import click
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Bench": {
-        "devices": ("provision.commands", "List what is attached, and what stands in the way."),
+        "devices": ("fleet.device_commands", "List what is attached, and what stands in the way."),
         "doctor": ("fleet.doctor_commands", "Check adb, USB, disk, clock and registry; say how to mend each."),
         "intake": ("fleet.intake_commands", "Say whether devices can be taken; change nothing on them."),
         "provision": ("fleet.bench_commands", "Make attached devices what a profile says."),

@@ -1,4 +1,4 @@
-"""The main job on virtual phones, with nothing but the public commands: what ``make run`` shows."""
+"""The main job on virtual devices, with nothing but the public commands: what ``make run`` shows."""
 
 from __future__ import annotations
 
@@ -7,42 +7,69 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 FLEET = Path(sys.executable).with_name("fleet")
 
 
-def fleet(*words: str, env: dict[str, str]) -> int:
+def fleet(*words: str, env: Mapping[str, str]) -> int:
     """Run one command where the user sees it; its exit code."""
     print(f"\n$ fleet {' '.join(words)}", flush=True)
     return subprocess.run([FLEET, *words], env=env, check=False).returncode
 
 
 def main() -> int:
-    """Start four virtual phones, provision them, show the registry; end the phones whatever happens."""
-    print("Starting four virtual phones behind an adb server of their own …", flush=True)
+    """Start the devices of bench.yaml, provision them, show the registry; end the devices whatever happens."""
+    print("Starting four virtual Android devices, an iPhone and an iPad …", flush=True)
     bench = subprocess.Popen(
         [FLEET, "virtual", "up", "--spec", str(HERE / "bench.yaml")],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    gone = threading.Event()
     try:
         assert bench.stdout is not None
         line = bench.stdout.readline()
         if not line:
             return 1
-        env = {**os.environ, "ANDROID_ADB_SERVER_PORT": str(json.loads(line)["adb_port"])}
-        profile = os.path.relpath(HERE / "profiles" / "sample.yaml")
-        code = fleet("provision", "--all", "--profile", profile, "--tags", "DEMO", env=env)
-        return fleet("status", env=env) or code
+        ready = json.loads(line)
+        threading.Thread(target=person, args=(bench, ready, gone), daemon=True).start()
+        return commands(ready)
     except KeyboardInterrupt:
         return 130
     finally:
+        gone.set()
         bench.send_signal(signal.SIGINT)
         bench.wait(timeout=30)
+
+
+def commands(ready: Mapping[str, Any]) -> int:
+    """What a technician types."""
+    env = {
+        **os.environ,
+        "ANDROID_ADB_SERVER_PORT": str(ready["adb_port"]),
+        "USBMUXD_SOCKET_ADDRESS": ready["usbmuxd"],
+        "FLEET_ACTIVATION_SERVER": ready["activation_server"],
+    }
+    profile = os.path.relpath(HERE / "profiles" / "sample.yaml")
+    code = fleet("provision", "--all", "--profile", profile, "--tags", "DEMO", env=env)
+    return fleet("status", env=env) or code
+
+
+def person(bench: subprocess.Popen[str], ready: Mapping[str, Any], gone: threading.Event) -> None:
+    """Who stands at the bench: taps Install wherever a profile waits in the Settings of an iPhone or iPad."""
+    assert bench.stdin is not None
+    apple = [device["serial"] for device in ready["devices"] if device["preset"].startswith("ip")]
+    while not gone.wait(2):
+        for serial in apple:
+            bench.stdin.write(json.dumps({"do": "tap_install", "serial": serial}) + "\n")
+        bench.stdin.flush()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,6 +16,11 @@ from fleet.home import Options
 from provision.commands import complete_profile
 
 if TYPE_CHECKING:
+    from fleet.home import Home
+    from fleet.provisioning import Objection
+    from fleet.units import Registry
+    from profiles.errors import SchoolbagError
+    from provision.bench import Attached
     from provision.run import Mode
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -30,6 +36,7 @@ class _Asked:
     as_json: bool
     strict: bool
     deep: bool
+    sysfs: Path | None
 
 
 def _device_options(command: F) -> F:
@@ -46,6 +53,9 @@ def _device_options(command: F) -> F:
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the last one is the summary."),
         click.option("--strict", is_flag=True, help="Exit 1 for partial too."),
         click.option("--deep", is_flag=True, help="Hash what is on the device instead of trusting sizes and times."),
+        click.option(
+            "--sysfs", type=click.Path(path_type=Path, file_okay=False), hidden=True, help="Another sysfs than /sys."
+        ),
     ):
         command = option(command)
     return command
@@ -56,12 +66,16 @@ def _device_options(command: F) -> F:
 @click.option("--plan", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--allow", metavar="REASON", default="", help="Pass the gate, for a reason that is recorded.")
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
+@click.option("--erase", is_flag=True, help="Erase iPhones and iPads that an intake accepts; never an Android device.")
 @click.pass_context
-def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, **asked: Any) -> None:
+def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, erase: bool, **asked: Any) -> None:
     """Make attached devices what a profile says, read everything back, and record it.
 
     DEVICE is a serial, a tag or an address; without any, the only attached device is taken. An interrupted run is
     simply run again.
+
+    With --erase each iPhone and iPad is inspected first, as fleet intake does it; one that is accepted is erased where
+    that is needed to supervise it. Android devices are not erased.
 
     Example: fleet provision --all --profile examples/profiles/sample.yaml --tags A
     """
@@ -70,7 +84,7 @@ def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, *
     if ctx.get_parameter_source("allow") is not click.core.ParameterSource.DEFAULT and not allow.strip():
         raise click.UsageError("--allow needs a reason, which is recorded.")
     mode = Mode.PLAN if plan else Mode.PROVISION
-    _work(ctx, _Asked(**asked), mode, allow, tags)
+    _work(ctx, _Asked(**asked), mode, allow, tags, erase)
 
 
 @click.command()
@@ -86,7 +100,10 @@ def verify(ctx: click.Context, /, **asked: Any) -> None:
     _work(ctx, _Asked(**asked), Mode.VERIFY)
 
 
-def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: str | None = None) -> None:
+def _work(
+    ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: str | None = None, erase: bool = False
+) -> None:
+    from fleet.doors import doors_of
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
     from fleet.sinks import Sinks
@@ -94,27 +111,29 @@ def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: 
     from profiles.load import load
     from profiles.secrets import Secrets
     from provision import bench, screen
-    from provision.android.preflight import check
     from provision.board_screen import Board
-    from provision.doors import open_doors
     from provision.lines import Lines
     from provision.ports import Ports
+    from provision.preflight import check
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
     wanted = load(asked.profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
-    order = Order(wanted, mode, allow, asked.deep, tags)
+    order = Order(wanted, mode, allow, asked.deep, tags, erase)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        found = bench.attach_all(open_doors())
+        found = bench.attach_all(doors_of(home, asked.sysfs))
         places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
+        for silent in found.silent:
+            click.echo(silent.error, err=True)
+            log.write("server", silent.fields())
         ports = Ports(lambda verdict: sinks.emit(verdict))
         with contextlib.nullcontext() if asked.as_json else Board(screen.console(stderr=True)) as board:
             shown = {"The screen": board.emit} if board else {"The output": lines.emit}
             sinks = Sinks({**shown, "The run log": log.emit, "The ports": ports.emit})
-            summary = provision(places, order, registry, sinks)
+            summary = provision(places, order, registry, sinks, _objection(home, registry))
         with contextlib.suppress(OSError):
             log.write("summary", summary.fields())
         for sentence in summary.silent:
@@ -125,3 +144,20 @@ def _work(ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: 
             for part in (screen.results(summary.reports), *screen.ports(ports.verdicts())):
                 screen.console().print(part)
     ctx.exit(summary.exit_code(strict=asked.strict))
+
+
+def _objection(home: Home, registry: Registry) -> Objection:
+    """What an intake of a device, by the rules of this home, says against erasing it."""
+    from datetime import UTC, datetime
+
+    from fleet.intake_screen import in_short
+    from fleet.intakes import inspect, rules_of
+    from provision.intake_words import language_of
+
+    rules = rules_of(home)
+
+    def objection(place: Attached) -> SchoolbagError | None:
+        found = inspect(place, rules, "", registry, datetime.now(UTC).date())
+        return None if found.accepted else found.error or in_short(found, language_of(os.environ))
+
+    return objection

@@ -15,15 +15,21 @@ from fleet.errors import RegistryError
 from fleet.home import Home
 from fleet.ledger import Broken, verify
 from fleet.models import events
+from fleet.supervision import keybag
 from provision.doctor.check import Check, Look, Mark
-from provision.text import counted
+from provision.text import counted, printable
 
 _SLACK = timedelta(minutes=5)
+_SOON = timedelta(days=180)
 
 
 def looks(home: Home, url: URL, now: datetime) -> Mapping[str, Look]:
     """The checks by name. Where there is no registry, or none that can be opened, the further ones are left out."""
-    first: dict[str, Look] = {"home": partial(_home, home=home), "registry": partial(_opens, url=url)}
+    first: dict[str, Look] = {
+        "home": partial(_home, home=home),
+        "keybag": partial(_keybag, home=home, now=now),
+        "registry": partial(_opens, url=url),
+    }
     if not _can_be_read(url):
         return first
     return {
@@ -49,9 +55,26 @@ def _home(name: str, home: Home) -> Iterator[Check]:
         yield Check(name, Mark.BAD, f"{home.path} cannot be written to.", mend)
         return
     yield Check(name, Mark.GOOD, str(home.path))
-    for file in (home.path / "seal.key", home.secrets_file, home.database_file):
-        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Check(name, Mark.WARN, f"Other users may read {file}.", f"Run 'chmod 600 {file}'.")
+    for path in (home.path / "seal.key", home.secrets_file, home.database_file, home.path / "pairings"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            rights = "700" if path.is_dir() else "600"
+            yield Check(name, Mark.WARN, f"Other users may read {path}.", f"Run 'chmod {rights} {path}'.")
+
+
+def _keybag(name: str, home: Home, now: datetime) -> Iterator[Check]:
+    """By it iPhones and iPads are supervised. KeybagError says it when it is damaged, or others may read it."""
+    bag = keybag(home)
+    if bag is None:
+        yield Check(name, Mark.GOOD, "There is none; to supervise iPhones and iPads: 'fleet supervision init'.")
+    elif bag.ends <= now + _SOON:
+        mend = "Devices that it supervises have to be erased, and supervised anew with another one, before then."
+        ends = "ended" if bag.ends <= now else "ends"
+        yield Check(
+            name, Mark.WARN, f"The keybag of {printable(bag.organisation)} {ends} on {bag.ends:%Y-%m-%d}.", mend
+        )
+    else:
+        what = f"That of {printable(bag.organisation)} holds until {bag.ends:%Y-%m-%d}."
+        yield Check(name, Mark.GOOD, what)
 
 
 def _opens(name: str, url: URL) -> Iterator[Check]:

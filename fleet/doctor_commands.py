@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import click
 
 from fleet.home import Options
+from provision.device import Door
 from provision.doctor.check import Check, Look, Mark
 
 
@@ -16,7 +18,8 @@ from provision.doctor.check import Check, Look, Mark
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the last one is the summary.")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check adb, USB, disk, clock and the registry of this computer, and say how to mend each. Exit 1 when one is bad.
+    """Check adb, usbmuxd, USB, disk, clock and the registry of this computer; say how to mend each. Exit 1 when one is
+    bad.
 
     The adb server is started if none runs; else nothing is changed, neither here nor on a phone.
 
@@ -58,4 +61,10 @@ def _looks(options: Options) -> Mapping[str, Look]:
 
         yield from examine(account.looks(home, database_of(options.database, home), host.now()))
 
-    return {**checkup.looks(host, home.path, default_cache()), "registry": registry}
+    @cache
+    def doors() -> tuple[Door, ...]:
+        from fleet.doors import doors_of
+
+        return doors_of(home)
+
+    return {**checkup.looks(host, home.path, default_cache(), doors), "registry": registry}

@@ -16,7 +16,6 @@ from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from provision.bench import Attached, attach, clash, let_in
 from provision.device import READY, Door, Place
-from provision.intake import IntakeVerdict
 from provision.intake_rules import Rules
 from provision.lanes import Lanes
 from provision.progress import Emit
@@ -132,7 +131,7 @@ class Guest:
         while not self.gone.is_set() and not self.clash:
             try:
                 found = inspect(self.attached, self._bench.rules, "", self._bench.registry, datetime.now(UTC).date())
-                if found.intake and found.intake.verdict is IntakeVerdict.ACCEPT:
+                if found.accepted:
                     self._provision()
                     break
                 self._wait(self._noted(found.error) if found.error else self._bench.says(found))

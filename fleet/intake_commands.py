@@ -86,23 +86,27 @@ def _look(
 ) -> tuple[Inspected, ...]:
     from datetime import UTC, datetime
 
+    from fleet.doors import doors_of
     from fleet.home import home_of
-    from fleet.intakes import inspect_all
+    from fleet.intakes import inspect_all, rules_of
     from fleet.units import open_registry
     from provision import bench
-    from provision.doors import open_doors
-    from provision.intake_rules import rules
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
-    own = home.path / "intake.yaml"
-    wanted = rules(rules_file or (own if own.exists() else None))
+    wanted = rules_of(home, rules_file)
     with open_registry(home, options.database, options.actor) as registry:
-        attached = bench.attach_all(open_doors())
+        attached = bench.attach_all(doors_of(home))
+        for silent in attached.silent:
+            click.echo(silent.error, err=True)
         places = bench.select(attached.attached, names, everything, registry.serial_of, registry.last_seen)
         codes = {place.address: code for place, code in scanned(labels, places, registry.serial_of)}
-        return inspect_all(places, wanted, codes, registry, datetime.now(UTC).date())
+        return inspect_all(places, wanted, codes, registry, datetime.now(UTC).date(), _waits)
+
+
+def _waits(place: Attached) -> None:
+    click.echo(f"{printable(place.where)}: {place.problem}", err=True)
 
 
 def scanned(

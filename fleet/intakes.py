@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from pathlib import Path
 
 from sqlalchemy import Connection, or_, select
 
@@ -18,16 +20,17 @@ from fleet import runs
 from fleet.buglog import as_error
 from fleet.db import snapshot
 from fleet.errors import UnitError
+from fleet.home import Home
 from fleet.models import intakes, units
 from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.bench import Attached, side_by_side
+from provision.bench import LET_IN_SECONDS, Attached, let_in, side_by_side
 from provision.device import Device
 from provision.facts import collect
 from provision.intake import Finding, Intake, IntakeVerdict, Known, judge
-from provision.intake_rules import Rules
+from provision.intake_rules import Rules, rules
 from provision.model import Facts, Identity, Unit
 from provision.reset_proof import ResetProof, Trace, compare, trace_of
 from provision.text import printable
@@ -49,13 +52,29 @@ class Inspected:
     reset: ResetProof | None = None
     error: SchoolbagError | None = None
 
+    @property
+    def accepted(self) -> bool:
+        return self.intake is not None and self.intake.verdict is IntakeVerdict.ACCEPT
+
+
+def rules_of(home: Home, named: Path | None = None) -> Rules:
+    """The rules of an intake: the file ``named``, else that of the home, laid over those of fleet."""
+    own = home.path / "intake.yaml"
+    return rules(named or (own if own.exists() else None))
+
 
 def inspect_all(
-    places: Sequence[Attached], rules: Rules, labels: Mapping[str, str], registry: Registry, today: date
+    places: Sequence[Attached],
+    rules: Rules,
+    labels: Mapping[str, str],
+    registry: Registry,
+    today: date,
+    tell: Callable[[Attached], None],
 ) -> tuple[Inspected, ...]:
     """Look at every one of ``places``, side by side, and keep what came of it. ``labels`` are codes by address.
 
-    Raises UnitError, before anything is asked of a device, when a label is another unit's.
+    A device that waits for a person is waited for; ``tell`` hears of it. Raises UnitError, before anything is asked of
+    a device, when a label is another unit's.
     """
     scanned = {place: _checked(label) for place, label in labels.items()}
     for place in places:
@@ -63,15 +82,20 @@ def inspect_all(
             with snapshot(registry.engine) as conn:
                 _claim(conn, label, place.device.identity)
 
+    over = threading.Event()
+
     def stop() -> bool:
+        over.set()
         for place in places:
             if place.device:
                 place.device.stop()
         return False
 
-    return side_by_side(
-        lambda place: inspect(place, rules, scanned.get(place.address, ""), registry, today), places, stop
-    )
+    def look(place: Attached) -> Inspected:
+        ready = let_in(place, over, tell, LET_IN_SECONDS)
+        return inspect(ready, rules, scanned.get(place.address, ""), registry, today)
+
+    return side_by_side(look, places, stop)
 
 
 def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:

@@ -17,7 +17,7 @@ from fleet.tags import checked_prefix
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.bench import Attached, clash, let_in, side_by_side
+from provision.bench import LET_IN_SECONDS, Attached, clash, let_in, side_by_side
 from provision.device import Device
 from provision.errors import DeviceError
 from provision.lanes import Lane, Lanes
@@ -25,9 +25,6 @@ from provision.lines import Lines
 from provision.model import Report, Unit, Verdict
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
-
-_TO_LET_IN = 60.0
-"""Seconds in which somebody has to tap Trust on a device, or unlock it."""
 
 
 @contextmanager
@@ -162,17 +159,13 @@ class _Together:
             return _told(Ended(_failed(place, unit, self._order, error), error), place, unit, self._emit)
         return _one(place, unit, self._lanes.to(place.port), self._order, self._registry, self._emit)
 
+    def _waits(self, place: Attached) -> None:
+        assert place.problem is not None
+        waiting(self._emit, place, place.problem)
+
     def _let_in(self, place: Attached) -> tuple[Attached, Unit]:
         """Wait until somebody has tapped on it what is asked for; where nobody does, the problem stays."""
-        said: set[str] = set()
-
-        def tell(waits: Attached) -> None:
-            assert waits.problem is not None
-            if str(waits.problem) not in said:
-                said.add(str(waits.problem))
-                waiting(self._emit, waits, waits.problem)
-
-        place = let_in(place, self.over, tell, _TO_LET_IN)
+        place = let_in(place, self.over, self._waits, LET_IN_SECONDS)
         if place.device is None:
             return place, Unit()
         with self._lock:

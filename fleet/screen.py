@@ -103,7 +103,7 @@ def _facts(found: UnitView) -> Table:
         "IMEI": unit["imei"],
         "State": f"{unit['state'].replace('_', ' ')}, {origin(unit['origin'])}",
         "SIM": "; ".join(_sim(card) for card in facts.get("sims", ())),
-        "Health": _health(found.health) if found.health else "",
+        "Health": _health(found.health, str(unit["platform"])) if found.health else "",
         "First seen": local_time(unit["first_seen"]),
         "Last seen": local_time(unit["last_seen"]),
     }
@@ -118,12 +118,14 @@ def _sim(card: Mapping[str, Any]) -> str:
     return f"slot {card['slot']}: " + ", ".join(part for part in parts if part)
 
 
-def _health(found: Mapping[str, Any]) -> str:
+def _health(found: Mapping[str, Any], platform: str) -> str:
+    """No figure of an iPhone equals the "Maximum Capacity" of its Settings (facts, iOS §1)."""
     parts = []
     if found["battery_level"] is not None:
         parts.append(f"battery {found['battery_level']} %")
     if found["battery_worn"] is not None:
-        parts.append(f"{found['battery_worn']} % worn")
+        worn = f"{found['battery_worn']} % worn"
+        parts.append(f"about {worn} (estimate)" if platform == "ios" else worn)
     if found["storage_free"] is not None:
         parts.append(f"{found['storage_free'] / 1e9:.1f} GB free")
     if found["patch"]:

@@ -34,7 +34,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--rules", "rules_file", type=_FILE, help="Intake rules laid over those of fleet (else intake.yaml).")
 @click.option("--lang", type=click.Choice(["en", "zh", "vi"]), help="Language of what to do; by the locale.")
+@click.option("--erase", is_flag=True, help="Erase iPhones and iPads that an intake accepts; never an Android device.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--sysfs", type=click.Path(path_type=Path, file_okay=False), hidden=True, help="Another sysfs than /sys.")
 @click.pass_context
 def watch(
     ctx: click.Context,
@@ -43,19 +45,24 @@ def watch(
     left: int | None,
     rules_file: Path | None,
     lang: str | None,
+    erase: bool,
     as_json: bool,
+    sysfs: Path | None,
 ) -> None:
     """Serve every device as it is plugged in: look at it, provision it, read it back, record it.
 
     Each has a row that says what is being done, what it waits for, or that it may be unplugged. End it with Ctrl-C;
-    what is under way then is finished by plugging the device in again.
+    what is under way then is finished by plugging the device in again. Exit 1 when not all could be told or logged, 3
+    when something of ours broke.
 
     Example: fleet watch --profile primary-vn --tags HN
     """
     from fleet.buglog import Bug
+    from fleet.doors import doors_of
     from fleet.guests import Bench
     from fleet.home import home_of
     from fleet.intake_screen import in_short
+    from fleet.intakes import rules_of
     from fleet.provisioning import Order, run_log
     from fleet.sinks import Sinks
     from fleet.units import open_registry
@@ -63,28 +70,25 @@ def watch(
     from profiles.load import load
     from profiles.secrets import Secrets
     from provision import screen
-    from provision.android.preflight import check
     from provision.board_screen import Board
-    from provision.doors import open_doors
-    from provision.intake_rules import rules
     from provision.intake_words import language_of
     from provision.lines import Lines
     from provision.ports import Ports
+    from provision.preflight import check
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
     wanted = load(profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
-    own = home.path / "intake.yaml"
-    lead = rules(rules_file or (own if own.exists() else None))
+    lead = rules_of(home, rules_file)
     language = lang or language_of(os.environ)
 
     def says(found: Inspected) -> SchoolbagError:
         return in_short(found, language)
 
     bugs: list[Bug] = []
-    order = Order(wanted, tag_prefix=tags)
+    order = Order(wanted, tag_prefix=tags, erase=erase)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
@@ -93,7 +97,7 @@ def watch(
             seen = Sinks({"the output": out, "the run log": log.emit, "the ports": ports.emit})
             bench = Bench(order, lead, registry, seen.emit, says, bugs.append)
             with contextlib.suppress(KeyboardInterrupt):
-                Watch(bench, open_doors()).run()
+                Watch(bench, doors_of(home, sysfs)).run()
     for words in (*seen.told(), *dict.fromkeys(map(str, bugs))):
         click.echo(words, err=True)
     if not bugs and not seen.told():

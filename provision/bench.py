@@ -30,6 +30,9 @@ R = TypeVar("R")
 _TRUST = 5.0
 """Seconds that a person is waited for at a time: so long may it take until a Ctrl-C is heard."""
 
+LET_IN_SECONDS = 60.0
+"""So long may it take until somebody has tapped Trust on a device, or unlocked it, where a command waits for that."""
+
 _PAUSE = 1.0
 """Seconds between two questions to a device that says at once that it is not ready."""
 
@@ -156,11 +159,14 @@ def let_in(
 ) -> Attached:
     """Ask a device that waits for a person again, until it is ready, cannot be made so, or ``over`` is set.
 
-    ``tell`` hears before each time what it waits for; after ``seconds`` the last answer stands.
+    ``tell`` hears what it waits for, whenever that is something else; after ``seconds`` the last answer stands.
     """
+    said = ""
     until = time.monotonic() + seconds
     while place.waits and place.door and not over.is_set() and (left := until - time.monotonic()) > 0:
-        tell(place)
+        if str(place.problem) != said:
+            said = str(place.problem)
+            tell(place)
         place = attach(place.door, place.place, trust=min(_TRUST, left))
         if place.waits:
             over.wait(min(_PAUSE, left))

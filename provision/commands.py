@@ -1,4 +1,4 @@
-"""Commands that need no registry: what is attached, profiles, and virtual devices."""
+"""Commands that need no registry: profiles, and virtual devices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,60 +16,7 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from profiles.schema import Profile
-    from provision.bench import Found
-
-
-@click.command()
-@click.option("--tree", is_flag=True, help="Show buses, hubs and ports, and phones that adb does not list.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-@click.option(
-    "--sysfs",
-    type=click.Path(path_type=Path, file_okay=False),
-    hidden=True,
-    help="Another sysfs than /sys, for --tree.",
-)
-def devices(tree: bool, as_json: bool, sysfs: Path | None) -> None:
-    """List what is attached, who each device says it is, and what stands in the way.
-
-    Example: fleet devices --tree
-    """
-    from provision import screen
-    from provision.bench import attach_all
-    from provision.doors import open_doors
-    from provision.lines import Lines
-
-    found = attach_all(open_doors())
-    if tree:
-        _show_tree(found, sysfs, as_json)
-    elif not as_json:
-        screen.console().print(screen.devices(found.attached) if found.attached else "No device is attached.")
-    lines = Lines(sys.stdout)
-    for place in found.attached if as_json and not tree else ():
-        lines.write("device", place.fields())
-    for silent in found.silent:
-        if as_json:
-            lines.write("server", silent.fields())
-        else:
-            click.echo(silent.error, err=True)
-
-
-def _show_tree(found: Found, root: Path | None, as_json: bool) -> None:
-    """An adb server on another computer has its phones on that computer's USB, which is not seen from here."""
-    from provision import screen, usb_screen
-    from provision.android.server import is_here, server_from_environment
-    from provision.lines import Lines
-    from provision.usb.fields import lines
-    from provision.usb.sysfs import SYSFS, Sysfs, read
-    from provision.usb.tree import build
-
-    seen = read(root or SYSFS) if root or is_here(server_from_environment()) else Sysfs()
-    usb = build(seen, [place.listed() for place in found.attached])
-    if as_json:
-        out = Lines(sys.stdout)
-        for event, fields in lines(usb):
-            out.write(event, fields)
-    else:
-        screen.console().print(usb_screen.tree(usb))
+    from provision.model import Item
 
 
 @click.group()
@@ -110,7 +58,8 @@ def up(spec: Path | None, phones: int | None, iphones: int | None) -> None:
 
 
 ANDROIDS = ("7", "7.1", "8", "8.1", "9", "10", "11", "12", "12.1", "13", "14", "15", "16")
-"""The versions that ``--device-os`` offers: those that provision.android.described knows, which is slow to import."""
+IPHONES = ("12", "13", "14", "15", "16", "17", "18", "26")
+"""The versions that ``--device-os`` offers: those that the modules ``described`` know, which are slow to import."""
 
 
 def complete_profile(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -122,7 +71,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, typed: str) -
 
 
 def complete_device_os(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
-    systems = [f"android-{version}" for version in ANDROIDS]
+    systems = [f"android-{version}" for version in ANDROIDS] + [f"ios-{version}" for version in IPHONES]
     return [CompletionItem(system) for system in systems if system.startswith(typed)]
 
 
@@ -174,26 +123,62 @@ def check(options: HasSecrets, files: tuple[str, ...], as_json: bool) -> None:
     required=True,
     metavar="OS-VERSION",
     shell_complete=complete_device_os,
-    help="android-7 to android-16, or the version alone.",
+    help="android-7 to android-16 (or the version alone), ios-12 to ios-26.",
 )
-@click.option("--maker", default="google", show_default=True, help="Who made the device: samsung, xiaomi, oppo, …")
+@click.option("--maker", default="google", show_default=True, help="Who made the phone: samsung, xiaomi, oppo, …")
+@click.option("--supervised", is_flag=True, help="An iPhone or iPad that is supervised by us.")
+@click.option("--mobileconfig", is_flag=True, help="Print the configuration that an iPhone is given, secrets masked.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_obj
-def show(options: HasSecrets, file: str, device_os: str, maker: str, as_json: bool) -> None:
+def show(
+    options: HasSecrets, file: str, device_os: str, maker: str, supervised: bool, mobileconfig: bool, as_json: bool
+) -> None:
     """Show what a profile comes to on a kind of device: by which means, and how strongly it holds.
 
     It is the plan for a device of this kind as it comes from a reset, with a SIM of the profile's carrier (of any,
     when it names none).
 
-    Example: fleet profile show primary-vn --device-os android-13 --maker xiaomi
+    \b
+    Examples: fleet profile show primary-vn --device-os android-13 --maker xiaomi
+              fleet profile show primary-vn --device-os ios-16 --supervised --mobileconfig
     """
-    from provision import screen
+    system = device_os if "-" in device_os else f"android-{device_os}"
+    is_ios = system.startswith("ios-")
+    if (supervised or mobileconfig) and not is_ios:
+        raise click.UsageError("--supervised and --mobileconfig are of iPhones and iPads: --device-os ios-16")
+    loaded = _load(file, options)
+    if mobileconfig:
+        _print_mobileconfig(loaded, system, supervised)
+    else:
+        _print_plan(_planned_for(loaded, system, maker, supervised), as_json)
+
+
+def _planned_for(profile: Profile, system: str, maker: str, supervised: bool) -> Sequence[Item]:
+    if system.startswith("ios-"):
+        from provision.ios.described import described
+
+        return described(system, supervised).plan(profile)
     from provision.android.described import plan_for
+
+    return plan_for(profile, system, maker)
+
+
+def _print_mobileconfig(profile: Profile, system: str, supervised: bool) -> None:
+    from provision.ios.described import described
+
+    data = described(system, supervised).mobileconfig(profile)
+    if not data:
+        raise click.ClickException(
+            f"{system} takes nothing of this profile by a configuration. See it without --mobileconfig."
+        )
+    click.echo(data.decode(), nl=False)
+
+
+def _print_plan(items: Sequence[Item], as_json: bool) -> None:
+    from provision import screen
     from provision.lines import Lines
     from provision.run import plan_fields
 
-    system = device_os if "-" in device_os else f"android-{device_os}"
-    items = plan_for(_load(file, options), system, maker)
     if as_json:
         lines = Lines(sys.stdout)
         for item in items:
@@ -236,7 +221,7 @@ def _load(name: str, options: HasSecrets) -> Profile:
     """The profile, its app files checked too."""
     from profiles.load import load
     from profiles.secrets import Secrets
-    from provision.android.preflight import check as check_files
+    from provision.preflight import check as check_files
 
     found = load(name, Secrets(os.environ, options.secrets_file))
     check_files(found)

@@ -14,6 +14,9 @@ from pathlib import Path
 from provision.android.door import AdbDoor
 from provision.device import Device, Door, Place
 from provision.errors import NoServer
+from provision.ios import settings
+from provision.ios.door import VARIABLE, UsbmuxDoor
+from provision.ios.keybag import Keybag
 from provision.usb import sysfs
 
 
@@ -27,6 +30,12 @@ class Silent:
     def fields(self) -> dict[str, object]:
         """As JSON lines write it (docs/json.md, ``server``)."""
         return {"platform": self.platform, "what": self.error.what, "next_action": self.error.next_action}
+
+
+_MEND = (
+    "Run 'sudo apt install usbmuxd'; where it is installed, 'sudo systemctl restart usbmuxd'. Then unplug the device "
+    "and plug it in again."
+)
 
 
 class NotWanted(NoServer):
@@ -54,8 +63,11 @@ class OnBus:
         try:
             self._door.ensure()
         except NoServer as error:
-            if self._environ.get("USBMUXD_SOCKET_ADDRESS") or sysfs.apple(self._root):
+            if self._environ.get(VARIABLE):
                 raise
+            if ports := ", ".join(sorted(sysfs.apple(self._root).values())):
+                what = f"usbmuxd, the way to iPhones and iPads, does not answer, and there is one at {ports}."
+                raise NoServer(what, _MEND) from error
             raise NotWanted(error.what, error.next_action) from error
 
     def places(self) -> tuple[Place, ...]:
@@ -79,6 +91,10 @@ class OnBus:
         return tuple(replace(place, port=place.port or ports.get(sysfs.bare(place.address), "")) for place in places)
 
 
-def open_doors() -> tuple[Door, ...]:
-    """Every way into this bench."""
-    return (AdbDoor(),)
+def open_doors(records: Path, keybag: Keybag | None, root: Path = sysfs.SYSFS) -> tuple[Door, ...]:
+    """Every way into this bench.
+
+    ``records`` is the folder of our pair records, ``keybag`` the one that we supervise with; ``root`` is the sysfs.
+    """
+    usbmuxd = UsbmuxDoor(records, lambda: keybag, settings.readers(keybag), settings.settings(keybag))
+    return AdbDoor(), OnBus(usbmuxd, root)

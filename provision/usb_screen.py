@@ -60,8 +60,8 @@ def _node(node: Node) -> Text:
             return _line(node.port, (f"{node.name or node.ids}, {_speed(node)}", "dim"))
     if node.listed:
         return _line(node.port, *_in_door(node.listed), (_speed(node), ""))
-    door = node.mode.door if node.mode else "adb"
-    return _line(node.port, (node.name or node.ids, ""), (f"on the bus, not in {door}", "yellow"), (_speed(node), ""))
+    missing = f"on the bus, not in {node.door}"
+    return _line(node.port, (node.name or node.ids, ""), (missing, "yellow"), (_speed(node), ""))
 
 
 def _line(place: str, *words: tuple[str, str]) -> Text:

@@ -29,7 +29,8 @@ class VirtualDevice:
 class Bench:
     """A running bench. ``events`` are all its lines so far; ``close`` ends it and fails when it died or complained.
 
-    ``port`` is the adb server's (0 without one), ``usbmuxd`` for ``USBMUXD_SOCKET_ADDRESS`` ("" without iPhones).
+    ``port`` is the adb server's (0 without one), ``usbmuxd`` for ``USBMUXD_SOCKET_ADDRESS`` and
+    ``activation_server`` in place of Apple's ("" without iPhones).
     """
 
     def __init__(self, adb_port: int | None, spec: Mapping[str, Any], home: Path) -> None:
@@ -56,6 +57,7 @@ class Bench:
             self._kill()
             raise
         self.usbmuxd = str(ready.get("usbmuxd", ""))
+        self.activation_server = str(ready.get("activation_server", ""))
         self.devices = [VirtualDevice(**row) for row in ready["devices"]]
 
     def _read(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from provision.virtual.ios.muxer import Muxer
 from tests.benches import Bench
 from tests.fleets import Fleet
 
@@ -23,7 +24,6 @@ for _name in (
     "ANDROID_ADB_SERVER_ADDRESS",
     "ADB_SERVER_SOCKET",
     "ADB_TRACE",
-    "USBMUXD_SOCKET_ADDRESS",
 ):
     os.environ.pop(_name, None)
 
@@ -34,6 +34,16 @@ def find_wheel_adb() -> Path | None:
     places = package.submodule_search_locations if package else None
     found = [Path(place) / "binaries" / "adb" for place in places or []]
     return next((program for program in found if program.exists()), None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_iphones() -> Iterator[None]:
+    """A usbmuxd with nothing plugged in, so that no test finds an iPhone of whoever runs it."""
+    usbmuxd = Muxer()
+    usbmuxd.start()
+    os.environ["USBMUXD_SOCKET_ADDRESS"] = usbmuxd.address
+    yield
+    usbmuxd.stop()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision.android import described
+from provision.ios.described import VERSIONS
 
 FLEET = Path(sys.executable).with_name("fleet")
 PAGE = (Path(__file__).parents[1] / "docs/completion.md").read_text(encoding="utf-8")
@@ -50,6 +51,7 @@ def test_names_of_the_library_are_completed_then_files() -> None:
 def test_every_system_that_can_be_shown_is_completed() -> None:
     found = completed("profile", "show", "base", "--device-os", "android-")
     assert found == [f"android-{version}" for version in described._API]
+    assert completed("profile", "show", "base", "--device-os", "ios-") == [f"ios-{version}" for version in VERSIONS]
 
 
 def test_completing_imports_nothing_heavy() -> None:

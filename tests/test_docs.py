@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import cli
-from provision.virtual.android import faults, presets
+from provision.virtual.android import faults as android_faults
+from provision.virtual.android import presets as android_presets
+from provision.virtual.ios import faults as ios_faults
+from provision.virtual.ios import presets as ios_presets
 from tests.fleets import ROOT
 
 VIRTUAL = (ROOT / "docs" / "virtual.md").read_text("utf-8")
@@ -16,14 +19,15 @@ VIRTUAL = (ROOT / "docs" / "virtual.md").read_text("utf-8")
 
 def first_cells(heading: str) -> list[str]:
     """All names in the first column of the table below ``heading``."""
-    table = VIRTUAL.partition(f"## {heading}\n")[2].partition("## ")[0]
+    table = VIRTUAL.partition(f"# {heading}\n")[2].partition("\n#")[0]
     rows = re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)
     return re.findall(r"`([^`]+)`", " ".join(rows))
 
 
 def test_presets_and_faults_of_the_page() -> None:
-    assert sorted(first_cells("Presets")) == sorted(presets.names())
-    assert sorted(first_cells("Faults")) == sorted(faults.KINDS)
+    assert sorted(first_cells("Presets")) == sorted(android_presets.names() + ios_presets.names())
+    assert sorted(first_cells("Of Android devices")) == sorted(android_faults.KINDS)
+    assert sorted(first_cells("Of iPhones and iPads")) == sorted(ios_faults.KINDS)
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.name)

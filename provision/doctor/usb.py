@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from provision.bench import Attached
+from provision.device import Door
 from provision.doctor.check import Check, Mark
 from provision.doctor.host import Host
+from provision.doors import NotWanted
 from provision.usb import limits, sysfs
 from provision.usb.limits import Level
 from provision.usb.tree import Listed, UsbMap, build
@@ -23,12 +25,12 @@ def usb_map(host: Host, devices: Sequence[Listed]) -> UsbMap:
 
 
 def rights(name: str, host: Host, usb: UsbMap) -> Iterator[Check]:
-    """Udev rules, the group, and the device file of every phone on the bus."""
+    """Udev rules, the group, and the device file of every phone that adb opens; usbmuxd has rights of its own."""
     if not (host.root / "dev/bus/usb").is_dir():
         what = "This computer shows no USB ports (a container, a virtual machine, or not Linux)."
         yield Check(name, Mark.WARN, what, "Run fleet on the computer that the phones hang on.")
         return
-    on_bus = [phone for phone in usb.phones if phone.number]
+    on_bus = [phone for phone in usb.phones if phone.number and phone.door == "adb"]
     closed = [
         phone
         for phone in on_bus
@@ -65,7 +67,7 @@ def _missing(host: Host) -> str:
 
 
 def phones(name: str, attached: Sequence[Attached]) -> Iterator[Check]:
-    """What adb lists and cannot be worked on, and why."""
+    """What is listed and cannot be worked on, and why."""
     for place in attached:
         if place.problem:
             yield Check(name, Mark.WARN, place.problem.what, place.problem.next_action)
@@ -97,10 +99,12 @@ def kernel_log(name: str, host: Host) -> Iterator[Check]:
         yield Check(name, Mark.GOOD, "The kernel's log complains of nothing on USB.")
 
 
-def usbmuxd(name: str, host: Host) -> Iterator[Check]:
-    """The helper that iPhones and iPads need."""
-    if any((host.root / place).is_socket() for place in ("run/usbmuxd", "var/run/usbmuxd")):
-        yield Check(name, Mark.GOOD, "usbmuxd is there, for iPhones and iPads.")
-    else:
+def usbmuxd(name: str, door: Door) -> Iterator[Check]:
+    """The helper that iPhones and iPads need. NoServer where one of them is plugged in and it does not answer."""
+    try:
+        door.ensure()
+    except NotWanted:
         what = "usbmuxd does not run; only iPhones and iPads need it."
         yield Check(name, Mark.WARN, what, "For those: 'sudo apt install usbmuxd', then plug one in.")
+    else:
+        yield Check(name, Mark.GOOD, "usbmuxd answers, for iPhones and iPads.")

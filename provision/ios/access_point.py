@@ -33,7 +33,7 @@ def parts(profile: Profile, now: Situation) -> Iterator[Part]:
         place="apn",
         title="Mobile data",
         content=_cellular(settings, sim) if settings else {},
-        cannot=None if settings else _no_access_point(card),
+        cannot=None if settings else _no_access_point(card, now.cellular),
         required=sim.required,
     )
 
@@ -67,9 +67,16 @@ def _access_point(sim: Sim, card: SimCard | None) -> ApnSettings | None:
     return carrier.apns[0] if carrier and carrier.apns else None
 
 
-def _no_access_point(card: SimCard | None) -> Cannot:
+def no_card(cellular: Cellular) -> Cannot:
+    """Why nothing can be said of a card where none is ready."""
+    if not cellular.cards:
+        return Cannot("the device takes no SIM card", "Take a device with a SIM slot, or another profile.")
+    return Cannot("no SIM card is ready", "Put the SIM in, wait for its signal, run again.")
+
+
+def _no_access_point(card: SimCard | None, cellular: Cellular) -> Cannot:
     if card is None:
-        return Cannot("no SIM card is ready", "Put the SIM in, wait for its signal, run again.")
+        return no_card(cellular)
     return Cannot(
         f"no access point of {card.operator_name or card.operator or 'its operator'} is known",
         "Write it in the profile, as the operator says: apn: {name: …}.",

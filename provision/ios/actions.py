@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-
 PART = ".schoolbag-part"
 """How the temporary name of a file that is being sent ends."""
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from provision.ios.keybag import Keybag
 from provision.ios.questions import CloudConfiguration, Question, Value
-from provision.ios.reading import mapping, switch
+from provision.ios.reading import mapping, switch, text
 from provision.setting import Answer
+from provision.text import printable
 
 QUESTIONS: Mapping[str, Question] = {
     "chaperoned": Value("com.apple.mobile.chaperone", "DeviceIsChaperoned"),
@@ -56,10 +57,15 @@ def holder(answers: Mapping[str, Answer], keybag: Keybag | None) -> Holder:
     return Holder(
         supervised=supervised,
         ours=supervised is True and keybag is not None and keybag.certificate in known,
-        organisation=organisation if isinstance(organisation, str) else "",
+        organisation=printable(organisation) if isinstance(organisation, str) else "",
         managed=bool(configuration.get("ConfigurationURL")),
         known=readable and supervised is not None,
     )
+
+
+def activation(said: Answer | None) -> str:
+    """The state that mobileactivationd tells; "" where it tells none."""
+    return printable(text(said))
 
 
 def switch_or_absent(said: Answer | None) -> bool | None:

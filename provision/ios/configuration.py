@@ -21,8 +21,9 @@ from provision.setting import Answer
 SECONDS = 480
 """After this the device throws a queued profile away (facts, iOS §1)."""
 
-_HANDS = "On the device: Settings › Profile Downloaded › Install, then its passcode, then Install twice more."
-_HANDS_AT_ONCE = "On the device: Install, then its passcode, then Install twice more."
+_INSTALL = "Install, then its passcode if it has one, then Install until it is done."
+_HANDS = f"On the device: Settings › Profile Downloaded › {_INSTALL}"
+_HANDS_AT_ONCE = f"On the device: {_INSTALL}"
 """Before iOS 12.2 the question came up by itself [I]."""
 
 
@@ -39,7 +40,11 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
 def plan(profile: Profile, found: Installed | None, facts: Facts, unit: Unit) -> Iterator[Item]:
     """The one item ``profile``."""
     configuration = wanted(profile, situation(facts), unit).configuration
-    want = "the configuration of this profile" if configuration else "no configuration: this device takes none of it"
+    want = (
+        "the configuration of this profile"
+        if configuration
+        else "no configuration: nothing of this profile goes into one here"
+    )
     yield Item("configuration", "profile", want, _state(configuration, found, facts), profile.where("profile"))
 
 

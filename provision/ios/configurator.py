@@ -64,6 +64,13 @@ async def cloud_configuration(client: LockdownClient) -> dict[str, Any]:
         return dict((await _told(connection, "GetCloudConfiguration")).get("CloudConfiguration") or {})
 
 
+async def passcode(client: LockdownClient, keybag: Keybag | None) -> bool:
+    """See :class:`provision.ios.questions.Passcode`. Raises No where it is not supervised by ``keybag``."""
+    async with _configurator(client) as connection:
+        await _escalate(connection, keybag)
+        return bool((await _told(connection, "SecurityInfo")).get("SecurityInfo", {}).get("PasscodePresent"))
+
+
 async def install_profile(client: LockdownClient, action: InstallProfile, keybag: Keybag | None) -> None:
     """Silently, or queued and then waited for: "acknowledged" is not installed (facts, iOS §1).
 

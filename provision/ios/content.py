@@ -25,7 +25,7 @@ from provision.ios.reading import value
 from provision.model import Action, Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 from provision.sources import ODD, Source, digest, source
-from provision.text import amount, printable
+from provision.text import amount, counted, printable
 
 _NOT_THERE = ("ApplicationLookupFailed", "InstallationLookupFailed")
 
@@ -92,11 +92,11 @@ def plan(profile: Profile, found: Mapping[str, Shelf], facts: Facts, _unit: Unit
             else _state(profile, entry, bundle, wanted, found.get(entry.id, Shelf()), free)
         )
         if free is not None and isinstance(state, Step):
-            free -= sum(action.size for action in state.actions)
+            free = max(0, free - sum(action.size for action in state.actions))
         yield Item(
             "content",
             entry.id,
-            f"{len(wanted.files)} files in {entry.to} of {entry.ios or 'an app'}",
+            f"{counted(len(wanted.files), 'file')} in {entry.to} of {entry.ios or 'an app'}",
             state,
             source=profile.where("content", entry.id),
             required=entry.required,
@@ -132,7 +132,10 @@ def _state(
     missing = [name for name, file in files.items() if not _is_there(name, file, shelf)]
     gone = sorted(_left(shelf, files))
     if not missing and not gone:
-        return Met(f"all {len(files)} files are there, with these sizes and times")
+        read = all(file.sha256 for file in shelf.files.values())
+        return Met(
+            f"all of it is there ({counted(len(files), 'file')}), with these {'hashes' if read else 'sizes and times'}"
+        )
     need = sum(files[name].size for name in missing)
     if free is not None and need > free:
         return Cannot(
@@ -156,13 +159,20 @@ def _shut(profile: Profile, entry: Content, bundle: str, shelf: Shelf) -> Cannot
             "Have its maker switch file sharing on, or choose another app.",
         )
     if shelf.refused in _NOT_THERE:
-        return None if comes else Cannot(f"the app {bundle} is not on this device, or takes no files over USB")
+        return None if comes else _absent(bundle)
     if shelf.refused:
         return Cannot(
             f"the device does not tell what the app {bundle} holds ({printable(shelf.refused)})",
             "Unlock it and run again.",
         )
     return None
+
+
+def _absent(bundle: str) -> Cannot:
+    return Cannot(
+        f"the app {bundle} is not on this device, or takes no files over USB",
+        "Install it first, or choose an app that shares its documents.",
+    )
 
 
 def _here(path: Path) -> File:

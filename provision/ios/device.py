@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,11 +26,12 @@ from provision.ios.actions import (
     Supervise,
 )
 from provision.ios.keybag import Keybag
-from provision.ios.loop import Calls, Told
+from provision.ios.loop import Calls, Told, together
 from provision.ios.questions import (
     Activation,
     Apps,
     CloudConfiguration,
+    Passcode,
     Profiles,
     Question,
     Registry,
@@ -114,7 +115,7 @@ class IosDevice:
         """See :meth:`provision.device.Device.ask`; equal questions are asked once, different services side by side."""
         reads_all = any(isinstance(question, Shared) and question.hashed for question in questions.values())
         seconds = _HASHING_SECONDS if reads_all else _ASK_SECONDS
-        known = self._call(lambda client, _: _answers(client, set(questions.values())), seconds)
+        known = self._call(lambda client, _: _answers(client, set(questions.values()), self._keybag), seconds)
         return {name: known[question] for name, question in questions.items()}
 
     def perform(self, action: Action, progress: Callable[[int], None], /) -> None:
@@ -236,7 +237,7 @@ def _check_trust(client: LockdownClient) -> None:
         kind = client.all_values.get("DeviceClass") or "device"
         raise NotReady(
             f"The {kind} does not trust this computer yet.",
-            "Unlock it, unplug it and plug it in again; tap “Trust” and enter its passcode.",
+            "Unlock it, tap “Trust” and enter its passcode; if it does not ask, unplug it and plug it in again.",
         )
 
 
@@ -262,7 +263,9 @@ def _identity(client: LockdownClient) -> Identity:
 # Questions --------------------------------------------------------------------------------------------------------
 
 
-async def _answers(client: LockdownClient, questions: set[Question]) -> dict[Question, Answer]:
+async def _answers(
+    client: LockdownClient, questions: set[Question], keybag: Keybag | None
+) -> dict[Question, Answer]:
     """The answers of lockdownd one after another, those of services side by side; a lost link is raised."""
     mine = [question for question in questions if isinstance(question, Value)]
     others = [question for question in questions if not isinstance(question, Value)]
@@ -270,10 +273,11 @@ async def _answers(client: LockdownClient, questions: set[Question]) -> dict[Que
     async def values() -> list[Answer]:
         return [await _answered(_value(client, question)) for question in mine]
 
-    async with asyncio.TaskGroup() as group:
-        told = group.create_task(values())
-        tasks = {question: group.create_task(_answered(_asked(client, question))) for question in others}
-    return dict(zip(mine, told.result(), strict=True)) | {question: task.result() for question, task in tasks.items()}
+    async def service(question: Question) -> list[Answer]:
+        return [await _answered(_asked(client, question, keybag))]
+
+    answers = await together([values(), *map(service, others)])
+    return dict(zip([*mine, *others], chain.from_iterable(answers), strict=True))
 
 
 async def _answered(asked: Coroutine[Any, Any, Any]) -> Answer:
@@ -292,7 +296,7 @@ async def _value(client: LockdownClient, question: Value) -> Any:
     return await client.get_value(question.domain or None, question.key or None)
 
 
-async def _asked(client: LockdownClient, question: Question) -> Any:
+async def _asked(client: LockdownClient, question: Question, keybag: Keybag | None) -> Any:
     match question:
         case Registry(entry_class, name):
             return await services.registry(client, entry_class, name)
@@ -304,6 +308,8 @@ async def _asked(client: LockdownClient, question: Question) -> Any:
             return await configurator.cloud_configuration(client)
         case Activation():
             return await services.activation(client)
+        case Passcode():
+            return await configurator.passcode(client, keybag)
         case Shared():
             return await files.shared(client, question)
         case SharedFile():

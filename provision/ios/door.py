@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from provision.device import READY, Device, Place
 from provision.errors import NoServer
 from provision.ios.keybag import Keybag
-from provision.ios.loop import Calls, shared
+from provision.ios.loop import Calls, shared, unbroken
 from provision.setting import Reader, Setting
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class UsbmuxDoor:
         from pymobiledevice3.usbmux import list_devices
 
         with _no_server():
-            return _places(Calls().call(lambda _: list_devices(), _LIST_SECONDS))
+            return _places(Calls().call(lambda _: unbroken(list_devices(), _LIST_SECONDS), None))
 
     @contextmanager
     def track(self) -> Iterator[Iterator[tuple[Place, ...]]]:
@@ -120,11 +120,11 @@ async def _listen(tell: Callable[[tuple[Place, ...]], None]) -> None:
     from pymobiledevice3.usbmux import create_mux, list_devices
 
     now: tuple[Place, ...] | None = None
-    mux: Any = await create_mux()  # its methods have no types
+    mux: Any = await unbroken(create_mux(), _LIST_SECONDS, _close)  # its methods have no types
     try:
         await mux.listen()
         while True:
-            before, now = now, _places(await list_devices())
+            before, now = now, _places(await unbroken(list_devices(), _LIST_SECONDS))
             if now != before:
                 tell(now)
             await mux.receive_device_state_update()
@@ -132,7 +132,11 @@ async def _listen(tell: Callable[[tuple[Place, ...]], None]) -> None:
         if now or os.environ.get(VARIABLE):
             raise
     finally:
-        await mux.close()
+        await _close(mux)
+
+
+async def _close(mux: Any) -> None:
+    await mux.close()
 
 
 def _places(devices: list[MuxDevice]) -> tuple[Place, ...]:

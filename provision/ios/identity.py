@@ -42,7 +42,9 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
 def plan(profile: Profile, found: Mapping[str, str | None], _facts: Facts, unit: Unit) -> Iterator[Item]:
     """Items ``name``, ``language``, ``locale``, ``time_zone``, ``automatic_time``: those that the profile names."""
     wanted = profile.identity or Wanted()
-    for key in found:
+    for key in _KEYS:
+        if key not in found:
+            continue
         want = getattr(wanted, key)
         if key == "name" and "{tag}" in want:
             want = want.replace("{tag}", unit.tag) if unit.tag else None

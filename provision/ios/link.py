@@ -24,14 +24,15 @@ from pymobiledevice3.service_connection import ServiceConnection
 from pymobiledevice3.usbmux import MuxDevice, list_devices
 
 from provision.ios.keybag import Keybag
+from provision.ios.loop import unbroken
 
 _USB = "USB"
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks at usbmuxd's list while a device is away."""
 
-_OPEN_SECONDS = 30.0
-"""For a first conversation with a device that is listed: TLS takes a slow one a second or two."""
+_OPEN_SECONDS = 20.0
+"""For a device that is listed to let a conversation begin: TLS takes a slow one a second or two."""
 
 
 @asynccontextmanager
@@ -41,8 +42,7 @@ async def opened(udid: str, records: Path) -> AsyncIterator[LockdownClient]:
     ``records`` is our folder of pair records; usbmuxd's own and the system's are looked at before it. A record that the
     device does not know (it was erased, or its trust was reset) counts as none.
     """
-    async with asyncio.timeout(_OPEN_SECONDS):
-        client = await _client(udid, records)
+    client = await unbroken(_client(udid, records), _OPEN_SECONDS, LockdownClient.close)
     try:
         yield client
     finally:
@@ -50,6 +50,7 @@ async def opened(udid: str, records: Path) -> AsyncIterator[LockdownClient]:
 
 
 async def _client(udid: str, records: Path) -> LockdownClient:
+    records.mkdir(mode=0o700, parents=True, exist_ok=True)  # pymobiledevice3 would let everybody read the keys
     connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
     try:
         client: LockdownClient = await PlistUsbmuxLockdownClient.create(
@@ -70,6 +71,10 @@ def device_id(client: LockdownClient) -> int:
 
 async def started(client: LockdownClient, name: str) -> ServiceConnection:
     """The service ``name``, started. One that has locked itself meanwhile is shown the escrow bag of its record."""
+    return await unbroken(_started(client, name), _OPEN_SECONDS, ServiceConnection.close)
+
+
+async def _started(client: LockdownClient, name: str) -> ServiceConnection:
     try:
         return await client.start_lockdown_service(name)
     except PasswordRequiredError:
@@ -100,13 +105,13 @@ async def returned(udid: str, before: int, seconds: float) -> None:
     usbmuxd itself may end while nothing is attached, and be back with the device.
     """
     async with asyncio.timeout(seconds):
-        while not await _is_back(udid, before):
+        while not await unbroken(_is_back(udid, before), _OPEN_SECONDS):
             await asyncio.sleep(_LOOK_EVERY)
 
 
 async def _is_back(udid: str, before: int) -> bool:
     try:
-        if not any(device.devid != before for device in await listed(udid)):
+        if not any(device.devid != before for device in await _listed(udid)):
             return False
         connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
     except (MuxException, OSError, PyMobileDevice3Exception):
@@ -115,7 +120,7 @@ async def _is_back(udid: str, before: int) -> bool:
     return True
 
 
-async def listed(udid: str) -> list[MuxDevice]:
+async def _listed(udid: str) -> list[MuxDevice]:
     """Where usbmuxd lists the device now, over USB."""
     return [device for device in await list_devices() if device.is_usb and device.matches_udid(udid)]
 

@@ -14,7 +14,7 @@ from profiles.schema import Profile
 from provision.ios import cloud
 from provision.ios.keybag import Keybag
 from provision.ios.questions import Activation, Question, Value
-from provision.ios.reading import switch, text
+from provision.ios.reading import switch
 from provision.model import Identity, Locks
 from provision.setting import Answer
 
@@ -33,7 +33,7 @@ class LocksReader:
         """See :class:`provision.model.Locks`. An iPhone has one user."""
         held = cloud.holder(answers, self.keybag)
         find_my = switch(answers.get("find_my"))
-        activation = text(answers.get("activation")) or None
+        activation = cloud.activation(answers.get("activation")) or None
         free = find_my is False or (find_my is None and activation not in (None, cloud.ACTIVATED))
         return Locks(
             accounts={} if free else None,

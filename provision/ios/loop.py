@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -110,6 +110,47 @@ class Calls:
     def _check_stopped(self) -> None:
         if self._stopped:
             raise Stopped("Stopped while working on the device.", "Run again to finish it.")
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all of them, in order, or the first failure, raised when the others have ended too."""
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_going_on: set[asyncio.Task[Any]] = set()
+"""What nobody waits for any more; the loop alone would forget it."""
+
+
+async def unbroken(
+    opening: Coroutine[Any, Any, T],
+    seconds: float,
+    close: Callable[[T], Coroutine[Any, Any, object]] | None = None,
+) -> T:
+    """What ``opening`` comes to within ``seconds``.
+
+    pymobiledevice3 leaves sockets open when it is cancelled while it connects. So it is not: cancelled here, it goes on
+    unseen, and what it opened is given to ``close``.
+    """
+    task = asyncio.get_running_loop().create_task(_bounded(opening, seconds))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        follow = asyncio.get_running_loop().create_task(_closed(task, close))
+        _going_on.add(follow)
+        follow.add_done_callback(_going_on.discard)
+        raise
+
+
+async def _closed(task: asyncio.Task[T], close: Callable[[T], Coroutine[Any, Any, object]] | None) -> None:
+    await asyncio.wait([task])
+    if not task.cancelled() and task.exception() is None and close is not None:
+        await close(task.result())
 
 
 async def _bounded(work: Coroutine[Any, Any, T], seconds: float | None) -> T:

@@ -62,6 +62,7 @@ async def let_in(udid: str, records: Path, keybag: Keybag | None, seconds: float
         bag = await _pair(client, record, keybag, end)
         client.pair_record = record | ({} if bag is None else {"EscrowBag": bag})
         await client.save_pair_record()
+        (records / f"{udid}.plist").chmod(0o600)
         if not await client.validate_pairing():
             raise FatalPairingError
 
@@ -143,7 +144,6 @@ def _this_computer(records: Path) -> dict[str, Any]:
     path = records / _COMPUTER
     with _making:
         if not path.exists():
-            records.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(KeybagError):  # another program was faster; else reading it fails
                 write_once(path, plistlib.dumps(_made()))
     known: dict[str, Any] = plistlib.loads(path.read_bytes())

@@ -1,8 +1,8 @@
 """What of a profile goes into the one configuration of an iPhone or iPad: one part per wanted value (facts, iOS §2).
 
 A part is either content of a payload, which the device takes as it is now (its iOS, supervised or not), or the reason
-why it cannot be had there. Parts with one ``place`` make one payload together. How long it holds: on a supervised
-device the configuration cannot be removed (B), elsewhere its user removes it in Settings (C).
+why it cannot be had there. Parts with one ``place`` make one payload together. How long it holds: where we supervise
+the device its user cannot remove the configuration (B), elsewhere they can, in Settings (C).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from provision.ios import access_point, restricted
 from provision.ios.layout import layout
 from provision.ios.part import Part, Situation, strength
 from provision.ios.payloads import Kind, Problem, check
-from provision.model import Cannot, Strength
+from provision.model import Cannot
 
 
 def parts(profile: Profile, now: Situation) -> tuple[Part, ...]:
@@ -116,7 +116,7 @@ def _filters(profile: Profile, now: Situation) -> Iterator[Part]:
             place="web-filter",
             title="Web filter",
             content=_web_filter(wanted.web_filter, now),
-            strength=Strength.B,
+            strength=strength(now),
             required=wanted.required,
         )
 
@@ -160,7 +160,7 @@ def _web_clips(profile: Profile, now: Situation) -> Iterator[Part]:
         )
 
 
-def _home_screen(profile: Profile, _now: Situation) -> Iterator[Part]:
+def _home_screen(profile: Profile, now: Situation) -> Iterator[Part]:
     if wanted := profile.home_screen:
         yield Part(
             setting="home_screen",
@@ -170,7 +170,7 @@ def _home_screen(profile: Profile, _now: Situation) -> Iterator[Part]:
             place="home-screen",
             title="Home screen",
             content=layout(wanted, {app.id: app for app in profile.apps}),
-            strength=Strength.B,
+            strength=strength(now),
             required=wanted.required,
         )
 

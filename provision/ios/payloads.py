@@ -21,6 +21,10 @@ COMMON = ("PayloadType", "PayloadVersion", "PayloadIdentifier", "PayloadUUID", "
 """The keys that every payload has, written by the builder."""
 
 
+WHOLE = "Configuration"
+"""The type of a profile itself."""
+
+
 class Kind(StrEnum):
     """Why it would not be taken: ``VALUE`` by no device at all, the others by this one."""
 
@@ -63,21 +67,27 @@ class _Device:
 
 
 def check(payload: Mapping[str, Any], version: str, supervised: bool) -> tuple[Problem, ...]:
-    """What a device of this iOS, supervised or not, would refuse or ignore in ``payload``, which has a PayloadType."""
+    """What a device of this iOS, supervised or not, would refuse or ignore in ``payload``, which has a PayloadType.
+
+    Of a whole profile (``Configuration``) all that is in it is looked at, too.
+    """
     kind = str(payload.get("PayloadType", ""))
     row = _table().get(kind)
     if row is None:
         return (Problem(Kind.VALUE, kind, f"there is no payload {kind}"),)
     content = {key: value for key, value in payload.items() if key not in COMMON or key in (row.keys or {})}
-    return tuple(_check(content, row, kind, _Device(version, supervised)))
+    found = list(_check(content, row, kind, _Device(version, supervised)))
+    if kind == WHOLE:
+        inner = payload.get("PayloadContent", ())
+        found += [problem for part in inner for problem in check(part, version, supervised)]
+        found += _twice([str(part.get("PayloadType", "")) for part in inner])
+    return tuple(found)
 
 
-def twice(payloads: list[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The types that are there more than once, and may not be."""
-    types = [str(payload.get("PayloadType", "")) for payload in payloads]
-    return tuple(
-        sorted({kind for kind in types if types.count(kind) > 1 and kind in _table() and _table()[kind].single})
-    )
+def _twice(kinds: list[str]) -> Iterator[Problem]:
+    for kind in sorted(set(kinds)):
+        if kinds.count(kind) > 1 and kind in _table() and _table()[kind].single:
+            yield Problem(Kind.VALUE, kind, f"is there {kinds.count(kind)} times, and may be there once")
 
 
 def _check(value: Any, row: _Row, where: str, device: _Device) -> Iterator[Problem]:

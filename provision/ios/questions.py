@@ -47,6 +47,11 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class Passcode:
+    """``SecurityInfo`` of MCInstall: whether it has a passcode, which it tells only to whom it is supervised by."""
+
+
+@dataclass(frozen=True)
 class Shared:
     """The files that the app ``bundle`` shares, below ``folder`` of its documents: a list of dicts with path (relative
     to ``folder``), size (bytes) and time (whole seconds since 1970); nothing where there is no such folder.
@@ -67,4 +72,4 @@ class SharedFile:
     path: str
 
 
-Question = Value | Registry | Apps | Profiles | CloudConfiguration | Activation | Shared | SharedFile
+Question = Value | Registry | Apps | Profiles | CloudConfiguration | Activation | Passcode | Shared | SharedFile

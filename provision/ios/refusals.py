@@ -55,7 +55,7 @@ def explain(error: Exception) -> DeviceError:
         if found := row.text.search(said):
             words = {key: printable(word or "") for key, word in found.groupdict().items()}
             return _KINDS[row.kind](row.reason.format(**words), row.next_action.format(**words), said)
-    raise error
+    raise AssertionError(f"the last row fits everything, but not {said!r}")
 
 
 def signature(error: Exception) -> str:

@@ -18,7 +18,7 @@ def rules(profile: Profile, now: Situation) -> Iterator[Part]:
     for name, rule in profile.restrictions.rules.items():
         row = table()[name]
         meaning = row.meaning[:1].lower() + row.meaning[1:]
-        content, cannot = _rule(profile, row, rule)
+        content, cannot = _rule(profile, row, rule, now)
         yield Part(
             setting="restrictions",
             key=name,
@@ -33,19 +33,31 @@ def rules(profile: Profile, now: Situation) -> Iterator[Part]:
         )
 
 
-def _rule(profile: Profile, row: Restriction, rule: Rule) -> tuple[Mapping[str, Any], Cannot | None]:
+_LOCKS_US_OUT = ("allowUIConfigurationProfileInstallation", "allowHostPairing")
+"""Where somebody else supervises the device, these would bar our own next configuration, or this very computer."""
+
+
+def _rule(profile: Profile, row: Restriction, rule: Rule, now: Situation) -> tuple[Mapping[str, Any], Cannot | None]:
     """What is allowed needs no key: nothing of ours forbids it then."""
     if row.ios is None:
         if not rule.deny:
             return {}, None
-        return {}, Cannot(row.limits if "iOS" in row.limits else "iOS has no such rule")
+        return {}, Cannot(_why_not(row.limits))
     if not rule.deny:
         return {}, None
     if row.ios.key == "forceWiFiToAllowedNetworksOnly" and not (profile.network and profile.network.wifi):
         return {}, Cannot(
             "the profile names no Wi-Fi network, so the device could join none", "Name one: network: wifi."
         )
+    if row.ios.key in _LOCKS_US_OUT and now.supervised and not now.ours:
+        return {}, Cannot("somebody else supervises the device: it would bar us, too", "Have it released there.")
     return {"PayloadType": _RESTRICTIONS, row.ios.key: row.ios.deny}, None
+
+
+def _why_not(limits: str) -> str:
+    """Of what a rule does not do, that which is said of iOS."""
+    told = (said.rstrip(".") for said in limits.split(". ") if "iOS" in said)
+    return next(told, "iOS has no such rule")
 
 
 def lists(profile: Profile, now: Situation) -> Iterator[Part]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from profiles.schema import Profile, Sim
 from provision.ios import access_point, wanted
 from provision.ios.questions import Question
-from provision.model import Cannot, Cellular, Facts, Identity, Item, Met, SimCard, Step, Unit
+from provision.model import Cannot, Cellular, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 from provision.text import printable
 
@@ -22,7 +22,6 @@ _WAITING: Mapping[str, tuple[str, str]] = {
     "NETWORK_LOCKED": ("the SIM is refused: the device is locked to another operator", "Have it unlocked there."),
     "NOT_READY": ("the SIM is not ready", "Switch flight mode off, wait a minute, run again."),
 }
-_CARD_FIRST = Cannot("no SIM card is ready", "Put the SIM in, wait for its signal, run again.")
 _ROAMING = Cannot(
     "only a management server (MDM) may switch roaming on iOS",
     "On the device: Settings › Mobile Data › Mobile Data Options › Data Roaming.",
@@ -53,7 +52,7 @@ def plan(profile: Profile, _found: None, facts: Facts, unit: Unit) -> Iterator[I
 
     yield item("card", "a SIM card that is ready", _card(facts.cellular))
     if sim.carrier or sim.mccmnc:
-        state = _carrier(sim, access_point.meant(sim, facts.cellular))
+        state = _carrier(sim, facts.cellular)
         yield item("carrier", f"a SIM of {sim.carrier or sim.mccmnc}", state)
     yield from wanted.items("sim", profile, facts, unit)
     if sim.roaming is not None:
@@ -68,7 +67,7 @@ def _card(cellular: Cellular) -> Met | Cannot:
     if ready:
         return Met(f"the card in slot {ready[0].slot + 1} is ready")
     if not cellular.cards:
-        return Cannot("the device has no SIM", "Take a device with a SIM, or another profile.")
+        return access_point.no_card(cellular)
     waiting = [card.state for card in cellular.cards if card.state not in _NO_CARD]
     if not waiting:
         return Cannot("no SIM card is in it", "Put the SIM in and run again.")
@@ -76,9 +75,10 @@ def _card(cellular: Cellular) -> Met | Cannot:
     return Cannot(*known) if known else Cannot(f"the SIM is in the state {waiting[0]}", "Look at it on the device.")
 
 
-def _carrier(sim: Sim, card: SimCard | None) -> Met | Cannot:
+def _carrier(sim: Sim, cellular: Cellular) -> Met | Cannot:
+    card = access_point.meant(sim, cellular)
     if card is None:
-        return _CARD_FIRST
+        return access_point.no_card(cellular)
     if not card.operator:
         return Cannot("the SIM does not tell its operator yet", "Wait a minute and run again.")
     carrier = access_point.carrier_of(card)

@@ -18,7 +18,6 @@ from provision.ios import cloud
 from provision.ios.actions import Activate, AskActivation, Erase, Supervise
 from provision.ios.keybag import Keybag
 from provision.ios.questions import Activation, Question, Value
-from provision.ios.reading import text
 from provision.model import Cannot, Effect, Facts, Identity, Item, Locks, Met, Step, Unit
 from provision.setting import Answer
 
@@ -76,7 +75,7 @@ class SupervisionSetting:
             organisation=held.organisation,
             other=held.other,
             set_up=cloud.switch_or_absent(answers.get("set_up")),
-            activation=text(answers.get("activation")),
+            activation=cloud.activation(answers.get("activation")),
         )
 
     def plan(self, profile: Profile, found: Supervision, facts: Facts, unit: Unit) -> Iterator[Item]:

@@ -51,7 +51,8 @@ def installed(answers: Mapping[str, Answer]) -> Installed | None:
 
 def situation(facts: Facts) -> Situation:
     """What decides which parts this device takes; what is not known to be supervised is not."""
-    return Situation(facts.identity.version, facts.found["supervision"].supervised is True, facts.cellular)
+    holder = facts.found["supervision"]
+    return Situation(facts.identity.version, holder.supervised is True, holder.ours, facts.cellular)
 
 
 def wanted(profile: Profile, now: Situation, unit: Unit, reveal: Reveal = Secret.reveal) -> Wanted:
@@ -87,7 +88,7 @@ def _state(part: Part, configuration: Mobileconfig | None, there: Installed | No
     if there is None:
         return UNREAD
     now = there.get(IDENTIFIER)
-    if now == (configuration.uuid if configuration else None):
+    if now == (configuration.uuid if configuration else None) or (now is None and not part.content):
         return Met("it is in the configuration that is installed" if part.content else "nothing of ours forbids it")
     old = "an older one is installed" if now else "none is installed"
     return Step(f"it comes with the configuration; {old}", ())
@@ -118,8 +119,9 @@ def _top(profile: Profile, now: Situation) -> Mapping[str, Any]:
         "PayloadDisplayName": "Schoolbag",
         "PayloadDescription": f"What this device is set up for ({profile.profile}).",
         "PayloadOrganization": "Schoolbag",
-        "PayloadRemovalDisallowed": True,
         "TargetDeviceType": 1,
     }
+    if now.ours:
+        top["PayloadRemovalDisallowed"] = True
     known = {"PayloadType": "Configuration", "PayloadContent": ()}
     return {key: said for key, said in top.items() if not check({**known, key: said}, now.version, now.supervised)}

@@ -88,8 +88,7 @@ def _is_seen(usb: UsbMap) -> bool:
 
 
 def _not_on_bus(phone: Node) -> Finding:
-    assert phone.listed is not None
-    what = f"{phone.listed.door} lists it, but it is not on this computer's bus (any more)."
+    what = f"{phone.door} lists it, but it is not on this computer's bus (any more)."
     return Finding(phone.port, Level.NOTE, what, "Run again; if it stays so, unplug it and plug it in again.")
 
 
@@ -169,7 +168,7 @@ def _of_phone(phone: Node) -> Iterator[Finding]:
     if phone.listed is not None and phone.listed.problem:
         yield Finding(phone.port, Level.WARN, phone.listed.problem, phone.listed.next_action)
     elif phone.listed is None and phone.mode is not None:
-        what = f"{phone.name or phone.ids} is on the bus, not in {phone.mode.door}. {phone.mode.what}"
+        what = f"{phone.name or phone.ids} is on the bus, not in {phone.door}. {phone.mode.what}"
         yield Finding(phone.port, Level.WARN, what, phone.mode.next_action)
     if 0 < phone.speed < _HIGH_SPEED:
         what = f"It is linked at {phone.speed:g} Mbit/s, far less than any phone can."

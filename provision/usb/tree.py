@@ -78,6 +78,11 @@ class Node:
         return port_of(self.path)
 
     @property
+    def door(self) -> str:
+        """By which a phone comes in: adb or usbmuxd."""
+        return self.listed.door if self.listed else self.mode.door if self.mode else "adb"
+
+    @property
     def bus(self) -> int:
         return self.path[0]
 

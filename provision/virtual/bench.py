@@ -26,9 +26,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from provision.virtual import spec as specs
-from provision.virtual.android.bench import Androids
 from provision.virtual.faults import Fault
-from provision.virtual.ios.bench import Iphones
 from provision.virtual.pace import Pace
 from provision.virtual.spec import BenchSpec
 
@@ -79,8 +77,12 @@ class Bench:
         if spec.androids:
             if adb_port is None:
                 raise ValueError("Android devices need the port of an adb server")
+            from provision.virtual.android.bench import Androids
+
             self._parties.append(Androids(spec.androids, adb_port, home, buses, self._event))
         if spec.iphones:
+            from provision.virtual.ios.bench import Iphones
+
             self._parties.append(Iphones(spec.iphones, home, buses, self._event))
 
     def _event(self, event: Mapping[str, Any]) -> None:

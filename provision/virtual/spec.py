@@ -10,7 +10,7 @@ devices:
     capacity: 64000000000                # Android: bytes of its data partition
     deny_app_dirs: false                 # Android: whether the shell is refused Android/data and Android/obb
   - preset: iphone-17
-    state: {trust: 3}                    # its person taps Trust after three seconds
+    state: {trust: 3, installs: 3}       # its person taps Trust, and Install, after three seconds
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from provision.virtual.ios import spec as ios
 
 _ANDROIDS = ("pixel-13", "xiaomi-13", "pixel-7", "tablet-nogms-9", "pixel-15", "oppo-11", "samsung-9")
 _IPHONES = ("iphone-17", "ipad-cellular", "iphone-15", "iphone-18", "ipad-nosim", "iphone-12")
-_TRUSTS_AFTER = 3
-"""Seconds after which the people of ``--iphones`` tap Trust: nobody gives orders there."""
+_PEOPLE = {"trust": 3, "installs": 3}
+"""Nobody gives orders to ``--iphones``: their people tap Trust and Install by themselves, after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def read(path: Path) -> Mapping[str, Any]:
 def spec_for(phones: int, iphones: int = 0) -> Mapping[str, Any]:
     """A bench of so many Android devices, and so many iPhones and iPads, of different kinds and versions."""
     androids = [{"preset": name} for name in islice(cycle(_ANDROIDS), phones)]
-    state = {"trust": _TRUSTS_AFTER}
-    return {"devices": [*androids, *({"preset": name, "state": state} for name in islice(cycle(_IPHONES), iphones))]}
+    apples = [{"preset": name, "state": _PEOPLE} for name in islice(cycle(_IPHONES), iphones)]
+    return {"devices": [*androids, *apples]}
 
 
 def parse(tree: Mapping[str, Any]) -> BenchSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -14,8 +14,10 @@ from fleet import doctor as account
 from fleet.db import database_of
 from fleet.doctor_commands import doctor
 from fleet.home import Home, Options
+from fleet.supervision import file_of, keep
 from fleet.units import Registry
 from provision.doctor.check import Check, Mark, examine
+from provision.ios.keybag import create
 from tests.fleet.making import identity, report
 from tests.fleets import Fleet
 from tests.provision.adb.scripted import ScriptedServer, Talk
@@ -46,12 +48,12 @@ def change(home: Home, statement: str) -> None:
 
 
 def test_without_a_registry_nothing_is_made(home: Home) -> None:
-    assert marks(home) == {"home": Mark.GOOD, "registry": Mark.GOOD}
+    assert marks(home) == {"home": Mark.GOOD, "keybag": Mark.GOOD, "registry": Mark.GOOD}
     assert not home.path.exists()
 
 
 def test_a_whole_registry(used: Home) -> None:
-    assert marks(used) == dict.fromkeys(("home", "registry", "integrity", "ledger", "ledger time"), Mark.GOOD)
+    assert marks(used) == dict.fromkeys(("home", "keybag", "registry", "integrity", "ledger", "ledger time"), Mark.GOOD)
 
 
 def test_a_clock_that_was_moved_back(used: Home) -> None:
@@ -80,7 +82,7 @@ def test_a_file_that_is_no_database(home: Home) -> None:
     home.make()
     home.database_file.write_bytes(b"x" * 5000)
     home.database_file.chmod(0o600)
-    assert marks(home) == {"home": Mark.GOOD, "registry": Mark.BAD}
+    assert marks(home) == {"home": Mark.GOOD, "keybag": Mark.GOOD, "registry": Mark.BAD}
 
 
 def test_a_damaged_page(used: Home, registry: Registry) -> None:
@@ -103,6 +105,22 @@ def test_what_others_may_read(used: Home, name: str) -> None:
     assert marks(used)["home"] is Mark.GOOD
     (used.path / name).chmod(0o644)
     assert marks(used)["home"] is Mark.WARN
+
+
+def test_pair_records_that_others_may_read(used: Home) -> None:
+    (used.path / "pairings").mkdir(mode=0o755)
+    told = found(used)["home"]
+    assert (told.mark, told.mend) == (Mark.WARN, f"Run 'chmod 700 {used.path / 'pairings'}'.")
+
+
+def test_a_keybag(home: Home) -> None:
+    made = create("Trường Ánh Dương")
+    keep(home, made)
+    assert "Trường Ánh Dương" in found(home)["keybag"].what
+    assert marks(home, made.ends - timedelta(days=90))["keybag"] is Mark.WARN
+    assert "ended on" in found(home, made.ends + timedelta(days=1))["keybag"].what
+    file_of(home).chmod(0o644)
+    assert marks(home)["keybag"] is Mark.BAD
 
 
 def test_the_command(fleet: Fleet) -> None:

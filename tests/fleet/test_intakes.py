@@ -76,7 +76,7 @@ RESET = {
 def look(registry: Registry, serial: str, says: Mapping[str, str] = RESET, label: str = "", **more: Any) -> Inspected:
     device = Told(identity(serial), says, **more)
     place = Attached(Place("android", device.address, device.port, "device"), device)
-    (found,) = inspect_all([place], RULES, {place.address: label} if label else {}, registry, TODAY)
+    (found,) = inspect_all([place], RULES, {place.address: label} if label else {}, registry, TODAY, lambda _: None)
     return found
 
 

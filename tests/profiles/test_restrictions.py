@@ -52,8 +52,7 @@ def test_every_row_says_enough(name: str) -> None:
     assert row.owner or row.ios, "a restriction that no platform has is none"
     if not row.owner and row.ios:
         assert row.limits, "say why Android has nothing for it"
-    enforced = row.owner is not None or (row.ios is not None and row.ios.supervised)
-    assert row.strength == ("B" if enforced else "C")
+    assert row.strength == "B", "owner and supervision both end with the next factory reset"
     if row.ios:
         assert row.ios.deny == row.ios.key.startswith("force")
         assert all(part.isdigit() for part in row.ios.min_os.split("."))

@@ -67,6 +67,9 @@ class Box:
     def settings(self) -> Mapping[str, Setting[Any]]:
         return {"switch": _module("switch", parse=lambda answers, *_: set(answers["on"].text.split()), plan=self._plan)}
 
+    def stop(self) -> None:
+        self.gone = True
+
     def _plan(self, profile: Profile, found: set[str], facts: Facts, unit: Unit) -> Iterator[Item]:
         for name, kind in self.kinds.items():
             yield Item("switch", name, "on", self._state(name, kind, found, unit))

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from provision.virtual.merging import merge
+
 Tree = dict[str, Any]
 
 FEATURES = (
@@ -36,15 +38,6 @@ def names() -> list[str]:
 def operators() -> Tree:
     """MCC/MNC to ``{name, country, iin}``."""
     return dict(_file()["operators"])
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """``above`` laid over ``below``: mappings merge, everything else replaces, None too."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = merge(under, value) if isinstance(value, Mapping) and isinstance(under, Mapping) else value
-    return merged
 
 
 def present(values: Mapping[str, Any]) -> dict[str, str]:

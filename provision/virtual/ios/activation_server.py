@@ -8,6 +8,7 @@ password. Switched off, it hangs up on everybody, as when there is no internet. 
 from __future__ import annotations
 
 import plistlib
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,6 +83,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], service: ActivationServer) -> None:
         self.service = service
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up early is no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -117,6 +117,7 @@ class Session:
         self._open: dict[int, OpenFile] = {}
         self._next = 1
         self._number = 0
+        self._replied = False
         self._answers: Mapping[int, Callable[[bytes], None]] = {
             Op.READ_DIR: self._read_dir,
             Op.TRUNCATE: self._truncate,

@@ -54,10 +54,10 @@ class Device:
         self._ports: OrderedDict[int, tuple[str, Host]] = OrderedDict()
         self._next_port = _FIRST_PORT
         self._silenced = False
-        self._pulled: dict[str, Fault] = {}
         self._received: Counter[str] = Counter()
         self._opened: Counter[str] = Counter()
         phone.detach, phone.attach, phone.on_erase = self.unplug, self.plug, self._erased
+        phone.on_waiting = self._waiting
 
     @property
     def udid(self) -> str:
@@ -109,6 +109,19 @@ class Device:
     def _erased(self) -> None:
         self.trust.forget()
         self.tell("erased")
+
+    def _waiting(self) -> None:
+        """A profile waits in Settings; some people see to it by themselves."""
+        after = self.phone.tree["installs"]
+        if after == "ask":
+            return
+        timer = threading.Timer(float(after), self._install)
+        timer.daemon = True
+        timer.start()
+
+    def _install(self) -> None:
+        with contextlib.suppress(ValueError):  # another tap was faster, or the phone refuses it
+            self.phone.tap_install()
 
     # Connections ----------------------------------------------------------------------------------------------
 
@@ -172,30 +185,22 @@ class Device:
 
     # What passes the cable ------------------------------------------------------------------------------------
 
-    def passing(self, service: str, size: int, *, inward: bool) -> int:
+    def arriving(self, service: str, size: int) -> int:
+        self.leaving(service, size)
+        struck = self.faults.on_bytes(service, size)
+        fault, through = struck or (None, size)
+        with self._lock:
+            self._received[service] += through
+        if fault is not None:
+            self._strike(fault, service)
+        return through
+
+    def leaving(self, _service: str, size: int) -> None:
         if self._number is None:
             raise Closed("the cable was pulled")
         self._pace(size)
         if self._silenced or self.faults.held("silent") is not None:
             self._wait_for_the_end()
-        struck = self.faults.on_bytes(service, size)
-        through = size if struck is None else struck[1]
-        if inward:
-            with self._lock:
-                self._received[service] += through
-        if struck is None:
-            return size
-        if struck[0].kind != "unplug":
-            self._strike(struck[0], service)
-            return size
-        self._pulled[service] = struck[0]
-        return through
-
-    def torn(self, service: str) -> None:
-        fault = self._pulled.pop(service, None)
-        if fault is not None:
-            with contextlib.suppress(Closed):
-                self._strike(fault, service)
 
     def _pace(self, size: int) -> None:
         for pace in self._buses:

@@ -1,7 +1,9 @@
 """The service that lists, installs and removes apps (facts, iOS §1, §4): a command, then many answers to it.
 
-The steps of an installation and their percentages are those of a real capture, the message that has only the app's
-identifier and no Status among them. An installation goes on when the computer has gone [inferred].
+The steps of an installation and their percentages are those of a real capture. Up to iOS 12 there is a message among
+them that has only the app's identifier and no Status, at which libimobiledevice 1.3.0 gives up and ideviceinstaller
+waits for ever (libimobiledevice, pull request 846). That later ones lack it is [inferred], and that an installation
+goes on when the computer has gone.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from provision.virtual.ios.stream import Closed, Stream
 
 _CHUNK = 10
 """Apps in one answer to Browse."""
+_LAST_STATUSLESS = 12
 _STAGING = "/var/installd/Library/Caches/com.apple.mobile.installd.staging"
 _SIZES = {"StaticDiskUsage", "DynamicDiskUsage"}
 _CONTAINER = ("Documents", "Library/Caches", "Library/Preferences", "SystemData", "tmp")
@@ -125,7 +128,8 @@ class _Installation:
             self._tell(refused.to_plist())
         else:
             self._phone.post("com.apple.mobile.application_installed")
-            self._tell({"CFBundleIdentifier": bundle})
+            if self._phone.major <= _LAST_STATUSLESS:
+                self._tell({"CFBundleIdentifier": bundle})
             self._tell({"Status": "Complete"})
         if self._gone is not None:
             raise self._gone

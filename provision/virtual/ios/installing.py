@@ -58,6 +58,7 @@ def hand_over(phone: Phone, data: bytes) -> None:
         raise Refused(Cause(domain, 4020, "The profile must be installed using a device management tool."))
     if phone.set_up:
         phone.tap_install = Waiting(phone, profile, phone.clock())
+        phone.on_waiting()
     else:
         install(phone, profile)
 

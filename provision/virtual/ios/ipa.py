@@ -33,7 +33,16 @@ _APP = re.compile(r"Payload/[^/]+\.app/")
 _BUNDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,154}")
 _LARGEST = 64 << 20
 """Bytes of an executable or a property list that are read; the longest real ones are shorter."""
-_UNREADABLE = (plistlib.InvalidFileException, ExpatError, ValueError, LookupError, TypeError, AttributeError)
+_UNREADABLE = (
+    plistlib.InvalidFileException,
+    ExpatError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Refused(Exception):

@@ -18,6 +18,17 @@ ARM64 = 0x0100000C
 _FAT = 0xCAFEBABE
 _HEADERS = {0xFEEDFACE: 28, 0xFEEDFACF: 32}
 _LC_CODE_SIGNATURE, _LC_ENCRYPTION_INFO, _LC_ENCRYPTION_INFO_64 = 0x1D, 0x21, 0x2C
+_UNREADABLE = (
+    struct.error,
+    plistlib.InvalidFileException,
+    ExpatError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 _SUPER_BLOB, _ENTITLEMENTS = 0xFADE0CC0, 0xFADE7171
 
 
@@ -34,7 +45,7 @@ def read_code(data: bytes) -> Code | None:
     """The code for arm64, else the first there is; None when this is no executable."""
     try:
         found = [_one(part) for part in _parts(data)]
-    except (struct.error, plistlib.InvalidFileException, ExpatError, ValueError):
+    except _UNREADABLE:
         return None
     return next((code for code in found if code.cpu == ARM64), found[0] if found else None)
 

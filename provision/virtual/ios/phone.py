@@ -79,6 +79,7 @@ class Phone:
         self.detach: Callable[[], None] = _on_no_cable
         self.attach: Callable[[], None] = _on_no_cable
         self.on_erase: Callable[[], None] = _on_no_cable
+        self.on_waiting: Callable[[], None] = lambda: None
         self.full = False
         """A fault: there is no room for a single byte."""
         self.install_refused = ""

@@ -72,5 +72,7 @@ def read_profile(data: bytes) -> Provisioning:
         TypeError,
         AttributeError,
         LookupError,
+        OverflowError,
+        RecursionError,
     ) as error:
         raise BadProfile(str(error)) from None

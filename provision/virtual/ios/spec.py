@@ -24,11 +24,17 @@ def parse(tree: Mapping[str, Any], where: str, number: int, links: Mapping[str, 
     """The device that is described. ValueError says what is wrong, and where."""
     trees.known(tree, ("preset", "serial", "link", "faults", "state"), where)
     common = trees.common(tree, where, number, links)
-    trust = common.overrides.get("trust", "ask")
-    if trust not in ("ask", "deny") and (isinstance(trust, bool) or not isinstance(trust, int | float)):
-        raise ValueError(f"{where}: state: trust must be ask, deny or seconds")
+    _person(common.overrides, "trust", ("ask", "deny"), where)
+    _person(common.overrides, "installs", ("ask",), where)
     try:
         struck = tuple(faults.parse(trees.mapping(fault, "fault")) for fault in tree.get("faults") or ())
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     return DeviceSpec(common, struck)
+
+
+def _person(state: Mapping[str, Any], key: str, words: tuple[str, ...], where: str) -> None:
+    """What a person does: one of the words, or they do it by themselves after so many seconds."""
+    found = state.get(key, "ask")
+    if found not in words and (isinstance(found, bool) or not isinstance(found, int | float) or found < 0):
+        raise ValueError(f"{where}: state: {key} must be {', '.join(words)} or seconds")

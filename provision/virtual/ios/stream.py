@@ -38,15 +38,15 @@ class Closed(Exception):
 class Cable(Protocol):
     """What lies between the phone and the computer."""
 
-    def passing(self, service: str, size: int, *, inward: bool) -> int:
-        """Take the time of ``size`` bytes; how many of them get through before the cable is pulled.
+    def arriving(self, service: str, size: int) -> int:
+        """Take the time of ``size`` bytes that come; how many of them get through before the cable is pulled.
 
         Raises Closed where nothing gets through any more.
         """
         ...
 
-    def torn(self, service: str) -> None:
-        """What :meth:`passing` let through has passed: now pull."""
+    def leaving(self, service: str, size: int) -> None:
+        """Take the time of ``size`` bytes that the phone sends. Raises Closed where nothing gets through any more."""
         ...
 
 
@@ -71,11 +71,8 @@ class Stream:
         data = self._receive(min(limit, _PORTION))
         if not data:
             raise Closed("the peer closed")
-        if self._cable is not None:
-            through = self._cable.passing(self.service, len(data), inward=True)
-            if through < len(data):
-                self._cable.torn(self.service)
-                raise Closed("the cable was pulled")
+        if self._cable is not None and self._cable.arriving(self.service, len(data)) < len(data):
+            raise Closed("the cable was pulled")
         return data
 
     def recv_exact(self, size: int) -> bytes:
@@ -98,15 +95,11 @@ class Stream:
                 self._send_portion(view[start : start + _PORTION])
 
     def _send_portion(self, view: memoryview) -> None:
-        through = len(view)
         if self._cable is not None:
-            through = self._cable.passing(self.service, len(view), inward=False)
+            self._cable.leaving(self.service, len(view))
         sent = 0
-        while sent < through:
-            sent += self._transmit(view[sent:through])
-        if through < len(view) and self._cable is not None:
-            self._cable.torn(self.service)
-            raise Closed("the cable was pulled")
+        while sent < len(view):
+            sent += self._transmit(view[sent:])
 
     # OpenSSL's connections may be used by one thread at a time, so the lock is held for what does not wait only.
 

@@ -17,7 +17,9 @@ from provision.device import Place
 from provision.doctor import adb, computer, usb
 from provision.doctor.check import Check, Mark, examine
 from provision.doctor.host import Host, this_host
+from provision.doors import OnBus
 from provision.errors import NoAnswer, NoServer
+from provision.ios.door import UsbmuxDoor
 from tests.provision.adb.scripted import ScriptedServer, Talk
 from tests.provision.usb.captures import case
 
@@ -238,12 +240,31 @@ def test_the_kernels_log(host: Host) -> None:
 
 
 def test_usbmuxd(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert marks(usb.usbmuxd("usbmuxd", host)) == [WARN]
-    (tmp_path / "run").mkdir()
-    monkeypatch.chdir(tmp_path / "run")  # the path of a socket may only be short
+    """Nobody needs it for Android; with an iPhone on the bus it has to answer."""
+    monkeypatch.delenv("USBMUXD_SOCKET_ADDRESS", raising=False)
+    monkeypatch.chdir(tmp_path)  # the path of a socket may only be short
+    monkeypatch.setattr("provision.ios.door._SOCKET", "usbmuxd")
+    door = OnBus(UsbmuxDoor(tmp_path, lambda: None, {}, {}), tmp_path / "sys")
+    looks = {"usbmuxd": lambda name: usb.usbmuxd(name, door)}
+    assert marks(examine(looks)) == [WARN]
+
+    case("on-the-bus-not-in-adb").lay_out(tmp_path / "sys")
+    (bad,) = examine(looks)
+    assert bad.mark is BAD
+    assert bad.what.endswith("there is one at 1-1.5.")
+    assert "apt install usbmuxd" in bad.mend
+
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("usbmuxd")
-    assert marks(usb.usbmuxd("usbmuxd", host)) == [GOOD]
+        listener.listen()
+        assert marks(examine(looks)) == [GOOD]
+
+
+def test_iphones_are_not_opened_by_this_user(host: Host) -> None:
+    found = plugged(host, "on-the-bus-not-in-adb", device_files=False)
+    (told,) = usb.rights("rights", host, found)
+    assert "1-1.5" not in told.what
+    assert "1-1.6" in told.what
 
 
 def test_phones_that_do_not_answer_are_told() -> None:

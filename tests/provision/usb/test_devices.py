@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from fleet.device_commands import devices
+from fleet.home import Options
 from provision.android import device
 from provision.android.door import AdbDoor
 from provision.bench import attach_all
-from provision.commands import devices
 from tests.benches import Bench
 from tests.fleets import Fleet
 from tests.provision.adb.scripted import Handler, ScriptedServer, Talk, packet, phone
@@ -29,7 +30,7 @@ def unauthorized(captured: Capture) -> bytes:
 
 def run(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> Result:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.server().port))
-    done = CliRunner().invoke(devices, [str(word) for word in words])
+    done = CliRunner().invoke(devices, [str(word) for word in words], obj=Options(home=Path("/nowhere")))
     assert done.exception is None
     return done
 
