@@ -246,7 +246,8 @@ def select(
 
 
 _PLUG_IN = (
-    "Plug one in, switch on USB debugging and accept this computer on its screen; fleet devices shows what is seen."
+    "Plug one in. On an Android device switch on USB debugging and accept this computer, on an iPhone or iPad tap "
+    "Trust; fleet devices shows what is seen."
 )
 
 

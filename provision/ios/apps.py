@@ -154,7 +154,7 @@ def _unfit(app: Ipa, who: Identity) -> Cannot | None:
     if kind in ("iPhone", "iPod") and _IPHONE not in app.families:
         return Cannot(f"it is made for iPads, this is an {kind}", "Leave it out for this device.")
     udid = who.properties.get("UniqueDeviceID", "")
-    if not app.allows(udid):
+    if udid and not app.allows(udid):
         return Cannot(
             f"{app.path.name} is signed for other devices: {printable(udid)} is not in its provisioning profile",
             "Give its maker this UDID, and have the app signed anew.",

@@ -68,7 +68,10 @@ async def passcode(client: LockdownClient, keybag: Keybag | None) -> bool:
     """See :class:`provision.ios.questions.Passcode`. Raises No where it is not supervised by ``keybag``."""
     async with _configurator(client) as connection:
         await _escalate(connection, keybag)
-        return bool((await _told(connection, "SecurityInfo")).get("SecurityInfo", {}).get("PasscodePresent"))
+        present = ((await _told(connection, "SecurityInfo")).get("SecurityInfo") or {}).get("PasscodePresent")
+    if not isinstance(present, bool):
+        raise No("MissingValue")
+    return present
 
 
 async def install_profile(client: LockdownClient, action: InstallProfile, keybag: Keybag | None) -> None:

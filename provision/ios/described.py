@@ -42,7 +42,7 @@ class NoSuchDevice(SchoolbagError):
 @dataclass(frozen=True)
 class Described:
     """A kind of iPhone: its iOS, and whether we supervise it. It has a SIM of the profile's carrier (of any, when it
-    names none), every app that the profile wants removed or only placed, and a tag."""
+    names none), every app that the profile wants removed, and a tag."""
 
     version: str
     supervised: bool
@@ -84,6 +84,8 @@ class Described:
             return answer(True)
         if self.supervised and (setting, question) == ("supervision", "configuration"):
             return answer({"IsSupervised": True, "SupervisorHostCertificates": [_KEYBAG.certificate]})
+        if setting == "content":
+            return refusal("ApplicationLookupFailed")
         said = _rows().get((setting, question))
         return refusal("MissingValue") if said is None else answer(said)
 

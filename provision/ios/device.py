@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pymobiledevice3.lockdown import LockdownClient
 
-from provision.errors import NotReady, Refused
+from provision.errors import DeviceError, NotReady, Refused
 from provision.ios import activation, configurator, files, install_errors, link, pairing, services
 from provision.ios.actions import (
     Activate,
@@ -263,9 +263,7 @@ def _identity(client: LockdownClient) -> Identity:
 # Questions --------------------------------------------------------------------------------------------------------
 
 
-async def _answers(
-    client: LockdownClient, questions: set[Question], keybag: Keybag | None
-) -> dict[Question, Answer]:
+async def _answers(client: LockdownClient, questions: set[Question], keybag: Keybag | None) -> dict[Question, Answer]:
     """The answers of lockdownd one after another, those of services side by side; a lost link is raised."""
     mine = [question for question in questions if isinstance(question, Value)]
     others = [question for question in questions if not isinstance(question, Value)]
@@ -281,12 +279,23 @@ async def _answers(
 
 
 async def _answered(asked: Coroutine[Any, Any, Any]) -> Answer:
+    """One that is refused, or answered with something odd, leaves the others as they are; a lost link does not."""
     try:
-        return answer(await asked)
-    except Exception as error:
-        if no := word(error):
+        with explained():
+            found = await asked
+    except DeviceError as error:
+        said = error.__cause__
+        if isinstance(said, Exception) and (no := word(said)):
             return refusal(no)
+        if isinstance(error, Refused):
+            return refusal(type(said).__name__)
         raise
+    if found is None:
+        return refusal("MissingValue")
+    try:
+        return answer(found)
+    except (TypeError, OverflowError):  # what XML property lists cannot hold
+        return refusal("Unreadable")
 
 
 async def _value(client: LockdownClient, question: Value) -> Any:

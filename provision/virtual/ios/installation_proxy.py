@@ -11,6 +11,8 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,7 +30,6 @@ _CHUNK = 10
 """Apps in one answer to Browse."""
 _LAST_STATUSLESS = 12
 _STAGING = "/var/installd/Library/Caches/com.apple.mobile.installd.staging"
-_SIZES = {"StaticDiskUsage", "DynamicDiskUsage"}
 _CONTAINER = ("Documents", "Library/Caches", "Library/Preferences", "SystemData", "tmp")
 
 
@@ -81,18 +82,22 @@ def _listed(phone: Phone, options: Mapping[str, Any]) -> dict[str, dict[str, Any
     wanted = options.get("ReturnAttributes")
     with phone.lock:
         apps = [app for app in phone.apps.values() if kind in ("Any", app.kind)]
-    return {app.bundle: _only(_attributes(phone, app), wanted) for app in apps}
+    if not isinstance(wanted, list):
+        return {app.bundle: _attributes(app) for app in apps}
+    return {
+        app.bundle: {key: value for key, value in (_attributes(app) | _sizes(phone, app)).items() if key in wanted}
+        for app in apps
+    }
 
 
-def _only(attributes: dict[str, Any], wanted: Any) -> dict[str, Any]:
-    """Those that were asked for; sizes have to be counted, so they come only when asked for."""
-    if isinstance(wanted, list):
-        return {key: value for key, value in attributes.items() if key in wanted}
-    return {key: value for key, value in attributes.items() if key not in _SIZES}
+def _sizes(phone: Phone, app: App) -> dict[str, int]:
+    """They have to be counted, so they come only when asked for."""
+    files = _container(phone, app.bundle).rglob("*")
+    used = sum(path.lstat().st_size for path in files if path.is_file())
+    return {"StaticDiskUsage": app.size, "DynamicDiskUsage": used}
 
 
-def _attributes(phone: Phone, app: App) -> dict[str, Any]:
-    home = _container(phone, app.bundle)
+def _attributes(app: App) -> dict[str, Any]:
     return dict(app.attributes) | {
         "ApplicationType": app.kind,
         "CFBundleDisplayName": app.name,
@@ -101,8 +106,6 @@ def _attributes(phone: Phone, app: App) -> dict[str, Any]:
         "CFBundleShortVersionString": app.short_version,
         "CFBundleVersion": app.version,
         "UIFileSharingEnabled": app.shares_files,
-        "StaticDiskUsage": app.size,
-        "DynamicDiskUsage": sum(size for path, size in phone.files() if path.is_relative_to(home)),
     }
 
 
@@ -126,6 +129,8 @@ class _Installation:
             bundle = self._install()
         except Refused as refused:
             self._tell(refused.to_plist())
+        except (OSError, zipfile.BadZipFile, zlib.error) as error:  # somebody took the package away meanwhile
+            self._tell({"Error": "APIInternalError", "ErrorDescription": str(error)})
         else:
             self._phone.post("com.apple.mobile.application_installed")
             if self._phone.major <= _LAST_STATUSLESS:

@@ -131,6 +131,8 @@ class Talk:
 
     def _get(self, said: Mapping[str, Any]) -> dict[str, Any]:
         domain, key = str(said.get("Domain", "")), said.get("Key")
+        if key is not None and not isinstance(key, str):
+            raise Refused("InvalidRequest")
         about = {name: said[name] for name in ("Domain", "Key") if name in said}
         if self._host is None and (domain or (key is not None and key not in UNPAIRED)):
             raise Refused("GetProhibited", **about)
@@ -191,11 +193,11 @@ class Talk:
         """Whether it proved to be one. The first time it shows its certificate, and is given something to sign."""
         shown, signed = options.get("SupervisorCertificate"), options.get("ChallengeResponse")
         if signed is not None:
-            if not self._trust.proved(bytes(signed)):
+            if not isinstance(signed, bytes) or not self._trust.proved(signed):
                 raise Refused("MCChallengeFailed")
             return True
-        if shown is not None and bytes(shown) in self._phone.supervisors:
-            challenge = self._trust.challenge(bytes(shown))
+        if isinstance(shown, bytes) and shown in self._phone.supervisors:
+            challenge = self._trust.challenge(shown)
             raise Refused("MCChallengeRequired", ExtendedResponse={"PairingChallenge": challenge})
         return False
 

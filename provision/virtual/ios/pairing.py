@@ -51,15 +51,22 @@ def host_of(record: Mapping[str, Any], key: DeviceKey, *, supervisor: bool) -> H
         host = Host(
             host_id=str(record["HostID"]),
             system_buid=str(record.get("SystemBUID", "")),
-            device_certificate=bytes(record["DeviceCertificate"]),
-            host_certificate=bytes(record["HostCertificate"]),
-            root_certificate=bytes(record["RootCertificate"]),
+            device_certificate=_pem(record, "DeviceCertificate"),
+            host_certificate=_pem(record, "HostCertificate"),
+            root_certificate=_pem(record, "RootCertificate"),
             supervisor=supervisor,
         )
         context(host, key)  # which fails where the certificate is for another key
     except (KeyError, TypeError, ValueError, ssl.SSLError) as error:
         raise NoPairRecord(f"{type(error).__name__}: {error}") from None
     return host
+
+
+def _pem(record: Mapping[str, Any], key: str) -> bytes:
+    found = record[key]
+    if not isinstance(found, bytes):
+        raise TypeError(f"{key} must be data")
+    return found
 
 
 def context(host: Host, key: DeviceKey) -> ssl.SSLContext:

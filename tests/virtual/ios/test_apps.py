@@ -195,6 +195,19 @@ def test_an_installation_goes_on_when_the_computer_has_gone(tmp_path: Path) -> N
     assert BUNDLE in phone.apps
 
 
+def test_a_package_that_is_taken_away_meanwhile_is_refused(tmp_path: Path) -> None:
+    phone = Phone("iphone-17", {"install_seconds_per_mb": 0.3}, tmp_path / "phone")
+    path = stage(phone, size=1_000_000)
+    with served(installation_proxy.serve, phone) as sock:
+        Talk(sock).send({"Command": "Install", "PackagePath": "PublicStaging/a.ipa"})
+        assert Talk(sock).read()["PercentComplete"] == 5
+        path.unlink()
+        answers = [Talk(sock).read()]
+        while "Error" not in answers[-1]:
+            answers.append(Talk(sock).read())
+    assert BUNDLE not in phone.apps
+
+
 # What it lists ----------------------------------------------------------------------------------------------------
 
 
@@ -229,10 +242,12 @@ def test_apps_are_listed_in_portions(phone: Phone) -> None:
 def test_only_what_was_asked_for_is_listed(phone: Phone) -> None:
     stage(phone)
     install(phone)
-    wanted = ["CFBundleIdentifier", "StaticDiskUsage"]
+    (phone.home / "apps" / BUNDLE / "Documents/page.txt").write_text("12345")
+    wanted = ["CFBundleIdentifier", "StaticDiskUsage", "DynamicDiskUsage"]
     answers = listed(phone, ApplicationType="User", ReturnAttributes=wanted)
+    size = phone.apps[BUNDLE].size
     assert answers[0]["CurrentList"] == [
-        {"CFBundleIdentifier": BUNDLE, "StaticDiskUsage": phone.apps[BUNDLE].size},
+        {"CFBundleIdentifier": BUNDLE, "StaticDiskUsage": size, "DynamicDiskUsage": 5},
     ]
     (found,) = listed(phone, "Lookup", BundleIDs=[BUNDLE, "org.nobody"], ReturnAttributes=wanted)
     assert list(found["LookupResult"]) == [BUNDLE]

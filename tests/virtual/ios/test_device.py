@@ -75,12 +75,18 @@ def test_requests_that_lockdownd_does_not_know(muxer: Muxer, device: Device) -> 
         assert "Result" not in refused
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ODD = st.sampled_from([False, -5, 10**15, "x", b"x", {"HostID": "x"}, ["x"]])
+RECORD = st.dictionaries(st.sampled_from(["HostID", "DeviceCertificate", "HostCertificate", "RootCertificate"]), ODD)
+OPTIONS = st.dictionaries(st.sampled_from(["SupervisorCertificate", "ChallengeResponse"]), ODD)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asked=st.sampled_from(["GetValue", "SetValue", "RemoveValue", "Pair", "Unpair", "StartSession", "StartService"]),
-    said=st.dictionaries(
-        st.sampled_from(["Domain", "Key", "Value", "PairRecord", "PairingOptions", "HostID", "Service", "EscrowBag"]),
-        st.none().map(lambda _: False) | st.integers(-5, 5) | st.just("x") | st.just(b"x") | st.just({"HostID": "x"}),
+    said=st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(("Domain", "Key", "Value", "HostID", "Service", "EscrowBag", "HostName"), ODD)
+        | {"PairRecord": ODD | RECORD, "PairingOptions": ODD | OPTIONS},
     ),
 )
 def test_whatever_it_is_asked_it_answers(muxer: Muxer, device: Device, asked: str, said: Mapping[str, Any]) -> None:

@@ -51,13 +51,13 @@ def test_the_exceptions_are_called_so() -> None:
         assert issubclass(getattr(exceptions, name), exceptions.PyMobileDevice3Exception)
 
 
-_PROHIBITED = "GetProhibited"
+_NO = "GetProhibited"
 
 
 @pytest.mark.parametrize(
     ("error", "said", "its_word"),
     [
-        (exceptions.GetProhibitedError("x", "", "", error=_PROHIBITED), "GetProhibitedError: GetProhibited", _PROHIBITED),
+        (exceptions.GetProhibitedError("x", "", "", error=_NO), f"GetProhibitedError: {_NO}", _NO),
         (exceptions.LockdownError("x", "udid", "17", error="Odd"), "LockdownError: Odd", "Odd"),
         (exceptions.PasswordRequiredError("locked"), "PasswordRequiredError: locked", "PasswordProtected"),
         (exceptions.AfcException("x", AfcError.NO_SPACE_LEFT), "AfcException: NO_SPACE_LEFT", "NO_SPACE_LEFT"),

@@ -88,6 +88,11 @@ def test_a_new_version_and_new_content_replace_the_old(
     assert set(placed(state)) == {"two.txt", "three.txt"}
     assert placed(state)["two.txt"] == hashlib.sha256(b"2.0").hexdigest()
 
+    make_ipa(profile.with_name("reader.ipa"), "org.example.reader", version="3", team="OTHERTEAM1", shares_files=True)
+    done = fleet.provision(profile=profile)
+    settled(done, failed=1, steps=0)
+    assert "another developer" in done.items()["apps.reader"]["why"]
+
 
 def test_a_cable_pulled_while_an_app_is_sent(fleet: Fleet, virtual_iphones: StartBench, profile: Path) -> None:
     """The run says so; the next one goes on, and leaves nothing half done."""
@@ -141,20 +146,3 @@ def test_an_app_for_other_devices_is_not_sent(fleet: Fleet, virtual_iphones: Sta
     settled(done, verified=1, partial=1, steps=1)
     assert done.items(other.serial)["apps.reader"]["result"] == "impossible"
     assert other.address in done.items(other.serial)["apps.reader"]["why"]
-
-
-def test_no_room_is_said_before_anything_is_sent(fleet: Fleet, virtual_iphones: StartBench, profile: Path) -> None:
-    virtual_iphones(trusting("iphone-17", filled=113_996_000_000))
-    done = fleet.provision("--tags", "A", profile=profile)
-    settled(done, failed=1)
-    assert "are free" in done.items()["apps.reader"]["why"]
-    assert not [row for row in done.lines if row["event"] == "bytes" and row["item"] == "apps.reader"]
-
-
-def test_an_app_of_another_developer_is_in_the_way(fleet: Fleet, virtual_iphones: StartBench, profile: Path) -> None:
-    virtual_iphones(trusting("iphone-17"))
-    settled(fleet.provision("--tags", "A", profile=profile), verified=1)
-    make_ipa(profile.with_name("reader.ipa"), "org.example.reader", version="2", team="OTHERTEAM1", shares_files=True)
-    done = fleet.provision(profile=profile)
-    settled(done, failed=1)
-    assert "another developer" in done.items()["apps.reader"]["why"]
