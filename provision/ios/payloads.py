@@ -45,13 +45,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class _Row:
-    """A payload, a key, or what a list holds; see payloads.yaml."""
+    """A payload, a key, or what a list holds; see payloads.yaml. ``supervised`` is the first iOS that wants it so."""
 
     type: str
     required: bool
     min_os: str
     until: str
-    supervised: bool
+    supervised: str
     mdm: bool
     single: bool
     one_of: tuple[Any, ...]
@@ -97,7 +97,7 @@ def _check(value: Any, row: _Row, where: str, device: _Device) -> Iterator[Probl
         yield Problem(Kind.VERSION, where, f"it needs iOS {row.min_os}, and this is {device.version}")
     if row.until and at_least(device.version, row.until):
         yield Problem(Kind.VERSION, where, f"it is no more since iOS {row.until}, and this is {device.version}")
-    if row.supervised and not device.supervised:
+    if row.supervised and at_least(device.version, row.supervised) and not device.supervised:
         yield Problem(Kind.SUPERVISED, where, "only a supervised device takes it")
     if not isinstance(value, _TYPES[row.type]) or (row.type == "whole" and isinstance(value, bool)):
         yield Problem(Kind.VALUE, where, f"must be a {row.type}, not {type(value).__name__}")
@@ -153,7 +153,7 @@ def _row(row: Mapping[str, Any]) -> _Row:
         required=row.get("required", False),
         min_os=row.get("from", "0"),
         until=row.get("until", ""),
-        supervised=row.get("supervised", False),
+        supervised=_since(row.get("supervised", False)),
         mdm=row.get("mdm", False),
         single=row.get("single", False),
         one_of=tuple(row.get("one_of", ())),
@@ -161,3 +161,9 @@ def _row(row: Mapping[str, Any]) -> _Row:
         of=_row(row["of"]) if "of" in row else None,
         keys={name: _row(child) for name, child in row["keys"].items()} if "keys" in row else None,
     )
+
+
+def _since(said: bool | str) -> str:
+    if isinstance(said, str):
+        return said
+    return "0" if said else ""

@@ -86,12 +86,8 @@ def profiles(draw: st.DrawFn) -> dict[str, Any]:
     return {**tree, **draw(optional(**sections))}
 
 
+VERSIONS = ("12.0", "12.5.7", "13.7", "14.4", "14.8.1", "15.0", "16.7", "17.5.1", "18.2", "26.0")
+
 devices = st.fixed_dictionaries(
-    {
-        "version": st.sampled_from(
-            ["12.0", "12.5.7", "13.7", "14.4", "14.8.1", "15.0", "16.7", "17.5.1", "18.2", "26.0"]
-        ),
-        "supervised": st.booleans(),
-        "ours": st.booleans(),
-    }
+    {"version": st.sampled_from(VERSIONS), "supervised": st.booleans(), "ours": st.booleans()}
 )

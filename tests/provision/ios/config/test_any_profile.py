@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiles.load import load
+from profiles.restrictions import IosKey, table
 from profiles.schema import Profile
 from profiles.secrets import Secrets
 from provision.ios.mobileconfig import IDENTIFIER, Mobileconfig
@@ -24,8 +26,9 @@ from provision.ios.wanted import situation, wanted
 from provision.model import Cannot, Facts, Unit
 from provision.virtual.ios import payload_types, profile_check
 from tests.provision.ios.config.cases import SECRETS, UNIT, facts_of, planned
-from tests.provision.ios.config.profiles import devices, profiles
+from tests.provision.ios.config.profiles import VERSIONS, devices, profiles
 
+OPEN = [{"ssid": "A", "security": "open"}]
 CALM = settings(deadline=None, max_examples=80)
 
 
@@ -48,8 +51,31 @@ def test_a_phone_takes_it_and_obeys_all_of_it(tree: dict[str, Any], device: dict
     profile = loaded(tree)
     facts = facts_of({"device": device}, profile)
     found = configured(profile, facts)
-    if found is None:
-        return
+    if found is not None:
+        obeyed(found, facts)
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_of_all_rules_at_once_it_obeys_all_that_are_in_it(version: str, supervised: bool) -> None:
+    profile = loaded({"profile": "all", "network": {"wifi": OPEN}, "restrictions": dict.fromkeys(table(), "deny")})
+    facts = facts_of({"device": {"version": version, "ours": supervised}}, profile)
+    found = configured(profile, facts)
+    assert found is not None
+    obeyed(found, facts)
+    parts = wanted(profile, situation(facts), UNIT).parts
+    said = {part.key for part in parts if part.setting == "restrictions" and part.content}
+    kept = {name for name, row in table().items() if row.ios and _takes(row.ios, version, supervised)}
+    assert said == kept, "neither more nor less than this phone takes"
+
+
+def _takes(key: IosKey, version: str, supervised: bool) -> bool:
+    payload = {"PayloadType": payload_types.RESTRICTIONS, key.key: key.deny}
+    return bool(payload_types.restrictions(payload, version, supervised=supervised))
+
+
+def obeyed(found: Mobileconfig, facts: Facts) -> None:
+    """A virtual phone of this kind reads it, admits it, knows every payload and obeys every restriction."""
     now = situation(facts)
     read = profile_check.read(found.data, now.version)
     profile_check.admit(read, [], now.version, supervised=now.supervised)
