@@ -1,7 +1,7 @@
 """Who the device is to its user: name, language, region, time zone, and where its clock comes from (facts, iOS §1).
 
-All but the clock are values of lockdownd, set and read back with the same key. That the clock follows the network can
-only be forced by a restriction of supervised devices (``forceAutomaticDateAndTime``), and is not read over USB.
+All but the clock are values of lockdownd, set and read back with the same key. That the clock follows the network is a
+restriction of supervised devices (``forceAutomaticDateAndTime``), and so a part of the configuration.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from profiles.schema import Identity as Wanted
 from profiles.schema import Profile
+from provision.ios import wanted as configured
 from provision.ios.actions import SetValue
 from provision.ios.questions import Question, Value
 from provision.ios.reading import value
@@ -39,7 +40,7 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
     return {key: now if isinstance(now, str) else None for key, now in said.items()}
 
 
-def plan(profile: Profile, found: Mapping[str, str | None], _facts: Facts, unit: Unit) -> Iterator[Item]:
+def plan(profile: Profile, found: Mapping[str, str | None], facts: Facts, unit: Unit) -> Iterator[Item]:
     """Items ``name``, ``language``, ``locale``, ``time_zone``, ``automatic_time``: those that the profile names."""
     wanted = profile.identity or Wanted()
     for key in _KEYS:
@@ -52,15 +53,10 @@ def plan(profile: Profile, found: Mapping[str, str | None], _facts: Facts, unit:
         state = _value(key, want, found[key]) if want else _NO_TAG
         yield Item("identity", key, text, state, profile.where("identity", key))
     if wanted.automatic_time is not None:
-        text = "time from the network" if wanted.automatic_time else "time set by hand"
-        yield Item("identity", "automatic_time", text, _CLOCK, profile.where("identity", "automatic_time"))
+        yield from configured.items("identity", profile, facts, unit)
 
 
 _NO_TAG = Cannot("no tag", "Give it one: fleet unit tag SERIAL TAG, or --tags PREFIX.")
-_CLOCK = Cannot(
-    "iOS does not let the computer read or set where its clock comes from",
-    "On the device: Settings › General › Date & Time › Set Automatically.",
-)
 
 
 def _value(key: str, want: str, now: str | None) -> Met | Step | Cannot:

@@ -187,5 +187,6 @@ _OF: tuple[Callable[[Profile, Situation], Iterator[Part]], ...] = (
     access_point.parts,
     restricted.rules,
     restricted.lists,
+    restricted.clock,
     _home_screen,
 )

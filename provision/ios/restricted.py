@@ -60,6 +60,29 @@ def _why_not(limits: str) -> str:
     return next(told, "iOS has no such rule")
 
 
+def clock(profile: Profile, _now: Situation) -> Iterator[Part]:
+    """The time from the network is forced on supervised devices; that it is set by hand, nobody can force."""
+    wanted = profile.identity.automatic_time if profile.identity else None
+    if wanted is None:
+        return
+    yield Part(
+        setting="identity",
+        key="automatic_time",
+        want="time from the network" if wanted else "time set by hand",
+        source=profile.where("identity", "automatic_time"),
+        place="restrictions",
+        title="Restrictions",
+        content={"PayloadType": _RESTRICTIONS, "forceAutomaticDateAndTime": True} if wanted else {},
+        cannot=None if wanted else _BY_HAND,
+    )
+
+
+_BY_HAND = Cannot(
+    "no computer can have an iPhone or iPad keep the time that was set by hand",
+    "On the device: Settings › General › Date & Time.",
+)
+
+
 def lists(profile: Profile, now: Situation) -> Iterator[Part]:
     """Apps that cannot be opened, one part each, or the only ones that can."""
     recent = at_least(now.version, "15.0")

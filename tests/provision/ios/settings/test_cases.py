@@ -24,6 +24,7 @@ from profiles.schema import Profile
 from profiles.secrets import Secrets
 from provision.ios import apps, bench, cellular, content, health, identity, makers, screen_lock
 from provision.ios.reading import answer, refusal
+from provision.ios.supervision import Supervision
 from provision.model import Action, Cannot, Facts, Health, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 from tests.ipas import make_ipa
@@ -84,6 +85,13 @@ def profile_of(case: Mapping[str, Any], folder: Path) -> Profile:
     return load(str(file), Secrets({"FLEET_SECRET_PIN": "2468"}))
 
 
+def _facts(case: Mapping[str, Any], who: Identity) -> Facts:
+    """``supervised``: by our keybag. No configuration is installed."""
+    ours = case.get("supervised", False)
+    found = {"supervision": Supervision(supervised=ours, ours=ours), "configuration": {}}
+    return Facts(who, health=Health(storage_free=case.get("storage_free")), found=found)
+
+
 def _masked(action: Action) -> str:
     """The size of an IPA or a manifest is not what a case is about."""
     return re.sub(r"\(\d+ bytes\)", "(SIZE bytes)", action.masked)
@@ -100,6 +108,7 @@ def described(item: Item) -> dict[str, Any]:
         "next": state.next_action if isinstance(state, Cannot) else "",
         "in_the_way": isinstance(state, Cannot) and state.in_the_way,
         "actions": [_masked(action) for action in state.actions] if isinstance(state, Step) else [],
+        "strength": str(item.strength) if item.strength else "",
         "required": item.required,
     }
     return {key: value for key, value in told.items() if value}
@@ -112,7 +121,7 @@ def test_a_setting_plans_what_its_case_says(file: Path, tmp_path: Path) -> None:
     asked = setting.probes(profile, who, False)
     assert set(asked) == set(case["answers"]), "a case answers exactly what is asked"
     found = setting.parse(answers(case["answers"]), profile, who)
-    facts = Facts(who, health=Health(storage_free=case.get("storage_free")))
+    facts = _facts(case, who)
     items = list(setting.plan(profile, found, facts, Unit(tag=case.get("tag"), seal_key=b"key")))
     assert [described(item) for item in items] == case["items"]
     assert all(item.source for item in items), "what a profile asks for says where"
