@@ -29,6 +29,7 @@ _NAMELESS = "an organisation without a name"
 class Holder:
     """``supervised`` is ``None`` where the device does not tell. ``ours``: by the certificate of our keybag.
 
+    ``configured``: somebody wrote a configuration to it since it was erased, and it takes no second one.
     ``managed``: a server for its management was given to it, so that it is enrolled again after every erasing.
     ``known``: both questions were answered.
     """
@@ -36,6 +37,7 @@ class Holder:
     supervised: bool | None
     ours: bool
     organisation: str
+    configured: bool
     managed: bool
     known: bool
 
@@ -58,6 +60,7 @@ def holder(answers: Mapping[str, Answer], keybag: Keybag | None) -> Holder:
         supervised=supervised,
         ours=supervised is True and keybag is not None and keybag.certificate in known,
         organisation=printable(organisation) if isinstance(organisation, str) else "",
+        configured=bool(configuration),
         managed=bool(configuration.get("ConfigurationURL")),
         known=readable and supervised is not None,
     )

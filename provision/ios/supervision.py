@@ -34,7 +34,8 @@ class Supervision:
     """``None`` is unknown. ``ours``: supervised by our keybag, and that is still valid, so that the device takes from
     us what needs no hand on it. ``known``: our certificate is in it, valid or not. ``other``: whoever else holds it.
 
-    ``set_up``: its Setup Assistant was finished. ``activation`` in the device's own word ("" unknown).
+    ``set_up``: its Setup Assistant was finished. ``configured``: it took a cloud configuration since it was erased, and
+    takes no second one (14002). ``activation`` in the device's own word ("" unknown).
     """
 
     supervised: bool | None = None
@@ -43,12 +44,13 @@ class Supervision:
     organisation: str = ""
     other: str | None = None
     set_up: bool | None = None
+    configured: bool = False
     activation: str = ""
 
     @property
     def fresh(self) -> bool:
-        """It was erased, and nobody has set it up since."""
-        return self.activation not in ("", cloud.ACTIVATED) or self.set_up is False
+        """It was erased, and nobody has set it up since, neither by hand nor from outside."""
+        return self.activation not in ("", cloud.ACTIVATED) or (self.set_up is False and not self.configured)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class SupervisionSetting:
             organisation=held.organisation,
             other=held.other,
             set_up=cloud.switch_or_absent(answers.get("set_up")),
+            configured=held.configured,
             activation=cloud.activation(answers.get("activation")),
         )
 

@@ -1,0 +1,210 @@
+"""From a donor's iPhone to one of ours, by ``fleet provision --erase`` with virtual iPhones, and what comes between."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet import supervision
+from fleet.home import Home
+from provision.ios.keybag import Keybag, create
+from tests.benches import Bench
+from tests.fleets import Done, Fleet
+
+DONOR: Mapping[str, Any] = {"trust": 0, "reboot_seconds": 0.3}
+ESIM = {**DONOR, "sim": {"operator": "45204", "esim": True, "number": "+84 98 123 45 67"}}
+HELLO = {**DONOR, "activated": False, "set_up": False}
+"""As its last owner, or a run that was cut off, left it: erased."""
+
+SUPERVISION = ("supervision.erased", "supervision.activated", "supervision.supervised")
+PROFILE = """\
+profile: story
+identity: {name: "Story {tag}", language: vi, skip_setup: all}
+restrictions: {install_apps: deny}
+"""
+
+
+@pytest.fixture(scope="module")
+def ours() -> Keybag:
+    return create("Schoolbag Hanoi")
+
+
+@dataclass
+class Story:
+    """A bench of virtual iPhones and the program beside it."""
+
+    fleet: Fleet
+    bench: Bench
+    profile: Path
+
+    def provision(self, *words: str) -> Done:
+        return self.fleet.provision("--tags", "ST", *words, profile=self.profile)
+
+    def serial(self, at: int = 0) -> str:
+        return self.bench.devices[at].serial
+
+    def state(self, at: int = 0) -> dict[str, Any]:
+        return self.bench.state(self.serial(at))
+
+    def results(self, done: Done, at: int = 0) -> list[str]:
+        items = done.items(self.serial(at))
+        return [items[name]["result"] for name in SUPERVISION if name in items]
+
+    def report(self, done: Done, at: int = 0) -> dict[str, Any]:
+        (found,) = (row for row in done.reports() if row["serial"] == self.serial(at))
+        return found
+
+    def server(self, *, on: bool) -> None:
+        self.bench.send({"do": "activation_server", "serial": self.serial(), "on": on})
+
+    def keybag(self, bag: Keybag) -> None:
+        """From now on the bench has this one."""
+        with contextlib.suppress(FileNotFoundError):
+            supervision.file_of(Home(self.fleet.home)).unlink()
+        supervision.keep(Home(self.fleet.home), bag)
+
+
+Tell = Callable[..., Story]
+
+
+@pytest.fixture
+def story(virtual_iphones: Callable[[Mapping[str, Any]], Bench], fleet: Fleet, tmp_path: Path, ours: Keybag) -> Tell:
+    """``story(DONOR, ("iphone-findmy", DONOR))``: iPhones in these states; ``keybag`` is that of the bench."""
+
+    def tell(*phones: Any, keybag: Keybag | None = ours) -> Story:
+        pairs = [phone if isinstance(phone, tuple) else ("iphone-17", phone) for phone in phones]
+        bench = virtual_iphones({"devices": [{"preset": name, "state": dict(state)} for name, state in pairs]})
+        fleet.env["FLEET_ACTIVATION_SERVER"] = bench.activation_server
+        profile = tmp_path / "story.yaml"
+        profile.write_text(PROFILE, encoding="utf-8")
+        told = Story(fleet, bench, profile)
+        if keybag:
+            told.keybag(keybag)
+        return told
+
+    return tell
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What of it is not as before, whatever it was asked meanwhile."""
+    kept = ("erased", "activation", "set_up", "supervised", "profiles", "waiting", "cloud", "files", "find_my")
+    of_owner = {name: (before["values"][""][name], after["values"][""][name]) for name in ("DeviceName", "TimeZone")}
+    return [key for key in kept if before[key] != after[key]] + [name for name, (a, b) in of_owner.items() if a != b]
+
+
+def test_a_mixed_box(story: Tell) -> None:
+    """A donor's phone, one that says Hello, and three that are somebody's: each gets what it may, once."""
+    told = story(
+        ESIM, HELLO, ("iphone-findmy", DONOR), ("iphone-supervised-other", DONOR), {**HELLO, "activation_lock": True}
+    )
+    before = [told.state(at) for at in range(5)]
+    done = told.provision("--erase")
+    assert done.code == 1
+    assert [told.report(done, at)["verdict"] for at in range(5)] == [
+        "verified",
+        "verified",
+        "failed",
+        "failed",
+        "failed",
+    ]
+
+    donor, hello, find_my, other, locked = (told.state(at) for at in range(5))
+    assert told.results(done) == ["verified"] * 3
+    assert (donor["erased"], donor["supervised"], donor["activation"]) == (1, True, "Activated")
+    assert donor["cloud"]["OrganizationName"] == "Schoolbag Hanoi"
+    assert "Siri" in donor["cloud"]["SkipSetup"]
+    (configuration,) = donor["profiles"].values()
+    assert configuration["silent"]
+    assert donor["restrictions"]["allowUIAppInstallation"] is False
+    iccid = "IntegratedCircuitCardIdentity"
+    assert donor["values"][""][iccid] == before[0]["values"][""][iccid], "the data plan of the eSIM was kept"
+
+    assert told.results(done, 1) == ["verified"] * 3
+    assert (hello["erased"], hello["supervised"]) == (0, True), "what was erased is not erased again"
+
+    assert not changed(before[2], find_my)
+    assert "needs its owner" in told.report(done, 2)["error"]
+    assert not changed(before[3], other)
+    assert other["cloud"]["OrganizationName"] in told.report(done, 3)["error"]
+    locked_items = done.items(told.serial(4))
+    assert (locked["erased"], locked["activation"], locked["supervised"]) == (0, "Unactivated", False)
+    assert "needs its owner" in locked_items["supervision.activated"]["why"]
+    assert "iCloud.com/find" in locked_items["supervision.activated"]["next_action"]
+    assert not locked["profiles"], "nothing else is done to it"
+
+    again = told.fleet("provision", told.serial(), "--erase", "--json", "--profile", told.profile)
+    assert (again.code, again.summary["steps"], told.state()["erased"]) == (0, 0, 1)
+
+
+def test_without_internet_nothing_is_erased_and_both_wait(story: Tell) -> None:
+    told = story(DONOR, HELLO)
+    before = [told.state(at) for at in range(2)]
+    told.server(on=False)
+    done = told.provision("--erase")
+    assert done.code == 1
+    assert not changed(before[0], told.state(0))
+    assert "needs internet" in done.items(told.serial(0))["supervision.erased"]["why"]
+    waits = done.items(told.serial(1))["supervision.activated"]
+    assert (waits["result"], told.state(1)["profiles"]) == ("failed", {})
+    assert "needs internet" in waits["why"]
+    assert waits["next_action"]
+    unit = told.fleet("unit", "show", told.serial(1), "--json").out
+    assert "supervision.activated" in unit, "it is shown as such until it is"
+
+    told.server(on=True)
+    done = told.provision("--erase")
+    assert done.code == 0, done.out
+    assert [told.state(at)["erased"] for at in range(2)] == [1, 0]
+    assert [told.state(at)["supervised"] for at in range(2)] == [True, True]
+    assert "needs internet" not in told.fleet("unit", "show", told.serial(1), "--json").out
+
+
+def test_power_lost_after_the_erasing(story: Tell) -> None:
+    """The computer dies while the phone is away. It has forgotten the computer, which still has its pair record."""
+    told = story({**DONOR, "reboot_seconds": 3600})
+    running = told.fleet.start(
+        "provision", "--all", "--erase", "--json", "--tags", "ST", "--profile", str(told.profile)
+    )
+    told.bench.wait_for(lambda event: event["event"] == "erased")
+    running.kill()
+    running.communicate(timeout=20)
+    told.bench.send({"do": "plug", "serial": told.serial()})
+    assert (told.state()["erased"], told.state()["activation"]) == (1, "Unactivated")
+
+    done = told.provision("--erase")
+    assert done.code == 0, done.out
+    assert told.results(done) == ["verified"] * 3
+    state = told.state()
+    assert (state["erased"], state["supervised"], len(state["profiles"])) == (1, True, 1)
+
+
+def test_keybags(story: Tell, ours: Keybag) -> None:
+    """None, or another one of the same name: nothing is erased, nothing else is done, and it says what to do."""
+    told = story(DONOR, keybag=None)
+    before = told.state()
+    done = told.provision("--erase")
+    assert done.code == 1
+    assert "fleet supervision init" in done.items()["supervision.erased"]["next_action"]
+    assert not changed(before, told.state())
+
+    told.keybag(ours)
+    assert told.provision("--erase").code == 0
+    told.keybag(create("Schoolbag Hanoi"))
+    supervised = told.state()
+    done = told.provision("--erase")
+    assert done.code == 1
+    assert "Schoolbag Hanoi" in told.report(done)["error"]
+    assert not changed(supervised, told.state())
+
+
+def test_one_that_took_a_configuration_has_to_be_erased_first(story: Tell) -> None:
+    """It is in the Setup Assistant, but takes no second configuration (14002): that is known before it is tried."""
+    told = story({**HELLO, "activated": True, "cloud": {"IsSupervised": False, "OrganizationName": "Somebody"}})
+    done = told.provision("--erase")
+    assert done.code == 0, done.out
+    assert (told.state()["erased"], told.state()["supervised"]) == (1, True)
