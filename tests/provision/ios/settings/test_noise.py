@@ -24,7 +24,7 @@ _WIDE = """
 profile: wide
 apps: [{id: a, ios: {bundle: org.example.a}}, {id: b, ios: {web: "https://b.example", title: B}}]
 content: [{id: c, from: wide.yaml, to: C, ios: a}]
-identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, language: vi, locale: vi_VN, automatic_time: on}
+identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, language: vi, locale: vi_VN, automatic_time: on, skip_setup: all}
 network: {wifi: [{ssid: A, password: !secret wifi}], filter_dns: family.example}
 sim: {carrier: viettel, apn: automatic, roaming: off}
 restrictions: {install_apps: deny, factory_reset: deny, block: [{ios: com.apple.tips}]}
