@@ -57,7 +57,8 @@ def _rule(profile: Profile, row: Restriction, rule: Rule, now: Situation) -> tup
 def _why_not(limits: str) -> str:
     """Of what a rule does not do, that which is said of iOS."""
     told = (said.rstrip(".") for said in limits.split(". ") if "iOS" in said)
-    return next(told, "iOS has no such rule")
+    why = next(told, "iOS has no such rule")
+    return why[:1].lower() + why[1:]
 
 
 def clock(profile: Profile, _now: Situation) -> Iterator[Part]:
