@@ -6,8 +6,8 @@ where there are Android devices, ``usbmuxd`` where there are iPhones or iPads); 
 ``fault``, ``reboot``, ``erased``, and while traced ``service`` and ``program``. It takes orders as JSON lines:
 ``{"do": "unplug"|"plug"|"fault"|"clear_faults"|"state"|"trace", "serial": …}``, and for iPhones ``trust``, ``deny``,
 ``lock``, ``unlock``, ``tap_install``, ``finish_setup``, ``clock`` (``seconds`` pass), ``sign_out``, ``usbmuxd`` and
-``activation_server`` (``on``); each is answered by one line ``done``, ``state`` or
-``refused``, with the ``id`` of the order if it had one.
+``activation_server`` (``on``); each is answered by one line ``done``, ``state`` or ``refused``, with the ``id`` of the
+order if it had one.
 """
 
 from __future__ import annotations

@@ -398,7 +398,7 @@ def test_slow_links_share_their_bus(virtual_iphones: Start) -> None:
         await asyncio.gather(*(one_of_them(device.address) for device in bench.devices))
         return time.monotonic() - start
 
-    assert 0.9 < asyncio.run(run()) < 5
+    assert 0.9 < asyncio.run(run()) < 15
 
 
 def test_it_locks_itself_under_way(virtual_iphones: Start) -> None:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.benches import Bench
+from provision.virtual import spec
+from provision.virtual.ios.bench import Iphones
 from tests.virtual.ios.wire import Mux, request
 
-Start = Callable[[Any], Bench]
 LOCKDOWN = socket.htons(62078)
 
 
 @pytest.fixture
-def bench(virtual_iphones: Start) -> Bench:
-    return virtual_iphones({"devices": [{"preset": "iphone-17"}, {"preset": "ipad-cellular"}]})
+def iphones(tmp_path: Path) -> Iterator[Iphones]:
+    wanted = spec.parse({"devices": [{"preset": "iphone-17"}, {"preset": "ipad-cellular"}]})
+    party = Iphones(wanted.iphones, tmp_path, {}, lambda _: None)
+    party.plug_all()
+    yield party
+    party.close()
 
 
-def test_listed_as_usbmuxd_lists_them(bench: Bench) -> None:
-    with Mux(bench.usbmuxd) as mux:
+@pytest.fixture
+def usbmuxd(iphones: Iphones) -> str:
+    return str(iphones.ready()["usbmuxd"])
+
+
+def test_listed_as_usbmuxd_lists_them(iphones: Iphones, usbmuxd: str) -> None:
+    with Mux(usbmuxd) as mux:
         answer = mux.ask("ListDevices")
     assert list(answer) == ["DeviceList"]
     phone, tablet = answer["DeviceList"]
@@ -34,33 +43,33 @@ def test_listed_as_usbmuxd_lists_them(bench: Bench) -> None:
         "DeviceID": phone["DeviceID"],
         "LocationID": phone["Properties"]["LocationID"],
         "ProductID": 4776,
-        "SerialNumber": bench.devices[0].address,
+        "SerialNumber": iphones.devices[0].address,
     }
     assert tablet["Properties"]["ProductID"] == 4779
     assert tablet["Properties"]["LocationID"] != phone["Properties"]["LocationID"]
 
 
-def test_refusals(bench: Bench) -> None:
-    with Mux(bench.usbmuxd) as mux:
+def test_refusals(usbmuxd: str) -> None:
+    with Mux(usbmuxd) as mux:
         (first, _) = mux.devices().values()
         assert mux.ask("Connect", DeviceID=99, PortNumber=LOCKDOWN) == {"MessageType": "Result", "Number": 2}
         assert mux.ask("Connect", DeviceID=first, PortNumber=socket.htons(1234))["Number"] == 3
         assert mux.ask("Dance")["Number"] == 1
-    with Mux(bench.usbmuxd, version=0) as mux:
+    with Mux(usbmuxd, version=0) as mux:
         assert mux.ask("ListDevices") == {"MessageType": "Result", "Number": 6}
 
 
-def test_the_port_of_lockdownd_is_in_network_order(bench: Bench) -> None:
+def test_the_port_of_lockdownd_is_in_network_order(usbmuxd: str) -> None:
     assert LOCKDOWN == 32498
-    with Mux(bench.usbmuxd) as mux:
+    with Mux(usbmuxd) as mux:
         (first, _) = mux.devices().values()
         assert mux.ask("Connect", DeviceID=first, PortNumber=LOCKDOWN)["Number"] == 0
         assert request(mux.sock, "QueryType")["Type"] == "com.apple.mobile.lockdown"
 
 
-def test_pair_records_are_kept_and_told_of(bench: Bench) -> None:
-    udid = bench.devices[0].address
-    with Mux(bench.usbmuxd) as mux, Mux(bench.usbmuxd) as listener:
+def test_pair_records_are_kept_and_told_of(iphones: Iphones, usbmuxd: str) -> None:
+    udid = iphones.devices[0].address
+    with Mux(usbmuxd) as mux, Mux(usbmuxd) as listener:
         number = mux.devices()[udid]
         assert mux.ask("ReadPairRecord", PairRecordID=udid) == {"MessageType": "Result", "Number": 2}
         assert listener.ask("Listen")["Number"] == 0
@@ -74,46 +83,45 @@ def test_pair_records_are_kept_and_told_of(bench: Bench) -> None:
         assert len(mux.ask("ReadBUID")["BUID"]) == 36
 
 
-def test_plugged_in_anew_it_has_another_number(bench: Bench) -> None:
-    phone = bench.devices[0]
-    with Mux(bench.usbmuxd) as mux, Mux(bench.usbmuxd) as listener:
+def test_plugged_in_anew_it_has_another_number(iphones: Iphones, usbmuxd: str) -> None:
+    phone = iphones.devices[0]
+    with Mux(usbmuxd) as mux, Mux(usbmuxd) as listener:
         before = mux.devices()
         listener.ask("Listen")
         assert [listener.event()["MessageType"] for _ in before] == ["Attached", "Attached"]
-        bench.send({"do": "unplug", "serial": phone.serial})
+        phone.unplug()
         assert listener.event() == {"MessageType": "Detached", "DeviceID": before[phone.address]}
         assert phone.address not in mux.devices()
-        bench.send({"do": "plug", "serial": phone.address})
+        phone.plug()
         back = listener.event()
         assert back["MessageType"] == "Attached"
         assert back["DeviceID"] not in before.values()
 
 
-def test_unplugging_ends_what_runs_over_the_cable(bench: Bench) -> None:
-    phone, other = bench.devices
-    with Mux(bench.usbmuxd) as mux, Mux(bench.usbmuxd) as kept:
+def test_unplugging_ends_what_runs_over_the_cable(iphones: Iphones, usbmuxd: str) -> None:
+    phone, other = iphones.devices
+    with Mux(usbmuxd) as mux, Mux(usbmuxd) as kept:
         for connection, device in ((mux, phone), (kept, other)):
             number = connection.devices()[device.address]
             assert connection.ask("Connect", DeviceID=number, PortNumber=LOCKDOWN)["Number"] == 0
-        bench.send({"do": "unplug", "serial": phone.serial})
+        phone.unplug()
         assert mux.sock.recv(1) == b""
         assert request(kept.sock, "QueryType")["Type"] == "com.apple.mobile.lockdown"
 
 
-def test_usbmuxd_goes_and_comes_back(bench: Bench) -> None:
-    serial = bench.devices[0].serial
-    with Mux(bench.usbmuxd) as listener:
+def test_usbmuxd_goes_and_comes_back(iphones: Iphones, usbmuxd: str) -> None:
+    with Mux(usbmuxd) as listener:
         listener.ask("Listen")
-        bench.send({"do": "usbmuxd", "serial": serial, "on": False, "back_after": 0.3})
+        iphones.orders(iphones.devices[0])["usbmuxd"]({"on": False, "back_after": 0.3})
         while listener.sock.recv(4096):
             pass
     with pytest.raises(ConnectionRefusedError):
-        Mux(bench.usbmuxd)
+        Mux(usbmuxd)
     end = time.monotonic() + 10
     while time.monotonic() < end:
         try:
-            with Mux(bench.usbmuxd) as mux:
-                assert set(mux.devices()) == {device.address for device in bench.devices}
+            with Mux(usbmuxd) as mux:
+                assert set(mux.devices()) == {device.address for device in iphones.devices}
                 return
         except ConnectionRefusedError:
             time.sleep(0.05)
@@ -123,10 +131,10 @@ def test_usbmuxd_goes_and_comes_back(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "noise", [b"\0" * 16, b"GET / HTTP/1.1\r\n\r\n", b"\x20\0\0\0\x01\0\0\0\x08\0\0\0\x01\0\0\0not a property lis"]
 )
-def test_noise_harms_nobody(bench: Bench, noise: bytes) -> None:
-    with Mux(bench.usbmuxd) as mux:
+def test_noise_harms_nobody(usbmuxd: str, noise: bytes) -> None:
+    with Mux(usbmuxd) as mux:
         mux.sock.sendall(noise)
         with contextlib.suppress(ConnectionResetError):
             assert mux.sock.recv(1) == b""
-    with Mux(bench.usbmuxd) as mux:
+    with Mux(usbmuxd) as mux:
         assert len(mux.devices()) == 2
