@@ -22,14 +22,13 @@ from provision.ios.questions import (
     Value,
 )
 from provision.ios.reading import value
-from tests.provision.ios.link.conftest import Start, installed, one
+from tests.provision.ios.link.conftest import Iphones, Start, installed, one
 
 _APP = "org.example.reader"
 
 
-def test_all_questions_at_once(iphones: Start) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_all_questions_at_once(iphone: Iphones) -> None:
+    device = iphone.trusted()
     questions: dict[str, Question] = {
         "serial": Value("", "SerialNumber"),
         "locale": Value("com.apple.international", "Locale"),
@@ -42,7 +41,7 @@ def test_all_questions_at_once(iphones: Start) -> None:
         "activation": Activation(),
     }
     said = {name: value(answer) for name, answer in device.ask(questions).items()}
-    assert said["serial"] == bench.one.serial
+    assert said["serial"] == iphone.one.serial
     assert said["locale"] == "vi_VN"
     assert said["battery"]["BatteryCurrentCapacity"] == 84
     assert said["power"]["CycleCount"] == said["gauge"]["CycleCount"] == 312
@@ -52,12 +51,11 @@ def test_all_questions_at_once(iphones: Start) -> None:
     assert said["activation"] == "Activated"
 
 
-def test_equal_questions_are_asked_once(iphones: Start) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
-    before = bench.state()["opened"]
+def test_equal_questions_are_asked_once(iphone: Iphones) -> None:
+    device = iphone.trusted()
+    before = iphone.state()["opened"]
     answers = device.ask({str(at): (Apps(), Activation())[at % 2] for at in range(6)})
-    after = bench.state()["opened"]
+    after = iphone.state()["opened"]
     services = ("com.apple.mobile.installation_proxy", "com.apple.mobileactivationd")
     assert [after[name] - before.get(name, 0) for name in services] == [1, 1]
     assert len(answers) == 6
@@ -80,8 +78,8 @@ def test_what_is_not_there_is_refused_in_the_device_s_word(iphones: Start) -> No
     assert answers["closed"].text
 
 
-def test_files_that_an_app_shares(iphones: Start, ipa: Path) -> None:
-    device = iphones("iphone-17").trusted()
+def test_files_that_an_app_shares(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
     installed(device, ipa)
     assert value(one(device.ask({"": Shared(_APP, "Learning")}))) == []
     files = (
@@ -106,11 +104,10 @@ def test_files_that_an_app_shares(iphones: Start, ipa: Path) -> None:
     assert (contents["large"].code, contents["large"].text) == (1, "TooLarge")
 
 
-def test_one_that_has_locked_itself_is_still_asked(iphones: Start) -> None:
+def test_one_that_has_locked_itself_is_still_asked(iphone: Iphones) -> None:
     """By the escrow bag of its record; without it nothing but values can be had."""
-    bench = iphones("iphone-17")
-    device = bench.trusted()
-    bench.order("lock")
+    device = iphone.trusted()
+    iphone.order("lock")
     assert value(one(device.ask({"": Activation()}))) == "Activated"
 
 
@@ -122,10 +119,9 @@ def test_one_whose_trust_was_taken_back(iphones: Start) -> None:
         device.ask({"": Value("", "SerialNumber")})
 
 
-def test_one_that_goes_while_it_is_asked(iphones: Start) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_one_that_goes_while_it_is_asked(iphone: Iphones) -> None:
+    device = iphone.trusted()
     fault = {"kind": "unplug", "service": "com.apple.mobile.installation_proxy", "at_service": 1}
-    bench.order("fault", fault=fault)
+    iphone.order("fault", fault=fault)
     with pytest.raises(Unplugged):
         device.ask({"apps": Apps(), "profiles": Profiles(), "activation": Activation()})

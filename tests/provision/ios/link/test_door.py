@@ -18,7 +18,7 @@ from provision.device import READY
 from provision.errors import NoServer
 from provision.ios.door import UsbmuxDoor
 from tests.benches import ROOT
-from tests.provision.ios.link.conftest import Start
+from tests.provision.ios.link.conftest import Iphones, Start
 
 _LIST = """
 import sys
@@ -110,10 +110,9 @@ def test_it_ends_with_its_server(iphones: Start) -> None:
         bench.door.places()
 
 
-def test_it_ends_when_it_is_closed(iphones: Start) -> None:
-    bench = iphones("iphone-17")
+def test_it_ends_when_it_is_closed(iphone: Iphones) -> None:
     seen: list[Any] = []
-    with bench.door.track() as tracker:
+    with iphone.door.track() as tracker:
         seen.append(next(tracker))
         reader = threading.Thread(target=lambda: seen.extend(tracker))
         reader.start()
@@ -174,10 +173,9 @@ class _TwoWays:
         }
 
 
-def test_home_stays_clean(iphones: Start) -> None:
+def test_home_stays_clean(iphone: Iphones) -> None:
     """pymobiledevice3 would keep pair records in the user's home."""
-    bench = iphones("iphone-17")
-    bench.trusted()
+    iphone.trusted()
     assert not [*Path(os.environ["HOME"]).rglob("*")]
-    assert {path.name for path in bench.records.iterdir()} == {"this-computer", f"{bench.one.address}.plist"}
-    assert not any(path.stat().st_mode & 0o77 for path in (bench.records, *bench.records.iterdir()))
+    assert {path.name for path in iphone.records.iterdir()} == {"this-computer", f"{iphone.one.address}.plist"}
+    assert not any(path.stat().st_mode & 0o77 for path in (iphone.records, *iphone.records.iterdir()))

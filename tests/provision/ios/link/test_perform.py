@@ -76,35 +76,33 @@ def _profile(uuid: str = _UUID, **more: Any) -> InstallProfile:
 # Values and apps --------------------------------------------------------------------------------------------------
 
 
-def test_values(iphones: Start) -> None:
-    device = iphones("iphone-17").trusted()
+def test_values(iphone: Iphones) -> None:
+    device = iphone.trusted()
     do(device, SetValue("", "DeviceName", "Cặp 7"), SetValue("com.apple.international", "Locale", "vi_VN"))
     assert value(one(device.ask({"": Value("", "DeviceName")}))) == "Cặp 7"
     with pytest.raises(Refused, match="does not let this computer at that value"):
         do(device, SetValue("", "SerialNumber", "1"))
 
 
-def test_an_app_is_sent_in_pieces_installed_and_removed(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_an_app_is_sent_in_pieces_installed_and_removed(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
     told: list[tuple[int, str]] = []
     device.perform(_install(ipa), lambda count: told.append((count, threading.current_thread().name)))
     assert sum(count for count, _ in told) == ipa.stat().st_size
     assert max(count for count, _ in told) == 1_000_000
     assert {name for _, name in told} == {threading.current_thread().name}
-    state = bench.state()
+    state = iphone.state()
     assert _APP in state["apps"]
     assert not [path for path in state["files"] if path.startswith("media/PublicStaging/")]
     do(device, RemoveApp(_APP))
-    assert _APP not in bench.state()["apps"]
+    assert _APP not in iphone.state()["apps"]
 
 
 @pytest.mark.parametrize(
     ("made", "reason"), [({"signed": False}, "not signed"), ({"devices": ["00008101-0000000000000000"]}, "this device")]
 )
-def test_an_app_that_the_device_refuses(iphones: Start, tmp_path: Path, made: Any, reason: str) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_an_app_that_the_device_refuses(iphone: Iphones, tmp_path: Path, made: Any, reason: str) -> None:
+    device = iphone.trusted()
     bad = make_ipa(tmp_path / "bad.ipa", _APP, **made)
     with pytest.raises(Refused, match=reason) as caught:
         do(device, _install(bad))
@@ -112,11 +110,11 @@ def test_an_app_that_the_device_refuses(iphones: Start, tmp_path: Path, made: An
     assert caught.value.evidence
     good = make_ipa(tmp_path / "good.ipa", _APP)
     do(device, _install(good))
-    assert _APP in bench.state()["apps"]
+    assert _APP in iphone.state()["apps"]
 
 
-def test_a_file_that_is_no_app_and_one_that_is_not_there(iphones: Start, tmp_path: Path) -> None:
-    device = iphones("iphone-17").trusted()
+def test_a_file_that_is_no_app_and_one_that_is_not_there(iphone: Iphones, tmp_path: Path) -> None:
+    device = iphone.trusted()
     (tmp_path / "none.ipa").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(Refused):
         do(device, _install(tmp_path / "none.ipa"))
@@ -124,31 +122,31 @@ def test_a_file_that_is_no_app_and_one_that_is_not_there(iphones: Start, tmp_pat
         do(device, InstallApp(_APP, tmp_path / "missing.ipa", 5))
 
 
-def test_a_full_device_leaves_no_piece_behind(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17", faults=[{"kind": "storage_full"}])
-    device = bench.trusted()
+def test_a_full_device_leaves_no_piece_behind(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
+    iphone.order("fault", fault={"kind": "storage_full"})
     with pytest.raises(Refused, match="The device is full"):
         do(device, _install(ipa))
-    assert not [path for path in bench.state()["files"] if path.startswith("media/PublicStaging/")]
+    assert not [path for path in iphone.state()["files"] if path.startswith("media/PublicStaging/")]
 
 
-def test_unplugged_in_the_middle_and_plugged_in_again(iphones: Start, ipa: Path) -> None:
+def test_unplugged_in_the_middle_and_plugged_in_again(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
+    number = iphone.place().number
     fault = {"kind": "unplug", "after_bytes": 1_500_000, "service": "com.apple.afc", "replug_after": 0.3}
-    bench = iphones("iphone-17", faults=[fault])
-    device = bench.trusted()
+    iphone.order("fault", fault=fault)
     with pytest.raises(Unplugged):
         do(device, _install(ipa))
-    while not bench.door.places():
-        time.sleep(0.05)
+    iphone.place(other_than=number)
     installed(device, ipa)  # the same device, on a link of its own
-    state = bench.state()
+    state = iphone.state()
     assert _APP in state["apps"]
     assert not [path for path in state["files"] if path.startswith("media/PublicStaging/")]
 
 
-def test_stopped_in_the_middle(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17", faults=[{"kind": "slow_link", "rate": 500_000}])
-    device = bench.trusted()
+def test_stopped_in_the_middle(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
+    iphone.order("fault", fault={"kind": "slow_link", "rate": 500_000})
     threading.Timer(0.5, device.stop).start()
     begun = time.monotonic()
     with pytest.raises(Stopped):
@@ -171,32 +169,30 @@ def test_usbmuxd_goes_in_the_middle(iphones: Start, ipa: Path) -> None:
 # Files ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_was_cut_short_never_has_its_name(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_a_file_that_was_cut_short_never_has_its_name(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
     installed(device, ipa)
-    bench.order("fault", fault={"kind": "unplug", "after_bytes": 1_500_000, "replug_after": 0.3})
+    number = iphone.place().number
+    iphone.order("fault", fault={"kind": "unplug", "after_bytes": 1_500_000, "replug_after": 0.3})
     sending = SendFiles(_APP, (Sent(b"a" * 3_000_000, "Learning/film.mp4", 3_000_000),))
     with pytest.raises(Unplugged):
         do(device, sending)
     home = f"apps/{_APP}/Documents/Learning"
-    assert not [path for path in bench.state()["files"] if path.endswith("film.mp4")]
-    while not bench.door.places():
-        time.sleep(0.05)
+    assert not [path for path in iphone.state()["files"] if path.endswith("film.mp4")]
+    iphone.place(other_than=number)
     do(device, sending)
-    files = bench.state()["files"]
+    files = iphone.state()["files"]
     assert files[f"{home}/film.mp4"]["size"] == 3_000_000
     assert not [path for path in files if path.endswith(PART)]
     do(device, RemoveFiles(_APP, ("Learning/film.mp4", "Learning/never-there")))
-    assert f"{home}/film.mp4" not in bench.state()["files"]
+    assert f"{home}/film.mp4" not in iphone.state()["files"]
 
 
-def test_nothing_is_sent_beside_the_documents(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_nothing_is_sent_beside_the_documents(iphone: Iphones, ipa: Path) -> None:
+    device = iphone.trusted()
     installed(device, ipa)
     do(device, SendFiles(_APP, (Sent(b"x", "../../outside", 1),)))
-    assert f"apps/{_APP}/Documents/outside" in bench.state()["files"]
+    assert f"apps/{_APP}/Documents/outside" in iphone.state()["files"]
     with pytest.raises(Refused, match="not installed, or does not share"):
         do(device, SendFiles("org.example.none", (Sent(b"x", "a", 1),)))
 
@@ -204,47 +200,42 @@ def test_nothing_is_sent_beside_the_documents(iphones: Start, ipa: Path) -> None
 # Configurations ---------------------------------------------------------------------------------------------------
 
 
-def test_a_queued_profile_is_waited_for(iphones: Start) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
-    threading.Timer(1.0, lambda: bench.order("tap_install")).start()
-    begun = time.monotonic()
-    do(device, _profile(seconds=20))
-    assert time.monotonic() - begun >= 1
-    assert bench.state()["profiles"][_PROFILE]["uuid"] == _UUID
+def test_a_queued_profile_is_waited_for(iphone: Iphones) -> None:
+    device = iphone.trusted()
+    with iphone.person("waiting", "tap_install"):
+        do(device, _profile(seconds=20))
+    assert iphone.state()["profiles"][_PROFILE]["uuid"] == _UUID
     do(device, RemoveProfile(_PROFILE), RemoveProfile(_PROFILE))
-    assert _PROFILE not in bench.state()["profiles"]
+    assert _PROFILE not in iphone.state()["profiles"]
 
 
-def test_a_queued_profile_that_nobody_installs(iphones: Start) -> None:
-    device = iphones("iphone-17").trusted()
+def test_a_queued_profile_that_nobody_installs(iphone: Iphones) -> None:
+    device = iphone.trusted()
     with pytest.raises(Refused, match="Nobody installed the configuration") as caught:
         do(device, _profile(seconds=0.5))
     assert "Settings" in caught.value.next_action
 
 
-def test_a_profile_that_the_device_refuses(iphones: Start) -> None:
-    device = iphones("iphone-17").trusted()
+def test_a_profile_that_the_device_refuses(iphone: Iphones) -> None:
+    device = iphone.trusted()
     with pytest.raises(Refused) as caught:
         do(device, InstallProfile(_PROFILE, _UUID, b"<no profile>", seconds=1))
     assert "MC" in caught.value.evidence
 
 
-def test_silent_needs_our_supervision(iphones: Start, our_keybag: Keybag) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
+def test_silent_needs_our_supervision(iphone: Iphones, our_keybag: Keybag) -> None:
+    device = iphone.trusted()
     with pytest.raises(Refused, match="no supervision identity"):
         do(device, _profile(silent=True))
-    bench.keys.append(our_keybag)
+    iphone.keys.append(our_keybag)
     with pytest.raises(Refused, match="does not accept this bench's supervision identity"):
-        do(bench.attach(), _profile(silent=True))
+        do(iphone.attach(), _profile(silent=True))
 
 
-def test_one_that_was_set_up_cannot_be_supervised(iphones: Start, our_keybag: Keybag) -> None:
-    bench = iphones("iphone-17")
-    bench.keys.append(our_keybag)
+def test_one_that_was_set_up_cannot_be_supervised(iphone: Iphones, our_keybag: Keybag) -> None:
+    iphone.keys.append(our_keybag)
     with pytest.raises(Refused, match="set up already") as caught:
-        do(bench.trusted(), Supervise())
+        do(iphone.trusted(), Supervise())
     assert "--erase" in caught.value.next_action
 
 
@@ -288,16 +279,18 @@ def test_what_stands_in_the_way_of_activation(iphones: Start) -> None:
         do(locked, Activate())
 
 
-def test_without_internet(iphones: Start) -> None:
-    bench = iphones("iphone-17")
-    device = bench.trusted()
-    bench.order("activation_server", on=False)
-    with pytest.raises(Refused, match="needs internet"):
-        do(device, AskActivation())
+def test_without_internet(iphone: Iphones) -> None:
+    device = iphone.trusted()
+    iphone.order("activation_server", on=False)
+    try:
+        with pytest.raises(Refused, match="needs internet"):
+            do(device, AskActivation())
+    finally:
+        iphone.order("activation_server", on=True)
 
 
 def test_one_whose_user_does_not_let_us_in_after_the_erasing(iphones: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("provision.ios.device._BACK_SECONDS", 1.0)
-    bench: Iphones = iphones("iphone-17", {"trust": 0, "reboot_seconds": 30})
+    bench = iphones("iphone-17", {"trust": 0, "reboot_seconds": 30})
     with pytest.raises(NoAnswer, match="did not answer in time"):
         do(bench.trusted(), Erase())
