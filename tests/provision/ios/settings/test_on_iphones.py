@@ -146,3 +146,19 @@ def test_an_app_for_other_devices_is_not_sent(fleet: Fleet, virtual_iphones: Sta
     settled(done, verified=1, partial=1, steps=1)
     assert done.items(other.serial)["apps.reader"]["result"] == "impossible"
     assert other.address in done.items(other.serial)["apps.reader"]["why"]
+
+
+def test_under_our_supervision_everything_can_be_read_back(
+    fleet: Fleet, virtual_iphones: StartBench, profile: Path
+) -> None:
+    bench = virtual_iphones(trusting("iphone-17"))
+    fleet.env["FLEET_ACTIVATION_SERVER"] = bench.activation_server
+    assert fleet("supervision", "init", "--organisation", "Schoolbag").code == 0
+    more = "screen_lock: {pin: none}\n"
+    text = PROFILE.replace("locale: zh_CN}", "locale: zh_CN, automatic_time: on, skip_setup: all}") + more
+    profile.write_text(text.replace("{tag}", "Lop 3"), encoding="utf-8")
+    done = fleet.provision("--erase", profile=profile)
+    settled(done, verified=1)
+    assert done.items()["screen_lock.pin"]["why"] == "it says that it has no passcode"
+    assert done.items()["identity.skip_setup"]["why"] == "its cloud configuration skips them"
+    settled(fleet.provision(profile=profile), verified=1, steps=0)
