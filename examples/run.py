@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,24 +26,20 @@ def main() -> int:
     print("Starting four virtual Android devices, an iPhone and an iPad …", flush=True)
     bench = subprocess.Popen(
         [FLEET, "virtual", "up", "--spec", str(HERE / "bench.yaml")],
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    gone = threading.Event()
     try:
         assert bench.stdout is not None
         line = bench.stdout.readline()
         if not line:
             return 1
-        ready = json.loads(line)
-        threading.Thread(target=person, args=(bench, ready, gone), daemon=True).start()
-        return commands(ready)
+        return commands(json.loads(line))
     except KeyboardInterrupt:
         return 130
     finally:
-        gone.set()
         bench.send_signal(signal.SIGINT)
         bench.wait(timeout=30)
 
@@ -60,16 +55,6 @@ def commands(ready: Mapping[str, Any]) -> int:
     profile = os.path.relpath(HERE / "profiles" / "sample.yaml")
     code = fleet("provision", "--all", "--profile", profile, "--tags", "DEMO", env=env)
     return fleet("status", env=env) or code
-
-
-def person(bench: subprocess.Popen[str], ready: Mapping[str, Any], gone: threading.Event) -> None:
-    """Who stands at the bench: taps Install wherever a profile waits in the Settings of an iPhone or iPad."""
-    assert bench.stdin is not None
-    apple = [device["serial"] for device in ready["devices"] if device["preset"].startswith("ip")]
-    while not gone.wait(2):
-        for serial in apple:
-            bench.stdin.write(json.dumps({"do": "tap_install", "serial": serial}) + "\n")
-        bench.stdin.flush()
 
 
 if __name__ == "__main__":
