@@ -80,6 +80,7 @@ class _Job:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     stops: tuple[Stop, ...] = ()
     unread: tuple[Attempt, ...] = ()
+    held: bool = False
     error: DeviceError | None = None
 
     def look(self) -> None:
@@ -96,7 +97,7 @@ class _Job:
         """Passes until no plan shows a step that was not tried: what one pass switches on, the next switches off."""
         if self.stops and not self.allow:
             return
-        while (todo := self._todo()) and not self._held():
+        while (todo := self._todo()) and not self._waits():
             self.say("todo", items=[(item.id, _size(item)) for item in todo])
             attempts = apply(self.device, todo, self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in attempts}
@@ -105,6 +106,7 @@ class _Job:
                 raise lost
             self.look()
             self.unread = ()
+        self.held = self._waits()
         if verify.verdict(self._settled()) is not Verdict.FAILED:
             last = apply(self.device, parting(self.items), self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in last}
@@ -112,15 +114,19 @@ class _Job:
     def _todo(self) -> tuple[Item, ...]:
         return tuple(item for item in steps(self.items) if item.id not in self.attempts)
 
-    def _held(self) -> bool:
+    def _waits(self) -> bool:
         """What all else builds on is not there: the device was to be made another one (erased, activated) first."""
-        waits = any(isinstance(item.state, Cannot) and item.state.holds for item in self.items)
-        return waits or any(attempt.anew and attempt.error for attempt in self.attempts.values())
+        return any(self._comes_first(item) for item in self.items if not isinstance(item.state, Met))
+
+    def _comes_first(self, item: Item) -> bool:
+        attempt = self.attempts.get(item.id)
+        return (isinstance(item.state, Cannot) and item.state.holds) or (attempt is not None and attempt.anew)
 
     def _settled(self) -> tuple[Outcome, ...]:
         """The outcomes of all that is not done after the last read-back."""
         later = set(parting(self.items))
-        return verify.outcomes((i for i in self.items if i not in later), self.attempts, lost=self.error is not None)
+        settled = (item for item in self.items if item not in later)
+        return verify.outcomes(settled, self.attempts, lost=self.error is not None, held=self.held)
 
     def _unparted(self, item: Item, attempt: Attempt | None) -> Outcome:
         """What is done after the last read-back, in a run that did not come to it."""

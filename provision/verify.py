@@ -8,14 +8,17 @@ from provision.apply import Attempt
 from provision.model import Cannot, Item, Met, Outcome, Result, Step, Verdict
 
 
-def outcomes(items: Iterable[Item], attempts: Mapping[str, Attempt], *, lost: bool = False) -> tuple[Outcome, ...]:
-    """One outcome per item of the last plan. ``lost``: the device went before this plan could be made afresh."""
-    return tuple(_outcome(item, attempts.get(item.id), lost) for item in items)
+def outcomes(
+    items: Iterable[Item], attempts: Mapping[str, Attempt], *, lost: bool = False, held: bool = False
+) -> tuple[Outcome, ...]:
+    """One outcome per item of the last plan. ``lost``: the device went before this plan could be made afresh.
+    ``held``: what had to come first was not done, so that nothing else was begun."""
+    return tuple(_outcome(item, attempts.get(item.id), lost, held) for item in items)
 
 
-def _outcome(item: Item, attempt: Attempt | None, lost: bool) -> Outcome:
+def _outcome(item: Item, attempt: Attempt | None, lost: bool, held: bool) -> Outcome:
     if attempt is None:
-        return _untouched(item, lost)
+        return _untouched(item, lost, held)
     if lost:
         return _lost(item, attempt)
     state = item.state
@@ -33,13 +36,15 @@ def _outcome(item: Item, attempt: Attempt | None, lost: bool) -> Outcome:
 _AGAIN = "Run it once more; if it stays so, set it by hand and tell your coordinator."
 
 
-def _untouched(item: Item, lost: bool) -> Outcome:
+def _untouched(item: Item, lost: bool, held: bool) -> Outcome:
     match item.state:
         case Met(why, sealed):
             return Outcome(item, Result.UNVERIFIED if sealed else Result.VERIFIED, why)
         case Cannot(why, next_action, in_the_way, holds):
             failed = item.required or in_the_way or holds
             return Outcome(item, Result.FAILED if failed else Result.IMPOSSIBLE, why, next_action)
+        case Step() if held:
+            return Outcome(item, Result.FAILED, "not begun: what has to come first failed", "Mend that and run again.")
         case Step(why=why):
             said = "not reached before the device went" if lost else f"differs from the profile: {why}"
             return Outcome(item, Result.FAILED, said, "Run fleet provision on it.")
