@@ -72,7 +72,11 @@ def _locks(locks: Locks) -> Json:
     accounts: Json = None
     if locks.accounts is not None:
         accounts = {storable(kind): count for kind, count in locks.accounts.items()}
+    of_ios: dict[str, Json] = {}
+    if locks.find_my is not None or locks.activation is not None:
+        of_ios = {"find_my": locks.find_my, "activation": storable(locks.activation or "")}
     return {
+        **of_ios,
         "accounts": accounts,
         "users": locks.users,
         "owner": storable(locks.owner) if locks.owner else None,
