@@ -122,7 +122,8 @@ class Found:
 def attach_all(doors: Sequence[Door]) -> Found:
     """Every device that a door lists, identified side by side; clashes and unusable states are said in place.
 
-    Nobody is asked to let this computer in. Raises NoServer when no door answers.
+    Nobody is asked to let this computer in. Raises NoServer when a door that should answer does not and the others list
+    nothing.
     """
     listed, silent = _listed(doors)
     return Found(_without_clashes(side_by_side(lambda one: attach(*one), listed)), silent)
@@ -137,9 +138,10 @@ def _listed(doors: Sequence[Door]) -> tuple[tuple[tuple[Door, Place], ...], tupl
             listed += [(door, place) for place in door.places()]
         except NoServer as error:
             silent.append(Silent(door.platform, error))
-    if len(silent) == len(doors):
-        raise silent[0].error
-    return tuple(listed), tuple(one for one in silent if not isinstance(one.error, NotWanted))
+    wanted = tuple(one for one in silent if not isinstance(one.error, NotWanted))
+    if wanted and not listed:
+        raise wanted[0].error
+    return tuple(listed), wanted
 
 
 def attach(door: Door, place: Place, trust: float | None = None) -> Attached:

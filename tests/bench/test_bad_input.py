@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,9 @@ def devices(*presets: str, **more: Any) -> dict[str, Any]:
 def test_no_adb_program(fleet: Fleet, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    nowhere = Fleet(fleet.home, 1, {"PATH": str(empty), "ADB": str(empty / "adb")})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody: int = free.getsockname()[1]
+    nowhere = Fleet(fleet.home, nobody, {"PATH": str(empty), "ADB": str(empty / "adb")})
     done = nowhere("devices")
     assert done.code == 1
     assert done.err.splitlines()[0].startswith("Error: ")

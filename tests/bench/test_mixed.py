@@ -20,6 +20,7 @@ StartBench = Callable[[dict[str, Any]], Bench]
 Row = dict[str, Any]
 
 READER = "org.schoolbag.sample.reader"
+CLONES = ("00008101-000000000000001A", "00008101-000000000000002B")
 
 
 @dataclass
@@ -206,3 +207,14 @@ def tapping(box: Mixed, iphone: VirtualDevice) -> Iterator[list[Row]]:
         yield running.lines
     finally:
         running.close()
+
+
+def test_two_of_one_serial_number_are_both_left_alone(mixed: Callable[..., Mixed]) -> None:
+    """Who they are is known when they were trusted, and both are told of."""
+    box = mixed(
+        {"preset": "pixel-13"}, *[trusting("iphone-17", serial="CLONE1", state={"udid": udid}) for udid in CLONES]
+    )
+    done = box.fleet.provision()
+    assert (done.code, done.summary["failed"], done.summary["partial"]) == (1, 2, 1)
+    told = [row["error"] for row in done.reports() if row["verdict"] == "failed"]
+    assert any("2 devices say they are CLONE1" in error for error in told), told
