@@ -15,6 +15,7 @@ from provision.intake_rules import Lead
 from provision.intake_words import words
 from provision.text import printable
 
+_SYSTEMS = {"android": "Android ", "ios": "iOS "}
 _STYLES = {"accept": "bold green", "needs hands": "bold yellow", "refuse": "bold red"}
 _SIGNS = {Lead.NOTE: ("·", ""), Lead.HANDS: ("→", "yellow"), Lead.REFUSE: ("✗", "red")}
 
@@ -35,7 +36,7 @@ def in_short(one: Inspected, language: str) -> SchoolbagError:
 def _device(one: Inspected, language: str) -> Iterator[RenderableType]:
     who = one.place.device.identity if one.place.device else None
     name = one.tag or one.place.serial or one.place.address
-    about = f"{who.maker} {who.model}, {who.skin or 'Android ' + who.version}" if who else one.place.state
+    about = f"{who.maker} {who.model}, {who.skin or _SYSTEMS[who.platform] + who.version}" if who else one.place.state
     head = Text(f"{printable(name)}  {printable(about)}  ")
     if one.intake is None:
         yield head
