@@ -115,6 +115,7 @@ def _work(
     from provision.lines import Lines
     from provision.ports import Ports
     from provision.preflight import check
+    from provision.progress import Progress
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
@@ -128,7 +129,7 @@ def _work(
         lines = Lines(sys.stdout)
         for silent in found.silent:
             click.echo(silent.error, err=True)
-            log.write("server", silent.fields())
+            log.emit(Progress("server", "", fields=silent.fields()))
         ports = Ports(lambda verdict: sinks.emit(verdict))
         with contextlib.nullcontext() if asked.as_json else Board(screen.console(stderr=True)) as board:
             shown = {"The screen": board.emit} if board else {"The output": lines.emit}

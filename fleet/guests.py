@@ -101,9 +101,8 @@ class Guest:
         try:
             if self.place.state != READY and self.gone.wait(_PASSING):
                 return
-            self.attached = let_in(attach(self._door, self.place), self.gone, self._needs_hands)
-            if self.attached.problem:
-                self._wait(self.attached.problem)
+            self._attach()
+            if self.attached.device is None:
                 return
             self._seats.enter(self)
             try:
@@ -113,6 +112,17 @@ class Guest:
                 self._seats.leave(self)
         except Exception as error:  # noqa: BLE001 - what breaks here must not pass unseen, nor end the other rows
             self._wait(self._noted(as_error(error)))
+
+    def _attach(self) -> None:
+        """Ask until it answers; one that is not ready is listed anew when it is."""
+        while not self.gone.is_set():
+            self.attached = let_in(attach(self._door, self.place), self.gone, self._needs_hands)
+            if self.attached.problem is None:
+                return
+            self._wait(self.attached.problem)
+            if self.place.state != READY:
+                return
+            self.gone.wait(_LOOK_AGAIN)
 
     def _needs_hands(self, attached: Attached) -> None:
         assert attached.problem is not None
