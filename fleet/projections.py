@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from fleet.models import benches, intakes, items, runs, seals, tag_series, units
-from fleet.projections_account import KINDS, Projection, first_held, noted
+from fleet.projections_account import KINDS, Projection, benched, first_held, noted
 from fleet.values import Event, canonical
 
 _SERIES = re.compile(r"(.+)-(\d{4,9})")
@@ -54,7 +54,7 @@ def _unit_added(conn: Connection, event: Event, body: Mapping[str, Any]) -> None
             last_seen=event.at,
         )
     )
-    first_held(conn, event, body["state"])
+    first_held(conn, event, body)
 
 
 def _unit_tagged(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
@@ -92,6 +92,7 @@ def _unit_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
             last_digest=body["digest"],
         )
     )
+    benched(conn, event)
     _replace_run(conn, event, body)
     if body["items"]:
         _replace_seals(conn, unit, body["items"])
@@ -127,6 +128,7 @@ def _replace_seals(conn: Connection, unit: str, found: list[dict[str, Any]]) -> 
 def _unit_intake(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
     unit = event.subject
     conn.execute(update(units).where(units.c.key == unit).values(**_seen(body), last_seen=event.at))
+    benched(conn, event)
     before = conn.execute(select(intakes).where(intakes.c.unit == unit)).one_or_none()
     refused = body["verdict"] == "refuse"
     reset = body["reset"]

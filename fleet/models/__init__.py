@@ -9,8 +9,11 @@ from __future__ import annotations
 from fleet.models.account import (
     acceptances,
     batches,
+    bench_places,
+    counts,
     custody,
     holdings,
+    missing,
     places,
     programmes,
     sims,
@@ -36,6 +39,7 @@ from fleet.models.bench import (
 PROJECTIONS = (
     *(benches, units, tag_series, runs, items, seals, intakes),
     *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
+    *(counts, missing, bench_places),
 )
 """In the order in which rows may be written."""
 
@@ -43,8 +47,10 @@ __all__ = [
     "PROJECTIONS",
     "acceptances",
     "batches",
+    "bench_places",
     "benches",
     "chains",
+    "counts",
     "custody",
     "events",
     "health",
@@ -53,6 +59,7 @@ __all__ = [
     "intakes",
     "items",
     "metadata",
+    "missing",
     "places",
     "programmes",
     "runs",

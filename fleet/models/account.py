@@ -80,10 +80,15 @@ custody = Table(
     Column("holder", String, index=True),
     Column("assigned", String, index=True),
     Column("since", String, nullable=False),
+    Column("received_at", String),
+    Column("benched_at", String),
     Index(None, "state", "place"),
+    Index(None, "batch"),
 )
-"""Where each unit is now. ``place`` is "" where nobody said; ``holder`` is the student who accepted it, ``assigned``
-the one it is meant for. ``state`` is that of ``units``."""
+"""Where each unit is now. ``place`` is "" where nobody said: of a unit in transit it is where it is bound for, of one
+with a student, lost or retired where it was last. ``holder`` is the student who accepted it and has it now, ``assigned``
+the one it is meant for. ``state`` is that of ``units``. ``received_at``: when its papers came; ``benched_at``: when a
+bench first saw it; NULL is never."""
 
 holdings = Table(
     "holdings",
@@ -98,8 +103,10 @@ holdings = Table(
     Column("why", String, nullable=False),
     Index(None, "since", "until"),
     Index(None, "student"),
+    Index(None, "place", "since"),
 )
-"""Where every unit was, from when until when. The open one (``until`` NULL) is what ``custody`` says."""
+"""Where every unit was, from when until when, without a gap. The open one (``until`` NULL) is what ``custody`` says.
+``student``: who had it, lost it, brought it back or refused it."""
 
 acceptances = Table(
     "acceptances",
@@ -110,12 +117,45 @@ acceptances = Table(
     Column("taken_by", String, nullable=False),
     Column("kit", String, nullable=False),
     Column("condition", String, nullable=False),
+    Column("checks", String, nullable=False),
     Column("returned_at", String),
     Column("returned_kit", String),
     Column("returned_condition", String),
 )
 """Every hand-over that was accepted. ``taken_by`` is a role (guardian, student, teacher), never a name; kits are
-canonical JSON of piece to number."""
+canonical JSON of piece to number. ``checks`` is canonical JSON of what was looked at: ``guardian_present``, and ``ids``
+of role to the last four characters of the paper that was shown."""
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("place", String, primary_key=True),
+    Column("at", String, primary_key=True),
+    Column("expected", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("unexpected", Integer, nullable=False),
+)
+"""Every count of a place: ``expected`` = ``found`` + ``missing``; ``unexpected`` lay there and are recorded elsewhere."""
+
+missing = Table(
+    "missing",
+    metadata,
+    Column("unit", String, ForeignKey(units.c.key), primary_key=True),
+    Column("since", String, primary_key=True),
+    Column("until", String),
+    Column("place", String, nullable=False),
+    Index(None, "place"),
+)
+"""Units that a count did not find where they are recorded; until a count finds them or the next step of custody."""
+
+bench_places = Table(
+    "bench_places",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("place", String, nullable=False),
+)
+"""At which place each bench stands, where somebody said it."""
 
 sims = Table(
     "sims",

@@ -61,7 +61,7 @@ units = Table(
     Column("maker", String, nullable=False),
     Column("model", String, nullable=False),
     Column("version", String, nullable=False),
-    Column("imei", String, nullable=False),
+    Column("imei", String, nullable=False, index=True),
     Column("facts", String, nullable=False),
     Column("first_seen", String, nullable=False),
     Column("last_seen", String, nullable=False, index=True),

@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("taken_by", sa.String(), nullable=False),
         sa.Column("kit", sa.String(), nullable=False),
         sa.Column("condition", sa.String(), nullable=False),
+        sa.Column("checks", sa.String(), nullable=False),
         sa.Column("returned_at", sa.String(), nullable=True),
         sa.Column("returned_kit", sa.String(), nullable=True),
         sa.Column("returned_condition", sa.String(), nullable=True),
@@ -109,9 +110,12 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(), nullable=True),
         sa.Column("assigned", sa.String(), nullable=True),
         sa.Column("since", sa.String(), nullable=False),
+        sa.Column("received_at", sa.String(), nullable=True),
+        sa.Column("benched_at", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_custody_unit")),
         sa.PrimaryKeyConstraint("unit", name=op.f("pk_custody")),
     )
+    op.create_index(op.f("ix_custody_batch"), "custody", ["batch"], unique=False)
     op.create_index(op.f("ix_custody_assigned"), "custody", ["assigned"], unique=False)
     op.create_index(op.f("ix_custody_holder"), "custody", ["holder"], unique=False)
     op.create_index(op.f("ix_custody_state_place"), "custody", ["state", "place"], unique=False)
@@ -128,6 +132,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_holdings_unit")),
         sa.PrimaryKeyConstraint("unit", "since", name=op.f("pk_holdings")),
     )
+    op.create_index(op.f("ix_holdings_place_since"), "holdings", ["place", "since"], unique=False)
     op.create_index(op.f("ix_holdings_since_until"), "holdings", ["since", "until"], unique=False)
     op.create_index(op.f("ix_holdings_student"), "holdings", ["student"], unique=False)
     op.create_table(
@@ -139,9 +144,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_student_ids")),
     )
     op.create_index(op.f("ix_student_ids_student"), "student_ids", ["student"], unique=False)
+    op.create_table(
+        "counts",
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=False),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("missing", sa.Integer(), nullable=False),
+        sa.Column("unexpected", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("place", "at", name=op.f("pk_counts")),
+    )
+    op.create_table(
+        "missing",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.Column("until", sa.String(), nullable=True),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_missing_unit")),
+        sa.PrimaryKeyConstraint("unit", "since", name=op.f("pk_missing")),
+    )
+    op.create_index(op.f("ix_missing_place"), "missing", ["place"], unique=False)
+    op.create_table(
+        "bench_places",
+        sa.Column("bench", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("bench", name=op.f("pk_bench_places")),
+    )
+    op.create_index(op.f("ix_units_imei"), "units", ["imei"], unique=False)
     # What there is already stays where it was first seen, at a place without a name.
     op.execute(
-        "INSERT INTO custody (unit, state, place, batch, since) SELECT key, state, '', '', first_seen FROM units"
+        "INSERT INTO custody (unit, state, place, batch, since, benched_at) "
+        "SELECT key, state, '', '', first_seen, first_seen FROM units"
     )
     op.execute(
         "INSERT INTO holdings (unit, since, state, place, step, why) "
