@@ -86,9 +86,9 @@ custody = Table(
     Index(None, "batch"),
 )
 """Where each unit is now. ``place`` is "" where nobody said: of a unit in transit it is where it is bound for, of one
-with a student, lost or retired where it was last. ``holder`` is the student who accepted it and has it now, ``assigned``
-the one it is meant for. ``state`` is that of ``units``. ``received_at``: when its papers came; ``benched_at``: when a
-bench first saw it; NULL is never."""
+with a student, lost or retired where it was last. ``holder`` is the student who accepted it and has it now,
+``assigned`` the one it is meant for. ``state`` is that of ``units``. ``received_at``: when its papers came;
+``benched_at``: when a bench first saw it; NULL is never."""
 
 holdings = Table(
     "holdings",
@@ -136,7 +136,7 @@ counts = Table(
     Column("missing", Integer, nullable=False),
     Column("unexpected", Integer, nullable=False),
 )
-"""Every count of a place: ``expected`` = ``found`` + ``missing``; ``unexpected`` lay there and are recorded elsewhere."""
+"""Every count of a place: ``expected`` = ``found`` + ``missing``; ``unexpected`` lay there, recorded elsewhere."""
 
 missing = Table(
     "missing",
