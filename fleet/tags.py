@@ -14,6 +14,7 @@ from fleet.values import storable
 from provision.text import printable
 
 _TAG = re.compile(r"[A-Z0-9]([A-Z0-9._-]{0,30}[A-Z0-9])?")
+_IMEI = 15
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,11 @@ def checked_prefix(prefix: str) -> str:
 
 
 def find(conn: Connection, name: str) -> tuple[Named, ...]:
-    """Every unit that ``name`` may mean: a tag (in any case), a serial, or platform:serial."""
+    """Every unit that ``name`` may mean: a tag (in any case), a serial, platform:serial, or an IMEI of 15 digits."""
     typed = storable(name)
     meant = or_(units.c.tag == typed.upper(), units.c.serial == typed, units.c.key == typed)
+    if len(typed) == _IMEI and typed.isdecimal():
+        meant = or_(meant, units.c.imei == typed)
     query = select(units.c.key, units.c.platform, units.c.serial, units.c.tag).where(meant).order_by(units.c.key)
     return tuple(Named(*row) for row in conn.execute(query))
 

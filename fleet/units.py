@@ -13,7 +13,7 @@ from fleet.db import PATIENCE, database_of, snapshot, transaction, writing
 from fleet.errors import UnitError
 from fleet.home import Home, actor_of
 from fleet.ledger import Clock, Ledger
-from fleet.models import health, health_now, seals, units
+from fleet.models import bench_places, health, health_now, seals, units
 from fleet.values import Json
 from provision.model import Facts, Health, Identity, Report, Unit
 from provision.progress import now
@@ -120,7 +120,8 @@ class Registry:
 
     def _add(self, conn: Connection, key: str, identity: Identity) -> None:
         if conn.scalar(select(units.c.key).where(units.c.key == key)) is None:
-            self.ledger.append(conn, "unit.added", key, runs.added(identity))
+            here = conn.scalar(select(bench_places.c.place).where(bench_places.c.bench == self.ledger.bench.id)) or ""
+            self.ledger.append(conn, "unit.added", key, {**runs.added(identity), "place": here})
 
     def _tag(self, conn: Connection, key: str, tag: str) -> None:
         was = conn.scalar(select(units.c.tag).where(units.c.key == key))

@@ -56,6 +56,7 @@ STEPS: Mapping[str, Step] = {
         Step("arrive", frozenset({State.IN_TRANSIT}), None, ("place",)),
         Step("hand_over", _LYING | {State.IN_TRANSIT}, State.WITH_STUDENT, ("student", "taken_by", "kit", "condition")),
         Step("return", frozenset({State.WITH_STUDENT}), None, ("place", "kit", "condition")),
+        Step("refuse", _LYING | {State.IN_TRANSIT}, None, ("place", "student", "why")),
         Step("lose", frozenset(State) - ENDS - {State.LOST}, State.LOST, ("search", "evidence")),
         Step("find", frozenset({State.LOST}), None, ("place",)),
         Step("repair", _LYING | {State.WITH_STUDENT}, State.IN_REPAIR, ("place", "fault")),
