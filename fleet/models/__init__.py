@@ -35,11 +35,13 @@ from fleet.models.bench import (
     tag_series,
     units,
 )
+from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usage
 
 PROJECTIONS = (
     *(benches, units, tag_series, runs, items, seals, intakes),
     *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
     *(counts, missing, bench_places),
+    *(sim_slots, sim_usage, sim_requests, sim_counts),
 )
 """In the order in which rows may be written."""
 
@@ -64,6 +66,10 @@ __all__ = [
     "programmes",
     "runs",
     "seals",
+    "sim_counts",
+    "sim_requests",
+    "sim_slots",
+    "sim_usage",
     "sims",
     "student_ids",
     "students",

@@ -5,7 +5,7 @@ Names, phone numbers of people and guardians are in ``vault`` only, encrypted wi
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from fleet.models.base import metadata
 from fleet.models.bench import units
@@ -58,7 +58,7 @@ student_ids = Table(
     metadata,
     Column("hash", String, primary_key=True),
     Column("kind", String, nullable=False),
-    Column("student", String, ForeignKey(students.c.student), nullable=False, index=True),
+    Column("student", String, ForeignKey(students.c.student), primary_key=True, index=True),
 )
 """Keyed hashes of normalised identifiers, by which one child in two lists is known for one."""
 
@@ -67,8 +67,11 @@ vault = Table(
     metadata,
     Column("student", String, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("mark", String, nullable=False),
+    sqlite_with_rowid=False,
 )
-"""Who a student is, encrypted. Forgetting deletes the row; the ledger never held it."""
+"""Who a student is, encrypted, and a keyed hash of it: what is the same need not be opened to be known for the same.
+Forgetting deletes the row; the ledger never held it. PINs of units are here, too, by the key of the unit."""
 
 custody = Table(
     "custody",
@@ -161,7 +164,7 @@ sims = Table(
     "sims",
     metadata,
     Column("iccid", String, primary_key=True),
-    Column("msisdn", String),
+    Column("msisdn", String, index=True),
     Column("carrier", String, nullable=False),
     Column("quota", String, nullable=False),
     Column("days", Integer),
@@ -176,11 +179,13 @@ sims = Table(
     Column("used_at", String),
     Column("used_bytes", BigInteger),
     Column("read_at", String),
-    UniqueConstraint("msisdn"),
+    Column("read_unit", String, index=True),
     Index(None, "state"),
 )
-"""The SIMs of the programme. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance.
-``read_at``: when a bench last read this ICCID in ``unit``."""
+"""The SIMs of the programme. ``iccid`` in the form of fleet.iccid.normal; ``msisdn`` as +84981234567, NULL where not
+known. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance. ``unit`` is where it was
+put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``used_at`` is the last day
+(2021-10-05) on which data were used, ``used_bytes`` all that was counted."""
 
 programmes = Table(
     "programmes",

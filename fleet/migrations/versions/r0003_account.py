@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
+
+from fleet.iccid import normal
 
 revision = "0003"
 down_revision = "0002"
@@ -53,10 +57,12 @@ def upgrade() -> None:
         sa.Column("used_at", sa.String(), nullable=True),
         sa.Column("used_bytes", sa.BigInteger(), nullable=True),
         sa.Column("read_at", sa.String(), nullable=True),
+        sa.Column("read_unit", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("iccid", name=op.f("pk_sims")),
-        sa.UniqueConstraint("msisdn", name=op.f("uq_sims_msisdn")),
     )
+    op.create_index(op.f("ix_sims_msisdn"), "sims", ["msisdn"], unique=False)
     op.create_index(op.f("ix_sims_ends_at"), "sims", ["ends_at"], unique=False)
+    op.create_index(op.f("ix_sims_read_unit"), "sims", ["read_unit"], unique=False)
     op.create_index(op.f("ix_sims_state"), "sims", ["state"], unique=False)
     op.create_index(op.f("ix_sims_student"), "sims", ["student"], unique=False)
     op.create_index(op.f("ix_sims_unit"), "sims", ["unit"], unique=False)
@@ -83,7 +89,9 @@ def upgrade() -> None:
         "vault",
         sa.Column("student", sa.String(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("student", name=op.f("pk_vault")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "acceptances",
@@ -141,7 +149,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("student", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["student"], ["students.student"], name=op.f("fk_student_ids_student")),
-        sa.PrimaryKeyConstraint("hash", name=op.f("pk_student_ids")),
+        sa.PrimaryKeyConstraint("hash", "student", name=op.f("pk_student_ids")),
     )
     op.create_index(op.f("ix_student_ids_student"), "student_ids", ["student"], unique=False)
     op.create_table(
@@ -170,7 +178,12 @@ def upgrade() -> None:
         sa.Column("place", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("bench", name=op.f("pk_bench_places")),
     )
+    # Benches that were offline may have given one tag twice: that is for people to put right.
+    with op.batch_alter_table("units") as units:
+        units.drop_constraint(op.f("uq_units_tag"), type_="unique")
+    op.create_index(op.f("ix_units_tag"), "units", ["tag"], unique=False)
     op.create_index(op.f("ix_units_imei"), "units", ["imei"], unique=False)
+    _sims()
     # What there is already stays where it was first seen, at a place without a name.
     op.execute(
         "INSERT INTO custody (unit, state, place, batch, since, benched_at) "
@@ -180,3 +193,66 @@ def upgrade() -> None:
         "INSERT INTO holdings (unit, since, state, place, step, why) "
         "SELECT key, first_seen, state, '', 'seen', '' FROM units"
     )
+    _slots()
+
+
+def _sims() -> None:
+    op.create_table(
+        "sim_slots",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("iccid", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_sim_slots_unit")),
+        sa.PrimaryKeyConstraint("unit", "slot", name=op.f("pk_sim_slots")),
+    )
+    op.create_index(op.f("ix_sim_slots_iccid"), "sim_slots", ["iccid"], unique=False)
+    op.create_table(
+        "sim_usage",
+        sa.Column("iccid", sa.String(), nullable=False),
+        sa.Column("month", sa.String(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("iccid", "month", name=op.f("pk_sim_usage")),
+    )
+    op.create_table(
+        "sim_requests",
+        sa.Column("iccid", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("batch", sa.String(), nullable=False),
+        sa.Column("ask", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.String(), nullable=False),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("answered_at", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("iccid", "request", name=op.f("pk_sim_requests")),
+    )
+    op.create_index(op.f("ix_sim_requests_request"), "sim_requests", ["request"], unique=False)
+    op.create_index(op.f("ix_sim_requests_batch"), "sim_requests", ["batch"], unique=False)
+    op.create_index(op.f("ix_sim_requests_status_ask"), "sim_requests", ["status", "ask"], unique=False)
+    op.create_table(
+        "sim_counts",
+        sa.Column("carrier", sa.String(), nullable=False),
+        sa.Column("through", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("carrier", name=op.f("pk_sim_counts")),
+    )
+
+
+def _slots() -> None:
+    """The SIMs of each unit's last reading."""
+    conn = op.get_bind()
+    query = "SELECT subject, at, body FROM events WHERE kind IN ('unit.run', 'unit.intake') ORDER BY at, bench, seq"
+    read = {}
+    for unit, at, body in conn.execute(sa.text(query)):
+        facts = json.loads(body).get("facts")
+        if facts is not None:
+            read[unit] = (at, facts["sims"])
+    slots = sa.table("sim_slots", *map(sa.column, ("unit", "slot", "state", "iccid", "at")))
+    told = [
+        {"unit": unit, "slot": card["slot"], "state": card["state"], "iccid": normal(card["iccid"]), "at": at}
+        for unit, (at, cards) in read.items()
+        for card in cards
+    ]
+    if told:
+        conn.execute(sa.insert(slots), told)
