@@ -7,6 +7,7 @@ SchoolbagError
  │   └─ PrefixError   a prefix that cannot begin a tag
  ├─ UnitBusy          another fleet is at work on the device
  ├─ CustodyError      a unit cannot go where it is to go, or something has not been said
+ ├─ VaultError        names cannot be read or kept: the key is not here, or is another one
  ├─ AccountError      no such student, place or SIM, or something of them that cannot be
  └─ FileError         a file with many records has mistakes; each is told with its row
 """
@@ -40,6 +41,10 @@ class UnitBusy(SchoolbagError):
 
 class CustodyError(SchoolbagError):
     """A unit cannot go there from where it is, or what has to be said for it was not."""
+
+
+class VaultError(SchoolbagError):
+    """The vault of names cannot be used."""
 
 
 class AccountError(SchoolbagError):

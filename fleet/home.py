@@ -2,6 +2,7 @@
 
     bench.json      who this bench is: a random id, and a name for people (edit the name as you like)
     seal.key        32 random bytes: the key of the hashes of values that a device does not show
+    vault.key       32 random bytes: the key of students' names, numbers and PINs (fleet vault)
     ignore.txt      serials that are never written to, one per line, ``#`` starts a comment
     secrets.yaml    what profiles name as ``!secret``
     registry.db     the SQLite registry
@@ -103,6 +104,16 @@ class Home:
                 f"{path} is damaged.", "Put back a copy of it, or delete it: then hidden values are set anew."
             )
         return key
+
+    def vault_key(self) -> bytes | None:
+        """What is in the file of the vault's key; ``None`` when there is none."""
+        path = self.path / "vault.key"
+        with _told(path):
+            return path.read_bytes() if path.exists() else None
+
+    def keep_vault_key(self, key: bytes) -> bytes:
+        """The vault's key from now on: ``key``, if there was none; whichever is there is never written over."""
+        return self._kept(self.path / "vault.key", key)
 
     def ignored(self) -> frozenset[str]:
         """The serials that are never written to."""
