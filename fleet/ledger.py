@@ -62,7 +62,7 @@ class Ledger:
         digest = event.digest()
         conn.execute(insert(events).values(**vars(event), hash=digest))
         conn.execute(update(chains).where(chains.c.bench == end.bench).values(seq=event.seq, hash=digest))
-        project(conn, event)
+        project(conn, [event])
         return event
 
 
@@ -122,7 +122,7 @@ def replay(source: Connection, target: Connection) -> int:
     streams = [(_event(row) for row in _rows(source, bench)) for bench in benches]
     count = 0
     for event in heapq.merge(*streams, key=lambda event: (event.at, event.bench)):
-        project(target, event)
+        project(target, [event])
         count += 1
     return count
 

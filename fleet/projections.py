@@ -1,24 +1,56 @@
-"""What an event changes in the tables. The ledger calls this, and nothing else writes a projection."""
+"""What an event changes in the tables. The ledger calls this, and nothing else writes a projection.
+
+Each kind has one projection, for a single event, an import of a million, and a replay alike.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection
 
-from fleet.models import benches, intakes, items, runs, seals, tag_series, units
+from fleet.models import benches, intakes, items, runs, seals, units
 from fleet.projections_account import KINDS, Projection, benched, first_held, noted
+from fleet.rows import Mine, Rows
 from fleet.values import Event, canonical
 
 _SERIES = re.compile(r"(.+)-(\d{4,9})")
 
 
-def project(conn: Connection, event: Event) -> None:
-    """Bring the projections from before ``event`` to after it."""
-    _BY_KIND[event.kind](conn, event, json.loads(event.body))
+def project(conn: Connection, happened: Sequence[Event]) -> None:
+    """Bring the projections from before these events to after them. They are newer than all of their subjects."""
+    rows = Rows(conn, {event.subject for event in happened})
+    _fold(rows, happened)
+    rows.write()
+
+
+def project_afresh(conn: Connection, happened: Sequence[Event], *, empty: bool = False) -> None:
+    """Make the projections of some subjects from nothing, by all their events: subject by subject, each in its order.
+
+    ``empty``: there are no rows of these subjects yet.
+    """
+    rows = Rows(conn, {event.subject for event in happened}, afresh=True)
+    _fold(rows, happened)
+    rows.write(empty=empty)
+
+
+class Unprojectable(Exception):
+    """An event that makes no sense: of no known kind, or without what its kind has to say."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(f"event {event.seq} of bench {event.bench}, {event.kind}")
+        self.event = event
+
+
+def _fold(rows: Rows, happened: Iterable[Event]) -> None:
+    for event in happened:
+        try:
+            _BY_KIND[event.kind](rows.of(event.subject), event, json.loads(event.body))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unprojectable(event) from error
 
 
 def series(tag: str) -> tuple[str, int] | None:
@@ -33,40 +65,25 @@ def numbered(prefix: str, number: int) -> str:
     return f"{prefix}-{number:04d}"
 
 
-def _bench_opened(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    conn.execute(insert(benches).values(bench=event.bench, name=body["name"], since=event.at))
+def _bench_opened(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    mine.put(benches, {"name": body["name"], "since": event.at})
 
 
-def _unit_added(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    conn.execute(
-        insert(units).values(
-            key=event.subject,
-            platform=body["platform"],
-            serial=body["serial"],
-            state=body["state"],
-            origin=body["origin"],
-            maker=body["maker"],
-            model=body["model"],
-            version=body["version"],
-            imei="",
-            facts=canonical({}),
-            first_seen=event.at,
-            last_seen=event.at,
-        )
-    )
-    first_held(conn, event, body)
-
-
-def _unit_tagged(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    conn.execute(update(units).where(units.c.key == event.subject).values(tag=body["tag"]))
-    if not (numbered_tag := series(body["tag"])):
+def _unit_added(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """A second bench that was offline may see it for the first time, too: then it is known already."""
+    if mine.one(units):
         return
-    prefix, number = numbered_tag
-    last = conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == prefix))
-    if last is None:
-        conn.execute(insert(tag_series).values(prefix=prefix, last=number))
-    elif number > last:
-        conn.execute(update(tag_series).where(tag_series.c.prefix == prefix).values(last=number))
+    told = {name: body[name] for name in ("platform", "serial", "state", "origin", "maker", "model", "version")}
+    first = {"imei": "", "facts": canonical({}), "first_seen": event.at, "last_seen": event.at}
+    mine.put(units, {**told, **first})
+    first_held(mine, event, body)
+
+
+def _unit_tagged(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  # noqa: ARG001
+    if mine.one(units):
+        mine.put(units, {"tag": body["tag"]})
+    if numbered_tag := series(body["tag"]):
+        mine.reach(*numbered_tag)
 
 
 def _seen(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,78 +96,63 @@ def _seen(body: Mapping[str, Any]) -> dict[str, Any]:
     return seen
 
 
-def _unit_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    unit = event.subject
-    conn.execute(
-        update(units)
-        .where(units.c.key == unit)
-        .values(
-            **_seen(body),
-            last_seen=event.at,
-            last_verdict=body["verdict"],
-            last_profile=body["profile"],
-            last_digest=body["digest"],
-        )
-    )
-    benched(conn, event)
-    _replace_run(conn, event, body)
+def _unit_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    last = {"last_verdict": body["verdict"], "last_profile": body["profile"], "last_digest": body["digest"]}
+    mine.put(units, {**_seen(body), "last_seen": event.at, **last})
+    benched(mine, event)
+    _replace_run(mine, event, body)
     if body["items"]:
-        _replace_seals(conn, unit, body["items"])
+        _replace_seals(mine, body["items"])
 
 
-def _replace_run(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    unit = event.subject
-    conn.execute(delete(runs).where(runs.c.unit == unit))
+def _replace_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     copied = ("started", "ended", "profile", "digest", "verdict", "steps", "port", "error", "next_action", "allowed")
-    conn.execute(
-        insert(runs).values(
-            unit=unit,
-            bench=event.bench,
-            actor=event.actor,
-            left_on=canonical(body["left_on"]),
-            **{name: body[name] for name in copied},
-        )
-    )
-    conn.execute(delete(items).where(items.c.unit == unit))
-    shown = [{name: value for name, value in item.items() if name != "sealed"} for item in body["items"]]
-    if shown:
-        conn.execute(insert(items), [{"unit": unit, "position": n, **item} for n, item in enumerate(shown)])
+    who = {"bench": event.bench, "actor": event.actor, "left_on": canonical(body["left_on"])}
+    mine.put(runs, {**who, **{name: body[name] for name in copied}})
+    mine.clear(items)
+    for position, item in enumerate(body["items"]):
+        shown = {name: value for name, value in item.items() if name != "sealed"}
+        mine.put(items, {"position": position, **shown})
 
 
-def _replace_seals(conn: Connection, unit: str, found: list[dict[str, Any]]) -> None:
+def _replace_seals(mine: Mine, found: list[dict[str, Any]]) -> None:
     """Only those of the items that this run had: of others it says nothing, so what was set before still holds."""
-    conn.execute(delete(seals).where(seals.c.unit == unit, seals.c.item.in_([item["item"] for item in found])))
-    kept = {item["item"]: item["sealed"] for item in found if item["sealed"]}
-    if kept:
-        conn.execute(insert(seals), [{"unit": unit, "item": item, "sealed": seal} for item, seal in kept.items()])
+    for item in found:
+        if item["sealed"]:
+            mine.put(seals, {"item": item["item"], "sealed": item["sealed"]})
+        else:
+            mine.drop(seals, {"item": item["item"]})
 
 
-def _unit_intake(conn: Connection, event: Event, body: Mapping[str, Any]) -> None:
-    unit = event.subject
-    conn.execute(update(units).where(units.c.key == unit).values(**_seen(body), last_seen=event.at))
-    benched(conn, event)
-    before = conn.execute(select(intakes).where(intakes.c.unit == unit)).one_or_none()
+def _unit_intake(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    mine.put(units, {**_seen(body), "last_seen": event.at})
+    benched(mine, event)
+    before = mine.one(intakes) or {"label": None, "refused_since": None, "times": 0, **_UNSEEN_RESET}
     refused = body["verdict"] == "refuse"
-    reset = body["reset"]
-    proved = bool(reset and reset["proved"])
-    signs = {name: reset[name] for name in ("shown", "not_shown")} if reset else {}
     values: dict[str, Any] = {
         "at": event.at,
         "bench": event.bench,
         "actor": event.actor,
         "verdict": body["verdict"],
         "port": body["port"],
-        "label": body["label"] or (before.label if before else None),
+        "label": body["label"] or before["label"],
         "findings": canonical(body["findings"]),
         "trace": canonical(body["trace"]),
-        "refused_since": ((before.refused_since if before else None) or event.at) if refused else None,
-        "reset": canonical(signs) if proved or not (before and before.reset_at) else before.reset,
-        "reset_at": event.at if proved else before.reset_at if before else None,
-        "reset_before": reset["before"] if proved else before.reset_before if before else None,
-        "times": (before.times if before else 0) + 1,
+        "refused_since": (before["refused_since"] or event.at) if refused else None,
+        "times": before["times"] + 1,
     }
-    conn.execute(delete(intakes).where(intakes.c.unit == unit))
-    conn.execute(insert(intakes).values(unit=unit, **values))
+    mine.put(intakes, {**values, **_reset(event, body["reset"], before)})
+
+
+_UNSEEN_RESET = {"reset": None, "reset_at": None, "reset_before": None}
+
+
+def _reset(event: Event, reset: Mapping[str, Any] | None, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The last reset that was proved stays; before the first one, what the last comparison showed."""
+    signs = canonical({name: reset[name] for name in ("shown", "not_shown")} if reset else {})
+    if reset and reset["proved"]:
+        return {"reset": signs, "reset_at": event.at, "reset_before": reset["before"]}
+    return {name: before[name] for name in _UNSEEN_RESET} if before["reset_at"] else {**_UNSEEN_RESET, "reset": signs}
 
 
 _BY_KIND: Mapping[str, Projection] = {

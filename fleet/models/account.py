@@ -39,6 +39,7 @@ students = Table(
     Column("school", String, nullable=False),
     Column("area", String, nullable=False),
     Column("grade", String, nullable=False),
+    Column("class_name", String, nullable=False),
     Column("category", String, nullable=False),
     Column("household", String, nullable=False),
     Column("connection", String, nullable=False),
@@ -50,17 +51,20 @@ students = Table(
     Index(None, "household"),
     Index(None, "state", "area", "category"),
 )
-"""Pseudonyms. ``state`` is enrolled, left or forgotten; ``household`` a keyed hash ("" unknown); ``connection`` what
+"""Pseudonyms. ``grade`` is 1 to 12 where it is a number, ``class_name`` as the school says it (6A). ``state`` is enrolled, left or forgotten; ``household`` a keyed hash ("" unknown); ``connection`` what
 there is at home: line, sim, none or unknown."""
 
 student_ids = Table(
     "student_ids",
     metadata,
+    Column("student", String, ForeignKey(students.c.student), primary_key=True),
     Column("hash", String, primary_key=True),
     Column("kind", String, nullable=False),
-    Column("student", String, ForeignKey(students.c.student), primary_key=True, index=True),
+    Index(None, "hash"),
+    sqlite_with_rowid=False,
 )
-"""Keyed hashes of normalised identifiers, by which one child in two lists is known for one."""
+"""Keyed hashes of normalised identifiers, by which one child in two lists is known for one, and found by name or phone.
+``kind`` is id, number, birth, phone or name; all but the first two may be those of several children."""
 
 vault = Table(
     "vault",

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    UniqueConstraint,
 )
 
 from fleet.models.base import metadata
@@ -55,7 +54,7 @@ units = Table(
     Column("key", String, primary_key=True),
     Column("platform", String, nullable=False),
     Column("serial", String, nullable=False, index=True),
-    Column("tag", String),
+    Column("tag", String, index=True),
     Column("state", String, nullable=False),
     Column("origin", String, nullable=False),
     Column("maker", String, nullable=False),
@@ -68,11 +67,10 @@ units = Table(
     Column("last_verdict", String),
     Column("last_profile", String),
     Column("last_digest", String),
-    UniqueConstraint("tag"),
     Index(None, "state", "last_verdict"),
 )
 """``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
-run that got that far read: api, build, skin, sims, locks."""
+run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given one ``tag`` twice."""
 
 tag_series = Table(
     "tag_series",

@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("school", sa.String(), nullable=False),
         sa.Column("area", sa.String(), nullable=False),
         sa.Column("grade", sa.String(), nullable=False),
+        sa.Column("class_name", sa.String(), nullable=False),
         sa.Column("category", sa.String(), nullable=False),
         sa.Column("household", sa.String(), nullable=False),
         sa.Column("connection", sa.String(), nullable=False),
@@ -145,13 +146,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_holdings_student"), "holdings", ["student"], unique=False)
     op.create_table(
         "student_ids",
+        sa.Column("student", sa.String(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("student", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["student"], ["students.student"], name=op.f("fk_student_ids_student")),
-        sa.PrimaryKeyConstraint("hash", "student", name=op.f("pk_student_ids")),
+        sa.PrimaryKeyConstraint("student", "hash", name=op.f("pk_student_ids")),
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_student_ids_student"), "student_ids", ["student"], unique=False)
+    op.create_index(op.f("ix_student_ids_hash"), "student_ids", ["hash"], unique=False)
     op.create_table(
         "counts",
         sa.Column("place", sa.String(), nullable=False),

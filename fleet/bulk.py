@@ -1,0 +1,63 @@
+"""Many rows at once, as fast as the database takes them: SQLite's executemany, PostgreSQL's COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+
+T = TypeVar("T")
+_FEW = 20
+"""Rows for which preparing a bulk write costs more than it saves."""
+
+
+def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that are not there yet. All of them name the same columns."""
+    if len(rows) <= _FEW:
+        if rows:
+            conn.execute(insert(table), rows)
+        return
+    columns = tuple(rows[0])
+    insert_values(conn, table, columns, [tuple(row.values()) for row in rows])
+
+
+def insert_values(conn: Connection, table: Table, columns: Sequence[str], values: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows that are not there yet: ``values`` in the order of ``columns``, as the driver takes them."""
+    quote = conn.dialect.identifier_preparer.quote
+    target = f"{quote(table.name)} ({', '.join(map(quote, columns))})"
+    if conn.dialect.name == "postgresql":
+        with conn.connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]
+            for row in values:
+                copy.write_row(row)
+    else:
+        marks = ", ".join("?" * len(columns))
+        conn.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", list(values))  # noqa: S608
+
+
+def update_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set all columns of rows that are there, found by their primary key."""
+    keys = table.primary_key.columns.keys()
+    others = [name for name in table.columns.keys() if name not in keys]  # noqa: SIM118
+    if not rows or not others:
+        return
+    mine = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+    query = update(table).where(*mine).values({name: bindparam(f"new_{name}") for name in others})
+    named = {name: f"key_{name}" if name in keys else f"new_{name}" for name in table.columns.keys()}  # noqa: SIM118
+    conn.execute(query, [{named[name]: value for name, value in row.items()} for row in rows])
+
+
+def delete_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take away rows, found by their primary key."""
+    keys = table.primary_key.columns.keys()
+    if rows:
+        mine = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+        conn.execute(delete(table).where(*mine), [{f"key_{name}": row[name] for name in keys} for row in rows])
+
+
+def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``things`` in lists of ``size``, the last one shorter."""
+    rest = iter(things)
+    while batch := list(islice(rest, size)):
+        yield batch

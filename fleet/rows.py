@@ -1,0 +1,159 @@
+"""The rows that a batch of events changes: read at once, changed in memory, written at once.
+
+An event changes rows of its own subject only: the unit's, the student's, the SIM's. Projections are handed nothing but
+these (:class:`Mine`), so that events of several subjects may come in any order, and events that come late (a bench was
+offline) are put right by folding the events of that one subject again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, select, update
+
+from fleet.bulk import batches, delete_rows, insert_rows, update_rows
+from fleet.models import PROJECTIONS, student_ids, tag_series
+
+Row = dict[str, Any]
+_Key = tuple[Any, ...]
+_Kept = dict[str, dict[_Key, Row]]
+_NAMED = 5000
+"""Subjects named in one query."""
+
+
+def _owner(table: Table) -> Column[Any]:
+    return student_ids.c.student if table is student_ids else next(iter(table.primary_key.columns))
+
+
+_OWNED = tuple(table for table in PROJECTIONS if table is not tag_series)
+_OWNERS = {table: _owner(table).name for table in _OWNED}
+"""The column that holds the subject to which a row belongs."""
+
+_KEYS = {table: tuple(table.primary_key.columns.keys()) for table in _OWNED}
+_BLANKS: Mapping[Table, Row] = {table: dict.fromkeys(table.columns.keys()) for table in _OWNED}
+
+
+@dataclass
+class Rows:
+    """The rows of ``subjects``. With ``afresh`` their events are folded from nothing, all of them."""
+
+    conn: Connection
+    subjects: Collection[str]
+    afresh: bool = False
+    _before: dict[Table, _Kept] = field(default_factory=dict)
+    _after: dict[Table, _Kept] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def of(self, subject: str) -> Mine:
+        """What an event of ``subject`` may see and change."""
+        return Mine(self, subject)
+
+    def kept(self, table: Table, subject: str) -> dict[_Key, Row]:
+        """The rows of one subject by their primary key, as they are now."""
+        if table not in self._after:
+            before = {} if self.afresh else self._read(table)
+            self._before[table] = before
+            self._after[table] = {name: dict(rows) for name, rows in before.items()}
+        return self._after[table].setdefault(subject, {})
+
+    def reach(self, prefix: str, number: int) -> None:
+        """A number of a series of tags was given."""
+        self._numbers[prefix] = max(number, self._numbers.get(prefix, 0))
+
+    def write(self, *, empty: bool = False) -> None:
+        """Bring the tables to what was made of them here. ``empty``: there are no rows of these subjects yet."""
+        if self.afresh and not empty:
+            self._before = {table: self._read(table) for table in _OWNED}
+        changes = {table: self._changes(table) for table in _OWNED if table in self._before or table in self._after}
+        for table in reversed(changes):
+            delete_rows(self.conn, table, changes[table][0])
+        for table, (_, new, changed) in changes.items():
+            insert_rows(self.conn, table, new)
+            update_rows(self.conn, table, changed)
+        self._raise_series()
+
+    def _changes(self, table: Table) -> tuple[list[Row], list[Row], list[Row]]:
+        """What is gone, new and changed."""
+        before, after = self._before.get(table, {}), self._after.get(table, {})
+        gone: list[Row] = []
+        new: list[Row] = []
+        changed: list[Row] = []
+        for subject, rows in after.items():
+            old = before.get(subject)
+            if not old:
+                new.extend(rows.values())
+                continue
+            for key, row in rows.items():
+                if key not in old:
+                    new.append(row)
+                elif old[key] != row:
+                    changed.append(row)
+        for subject, rows in before.items():
+            now = after.get(subject, {})
+            gone.extend(row for key, row in rows.items() if key not in now)
+        return gone, new, changed
+
+    def _read(self, table: Table) -> _Kept:
+        found: _Kept = {}
+        mine, keys = _OWNERS[table], _KEYS[table]
+        for names in batches(self.subjects, _NAMED):
+            for row in self.conn.execute(select(table).where(table.c[mine].in_(names))).mappings():
+                rows = found.setdefault(row[mine], {})
+                rows[tuple(row[key] for key in keys)] = dict(row)
+        return found
+
+    def _raise_series(self) -> None:
+        """Never lowered: a number that was on a label once is never given again."""
+        for names in batches(self._numbers, _NAMED):
+            query = select(tag_series.c.prefix, tag_series.c.last).where(tag_series.c.prefix.in_(names))
+            last = {row.prefix: row.last for row in self.conn.execute(query)}
+            new = [{"prefix": name, "last": self._numbers[name]} for name in names if name not in last]
+            insert_rows(self.conn, tag_series, new)
+            for name in names:
+                if self._numbers[name] > last.get(name, self._numbers[name]):
+                    mine = tag_series.c.prefix == name
+                    self.conn.execute(update(tag_series).where(mine).values(last=self._numbers[name]))
+
+
+@dataclass(frozen=True)
+class Mine:
+    """The rows of the subject of one event. Rows are not to be changed in place: :meth:`put` them."""
+
+    _rows: Rows
+    _subject: str
+
+    def one(self, table: Table) -> Row | None:
+        """The row of a table that has one per subject."""
+        return self._rows.kept(table, self._subject).get((self._subject,))
+
+    def all(self, table: Table) -> list[Row]:
+        """All rows of the subject, in no order."""
+        return list(self._rows.kept(table, self._subject).values())
+
+    def put(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Change the row with this key, or add it: what is not said stays, or is NULL."""
+        key = _key(table, self._subject, values)
+        rows = self._rows.kept(table, self._subject)
+        row = {**(rows.get(key) or _BLANKS[table]), **values, _OWNERS[table]: self._subject}
+        if len(row) != len(_BLANKS[table]):
+            raise KeyError(f"{table.name} has no column {', '.join(row.keys() - _BLANKS[table].keys())}")
+        rows[key] = row
+
+    def drop(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Take the row with this key away."""
+        self._rows.kept(table, self._subject).pop(_key(table, self._subject, row), None)
+
+    def clear(self, table: Table) -> None:
+        """Take all rows of the subject away."""
+        self._rows.kept(table, self._subject).clear()
+
+    def reach(self, prefix: str, number: int) -> None:
+        """A number of a series of tags was given."""
+        self._rows.reach(prefix, number)
+
+
+def _key(table: Table, subject: str, values: Mapping[str, Any]) -> _Key:
+    mine = _OWNERS[table]
+    return tuple(subject if name == mine else values[name] for name in _KEYS[table])
