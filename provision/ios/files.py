@@ -30,7 +30,7 @@ _AHEAD = 2
 """Pieces under way to one device, so that it never waits for the next: with 24 devices some 100 MB."""
 
 _SILENCE = 60.0
-"""Seconds in which a piece has to be taken."""
+"""Seconds in which a piece has to be taken, or anything else done."""
 
 _MOST_READ = 1_000_000
 """Bytes of a file that is read as an answer."""
@@ -59,6 +59,11 @@ class Files(AfcService):
             raise
         self._service = connection
 
+    async def _send_and_wait(self, operation: AfcOpcode, data: bytes, this_length: int = 0) -> Any:
+        """Every operation comes through here; pymobiledevice3 would wait for ever."""
+        async with asyncio.timeout(_SILENCE):
+            return await super()._send_and_wait(operation, data, this_length)
+
     async def set_time(self, path: str, seconds: int) -> None:
         """Set the time of a file, in whole seconds since 1970 (facts, iOS §4: MTIME, in ns)."""
         nanoseconds = (seconds * 10**9).to_bytes(8, "little")
@@ -72,7 +77,7 @@ async def _vend(connection: ServiceConnection, bundle: str) -> None:
 
 
 async def send(files: Files, source: Path | bytes, remote: str, told: Told) -> None:
-    """Send one file; the next pieces are on their way while the device writes one."""
+    """Send one file; the next piece is on its way while the device writes one."""
     handle = await files.fopen(remote, "w")
     under_way: deque[tuple[asyncio.Task[None], int]] = deque()
     try:
@@ -82,16 +87,21 @@ async def send(files: Files, source: Path | bytes, remote: str, told: Told) -> N
             under_way.append((asyncio.create_task(files.fwrite(handle, piece)), len(piece)))
         while under_way:
             await _arrived(under_way, told)
-    finally:
-        await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
-        with suppress(PyMobileDevice3Exception):  # what went wrong has been raised already
+    except AfcException:
+        await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)  # it answers each piece
+        with suppress(PyMobileDevice3Exception):
             await files.fclose(handle)
+        raise
+    finally:
+        for task, _ in under_way:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
+    await files.fclose(handle)
 
 
 async def _arrived(under_way: deque[tuple[asyncio.Task[None], int]], told: Told) -> None:
     task, size = under_way[0]
-    async with asyncio.timeout(_SILENCE):
-        await task
+    await task
     under_way.popleft()
     told(size)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from pymobiledevice3.exceptions import PyMobileDevice3Exception
+from pymobiledevice3.exceptions import AfcException, PyMobileDevice3Exception
 from pymobiledevice3.lockdown import LockdownClient
 from pymobiledevice3.service_connection import ServiceConnection
 
@@ -68,19 +68,25 @@ class NoApp(No):
 async def install_app(client: LockdownClient, action: InstallApp, told: Told) -> None:
     """Send the IPA in pieces and have it installed. Raises NoApp.
 
-    It goes to the same name whenever this app is sent, so that an interrupted run leaves one file at most.
+    It goes to the same name whenever this app is sent, so that a run that was cut short leaves one file at most.
     """
     name = hashlib.sha256(action.bundle.encode()).hexdigest()[:16]
     remote = f"{_STAGING}/schoolbag-{name}.ipa"
+    command = {"Command": "Install", "PackagePath": remote, "ClientOptions": {"CFBundleIdentifier": action.bundle}}
     async with Files(client) as files:
         await files.makedirs(_STAGING)
         try:
             await send(files, action.ipa, remote, told)
-            options = {"CFBundleIdentifier": action.bundle}
-            await _operate(client, {"Command": "Install", "PackagePath": remote, "ClientOptions": options})
-        finally:
-            with suppress(PyMobileDevice3Exception):  # the installer has taken it, or the device is gone
-                await files.rm_single(remote)
+            await _operate(client, command)
+        except (AfcException, NoApp):
+            await _tidy(files, remote)
+            raise
+        await _tidy(files, remote)
+
+
+async def _tidy(files: Files, remote: str) -> None:
+    with suppress(PyMobileDevice3Exception):  # the installer may have taken it
+        await files.rm_single(remote)
 
 
 async def remove_app(client: LockdownClient, bundle: str) -> None:

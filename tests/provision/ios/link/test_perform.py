@@ -5,13 +5,14 @@ from __future__ import annotations
 import plistlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provision.device import Device
-from provision.errors import NoAnswer, Refused, Stopped, Unplugged
+from provision.errors import DeviceError, NoAnswer, Refused, Stopped, Unplugged
 from provision.ios import keybag
 from provision.ios.actions import (
     PART,
@@ -156,6 +157,14 @@ def test_stopped_in_the_middle(iphone: Iphones, ipa: Path) -> None:
         device.ask({"": Value("", "SerialNumber")})
 
 
+def test_one_that_falls_silent_in_the_middle(iphone: Iphones, ipa: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.ios.files._SILENCE", 0.5)
+    device = iphone.trusted()
+    iphone.order("fault", fault={"kind": "silent", "after_bytes": 1_000_000})
+    with pytest.raises(NoAnswer, match="did not answer in time"):
+        do(device, _install(ipa))
+
+
 def test_usbmuxd_goes_in_the_middle(iphones: Start, ipa: Path) -> None:
     bench = iphones("iphone-17", faults=[{"kind": "slow_link", "rate": 2_000_000}])
     device = bench.trusted()
@@ -164,6 +173,34 @@ def test_usbmuxd_goes_in_the_middle(iphones: Start, ipa: Path) -> None:
         do(device, _install(ipa))
     with pytest.raises(Unplugged, match="usbmuxd"):
         device.ask({"": Value("", "SerialNumber")})
+
+
+def test_what_befalls_one_leaves_the_others_alone(iphones: Start, ipa: Path) -> None:
+    """All on one loop: one is pulled out, one falls silent, one is full, one is stopped, and one is filled."""
+    bench = iphones("iphone-17", count=5)
+    devices = [bench.trusted(at) for at in range(5)]
+    bench.order("fault", 0, fault={"kind": "unplug", "after_bytes": 1_000_000})
+    bench.order("fault", 1, fault={"kind": "silent", "after_bytes": 1_000_000})
+    bench.order("fault", 2, fault={"kind": "storage_full"})
+    bench.order("fault", 3, fault={"kind": "slow_link", "rate": 200_000})
+
+    def work(at: int) -> type[BaseException] | None:
+        try:
+            do(devices[at], _install(ipa))
+        except DeviceError as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(5) as pool:
+        running = [pool.submit(work, at) for at in range(5)]
+        assert running[4].result(20) is None
+        assert running[0].result(20) is Unplugged
+        assert running[2].result(20) is Refused
+        for at in (1, 3):
+            assert not running[at].done()
+            devices[at].stop()
+            assert running[at].result(5) is Stopped
+    assert _APP in bench.state(4)["apps"]
 
 
 # Files ------------------------------------------------------------------------------------------------------------
