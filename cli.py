@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Mapping
@@ -34,10 +35,29 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Account": {
         "status": ("fleet.commands", "How many units there are, and how they are."),
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
+        "place": ("fleet.account.place_commands", "The places where units lie."),
+        "move": ("fleet.account.custody_commands", "Units lie at another place now."),
+        "send": ("fleet.account.custody_commands", "Units are on their way to a place."),
+        "arrive": ("fleet.account.custody_commands", "Units that were on their way have come."),
+        "hand-over": ("fleet.account.custody_commands", "A student's unit was accepted."),
+        "refused": ("fleet.account.custody_commands", "A family did not take the unit, and why."),
+        "return": ("fleet.account.custody_commands", "Take units back from students."),
+        "lost": ("fleet.account.custody_commands", "Units are lost, after they were searched for."),
+        "found": ("fleet.account.custody_commands", "Lost units are there again."),
+        "repair": ("fleet.account.custody_commands", "Units go to be repaired."),
+        "repaired": ("fleet.account.custody_commands", "Units are back from repair."),
+        "retire": ("fleet.account.custody_commands", "Units are of no use any more."),
+        "give-back": ("fleet.account.custody_commands", "Units went back to their donor."),
         "ledger": ("fleet.commands", "Check that the record of events is whole."),
         "report": ("fleet.report_commands", "What the bench did, how fast, and what failed."),
     },
 }
+
+
+def _attribute(name: str) -> str:
+    """What the command is called in its module: ``hand_over``, and ``return_`` as Python has a return of its own."""
+    word = name.replace("-", "_")
+    return f"{word}_" if keyword.iskeyword(word) else word
 
 
 class Commands(click.Group):
@@ -49,7 +69,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         for section in SECTIONS.values():
             if cmd_name in section:
-                command = getattr(importlib.import_module(section[cmd_name][0]), cmd_name)
+                command = getattr(importlib.import_module(section[cmd_name][0]), _attribute(cmd_name))
                 assert isinstance(command, click.Command)
                 return command
         return None

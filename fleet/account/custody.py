@@ -35,6 +35,8 @@ BY_PLACE: Mapping[str, State] = {
 }
 """The state of a unit that lies at a place of this kind."""
 
+_LOOK = "fleet unit show tells what happened to it last."
+
 _LYING = frozenset({State.STOCK, State.AT_BENCH, State.AT_SCHOOL})
 
 
@@ -59,7 +61,7 @@ STEPS: Mapping[str, Step] = {
         Step("refuse", _LYING | {State.IN_TRANSIT}, None, ("place", "student", "why")),
         Step("lose", frozenset(State) - ENDS - {State.LOST}, State.LOST, ("search", "evidence")),
         Step("find", frozenset({State.LOST}), None, ("place",)),
-        Step("repair", _LYING | {State.WITH_STUDENT}, State.IN_REPAIR, ("place", "fault")),
+        Step("repair", _LYING | {State.WITH_STUDENT, State.IN_TRANSIT}, State.IN_REPAIR, ("place", "fault")),
         Step("repaired", frozenset({State.IN_REPAIR}), None, ("place", "done")),
         Step("retire", _LYING | {State.IN_REPAIR, State.LOST}, State.RETIRED, ("why",)),
         Step("give_back", _LYING, State.GIVEN_BACK, ("why",)),
@@ -74,17 +76,18 @@ def where_to(step: str, state: State, kind: str | None, said: Collection[str]) -
     """
     wanted = STEPS[step]
     if state not in wanted.starts:
-        starts = ", ".join(sorted(words(one) for one in wanted.starts))
-        raise CustodyError(
-            f"{_verb(step)} is not possible: it is {words(state)}, and would have to be {starts}.",
-            "fleet unit show tells what happened to it last.",
-        )
+        *most, last = sorted(words(one) for one in wanted.starts)
+        starts = f"{', '.join(most)} or {last}" if most else last
+        raise CustodyError(f"{verb(step).capitalize()} is not possible: it is {words(state)}, and not {starts}.", _LOOK)
     if missing := [word for word in wanted.needs if word not in said]:
-        raise CustodyError(f"{_verb(step)} lacks: {', '.join(map(_verb, missing))}.", "Say it, and do it again.")
+        lacks = ", ".join(map(verb, missing))
+        raise CustodyError(f"{verb(step).capitalize()} lacks: {lacks}.", "Say it, and do it again.")
     if wanted.to is not None:
         return wanted.to
     if kind is None or kind not in BY_PLACE:
         raise CustodyError("It is not known what kind of place that is.", "fleet place list shows those that are.")
+    if kind == "repair":
+        raise CustodyError("That place is a repairer.", "Say what is wrong with it: fleet repair TAG --fault WORD.")
     return BY_PLACE[kind]
 
 
@@ -93,5 +96,6 @@ def words(state: State | str) -> str:
     return str(state).replace("_", " ")
 
 
-def _verb(name: str) -> str:
+def verb(name: str) -> str:
+    """A step, or what it needs, for people: ``hand_over`` is ``hand over``."""
     return name.replace("_", " ")

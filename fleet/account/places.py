@@ -13,7 +13,7 @@ from fleet.errors import AccountError, UnitError
 from fleet.ledger import Ledger
 from fleet.models import bench_places, places
 from fleet.units import Registry
-from fleet.values import storable
+from fleet.values import Json, storable
 from profiles.errors import meant
 from provision.text import printable
 
@@ -51,8 +51,8 @@ def put(conn: Connection, ledger: Ledger, place: Place) -> bool:
     wanted = Place(checked(place.place), storable(place.name), place.kind, storable(place.area))
     if find(conn, wanted.place) == wanted:
         return False
-    body = {"v": 1, "name": wanted.name, "kind": wanted.kind, "area": wanted.area}
-    ledger.append(conn, "place.set", wanted.place, {**body})
+    body: dict[str, Json] = {"v": 1, "name": wanted.name, "kind": wanted.kind, "area": wanted.area}
+    ledger.append(conn, "place.set", wanted.place, body)
     return True
 
 

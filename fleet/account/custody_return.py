@@ -1,0 +1,65 @@
+"""A unit comes back from a student: its kit piece by piece beside what went out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from fleet.account import custody_kit, custody_steps, custody_words
+from fleet.account.custody_kit import Kit
+from fleet.account.custody_steps import Moved
+from fleet.bulk import batches
+from fleet.db import transaction
+from fleet.errors import CustodyError
+from fleet.models import acceptances
+from fleet.units import Registry
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Returned:
+    """``missing``: pieces that went out and did not come back. ``strangers``: pieces that never went out."""
+
+    moved: Moved
+    kit: Kit
+    missing: Kit
+    strangers: tuple[str, ...]
+
+
+def take_back(
+    registry: Registry, names: Sequence[str], place: str, kit: Kit | None, condition: str
+) -> tuple[Returned, ...]:
+    """The units that are named come back to ``place``. ``kit`` ``None``: each with all that went out with it.
+
+    What is missing is recorded, and stops nothing. Raises as :func:`custody_steps.do` does.
+    """
+    if kit is not None and not any(kit.values()):
+        raise CustodyError("Return lacks: kit.", "Say what came back, such as --kit device=1, or --complete.")
+    condition = custody_words.checked("conditions", condition)
+    with transaction(registry.engine) as conn:
+        said = {"place": place, "kit": "said below", "condition": condition}
+        going = custody_steps.plan(conn, "return", names, said)
+        went = _went(conn, [one.held.key for one in going])
+        done = []
+        for one in going:
+            out = went.get(one.held.key, {})
+            came = out if kit is None else kit
+            lacking = custody_kit.missing(out, came)
+            body = one.body("return", {"condition": condition, "kit": {**came}, "missing": {**lacking}})
+            registry.ledger.append(conn, "unit.custody", one.held.key, body)
+            done.append(Returned(one.moved("return"), came, lacking, custody_kit.strangers(out, came)))
+    return tuple(done)
+
+
+def _went(conn: Connection, keys: Sequence[str]) -> Mapping[str, Kit]:
+    """What went out with each unit that is out."""
+    found: dict[str, Kit] = {}
+    for some in batches(keys, _AT_ONCE):
+        mine = acceptances.c.unit.in_(some) & acceptances.c.returned_at.is_(None)
+        query = select(acceptances.c.unit, acceptances.c.kit).where(mine).order_by(acceptances.c.at)
+        found.update({row.unit: json.loads(row.kit) for row in conn.execute(query)})
+    return found
