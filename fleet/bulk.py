@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, update
 
 T = TypeVar("T")
 _FEW = 20
@@ -14,26 +14,22 @@ _FEW = 20
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows that are not there yet. All of them name the same columns."""
-    if len(rows) <= _FEW:
-        if rows:
-            conn.execute(insert(table), rows)
-        return
-    columns = tuple(rows[0])
-    insert_values(conn, table, columns, [tuple(row.values()) for row in rows])
+    """Write rows that are not there yet. All of them name the same columns in the same order."""
+    if rows:
+        insert_values(conn, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def insert_values(conn: Connection, table: Table, columns: Sequence[str], values: Sequence[tuple[Any, ...]]) -> None:
     """Write rows that are not there yet: ``values`` in the order of ``columns``, as the driver takes them."""
     quote = conn.dialect.identifier_preparer.quote
     target = f"{quote(table.name)} ({', '.join(map(quote, columns))})"
-    if conn.dialect.name == "postgresql":
+    if conn.dialect.name == "postgresql" and len(values) > _FEW:
         with conn.connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]
             for row in values:
                 copy.write_row(row)
     else:
-        marks = ", ".join("?" * len(columns))
-        conn.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", list(values))  # noqa: S608
+        mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
+        conn.exec_driver_sql(f"INSERT INTO {target} VALUES ({', '.join([mark] * len(columns))})", list(values))  # noqa: S608
 
 
 def update_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,25 +1,33 @@
 """The ledger: what happened, one hash-chained list of events per bench; the only writer of it and of what follows.
 
 An event and the projections that it changes are written in one transaction, so neither is ever there without the
-other. Two writers of one chain wait for each other: SQLite by ``BEGIN IMMEDIATE`` (fleet.db), a server by the lock on
-the chain's row.
+other, and one writer at a time (fleet.db), so that a chain never forks.
+
+Events are stamped by the bench's clock, but never earlier than what the registry knows already: of two events, the one
+that was written in the knowledge of the other is the later one, on whichever bench and however wrong its clock.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from fleet.bulk import batches, insert_values
 from fleet.home import Bench
 from fleet.models import chains, events
 from fleet.projections import project
 from fleet.values import Event, Json, canonical, storable
 
 Clock = Callable[[], str]
-_BATCH = 1000
+Happening = tuple[str, str, dict[str, Json]]
+"""Kind, subject and body of an event that is to be written."""
+
+_BATCH = 5000
+_COLUMNS = ("bench", "seq", "at", "actor", "kind", "subject", "body", "prev", "hash")
 
 
 @dataclass(frozen=True)
@@ -44,26 +52,69 @@ class Ledger:
 
         ``body`` carries ``v``, the version of its shape for this kind.
         """
-        query = select(chains).where(chains.c.bench == self.bench.id).with_for_update()
-        found = conn.execute(query).one_or_none()
-        end = End(found.bench, found.seq, found.hash) if found else self._begin(conn)
-        return self._write(conn, end, kind, subject, body)
-
-    def _begin(self, conn: Connection) -> End:
-        conn.execute(insert(chains).values(bench=self.bench.id, seq=0, hash=""))
-        start = End(self.bench.id, 0, "")
-        opened = self._write(conn, start, "bench.opened", self.bench.id, {"v": 1, "name": storable(self.bench.name)})
-        return End(opened.bench, opened.seq, opened.digest())
-
-    def _write(self, conn: Connection, end: End, kind: str, subject: str, body: dict[str, Json]) -> Event:
-        assert "v" in body
-        actor = storable(self.actor)
-        event = Event(end.bench, end.seq + 1, self.clock(), actor, kind, subject, canonical(body), end.hash)
-        digest = event.digest()
-        conn.execute(insert(events).values(**vars(event), hash=digest))
-        conn.execute(update(chains).where(chains.c.bench == end.bench).values(seq=event.seq, hash=digest))
-        project(conn, [event])
+        end, at = self._continue(conn)
+        event, end = self._write(conn, end, at, [(kind, subject, body)])
+        _note(conn, end)
         return event
+
+    def append_many(self, conn: Connection, happened: Iterable[Happening]) -> int:
+        """The same for many that happened at one moment, in their order; how many they were.
+
+        They are taken as they come, some thousands at once, so memory does not grow with their number. Nothing else
+        may be appended before the last was taken.
+        """
+        end, at = self._continue(conn)
+        first = end.seq
+        for batch in batches(happened, _BATCH):
+            _, end = self._write(conn, end, at, batch)
+        _note(conn, end)
+        return end.seq - first
+
+    def _continue(self, conn: Connection) -> tuple[End, str]:
+        """Where the chain ends, begun if need be, and the moment of what comes next."""
+        tips = {row.bench: row for row in conn.execute(_TIPS)}
+        mine = tips.pop(self.bench.id, None)
+        others = max((row.at or "" for row in tips.values()), default="")
+        at = max(self.clock(), (mine and mine.at) or "")
+        if others >= at:
+            at = _next(others)
+        if mine:
+            return End(mine.bench, mine.seq, mine.hash), at
+        conn.execute(insert(chains).values(bench=self.bench.id, seq=0, hash=""))
+        opened: Happening = ("bench.opened", self.bench.id, {"v": 1, "name": storable(self.bench.name)})
+        return self._write(conn, End(self.bench.id, 0, ""), at, [opened])[1], at
+
+    def _write(self, conn: Connection, end: End, at: str, happened: Sequence[Happening]) -> tuple[Event, End]:
+        """The last of the events, and where the chain ends now."""
+        actor = storable(self.actor)
+        bench, seq, prev = end.bench, end.seq, end.hash
+        written: list[Event] = []
+        rows = []
+        for kind, subject, body in happened:
+            assert "v" in body
+            seq += 1
+            event = Event(bench, seq, at, actor, kind, subject, canonical(body), prev)
+            prev = event.digest()
+            written.append(event)
+            rows.append((bench, seq, at, actor, kind, subject, event.body, event.prev, prev))
+        insert_values(conn, events, _COLUMNS, rows)
+        project(conn, written)
+        return written[-1], End(bench, seq, prev)
+
+
+_TIPS = select(chains.c.bench, chains.c.seq, chains.c.hash, events.c.at).join_from(
+    chains, events, (events.c.bench == chains.c.bench) & (events.c.seq == chains.c.seq), isouter=True
+)
+
+
+def _note(conn: Connection, end: End) -> None:
+    conn.execute(update(chains).where(chains.c.bench == end.bench).values(seq=end.seq, hash=end.hash))
+
+
+def _next(at: str) -> str:
+    """A millisecond later."""
+    moment = datetime.fromisoformat(at) + timedelta(milliseconds=1)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
@@ -85,7 +136,7 @@ class Broken:
 
 def verify(conn: Connection) -> Verified | Broken:
     """Walk every chain from its first event to its end. Memory does not grow with the ledger."""
-    ends = {row.bench: End(row.bench, row.seq, row.hash) for row in conn.execute(select(chains))}
+    ends = chain_ends(conn)
     benches = sorted(ends.keys() | set(conn.scalars(select(events.c.bench).distinct())))
     for bench in benches:
         if broken := _verify_chain(conn, bench, ends.get(bench)):
@@ -93,9 +144,14 @@ def verify(conn: Connection) -> Verified | Broken:
     return Verified(sum(end.seq for end in ends.values()), tuple(ends[bench] for bench in benches))
 
 
+def chain_ends(conn: Connection) -> dict[str, End]:
+    """Where every chain ends, by bench."""
+    return {row.bench: End(row.bench, row.seq, row.hash) for row in conn.execute(select(chains))}
+
+
 def _verify_chain(conn: Connection, bench: str, end: End | None) -> Broken | None:
     last, prev = 0, ""
-    for row in _rows(conn, bench):
+    for row in chain(conn, bench):
         if row.seq != last + 1:
             return Broken(bench, last + 1, "is missing")
         if row.prev != prev:
@@ -112,33 +168,20 @@ def _verify_chain(conn: Connection, bench: str, end: End | None) -> Broken | Non
     return None
 
 
-def replay(source: Connection, target: Connection) -> int:
-    """Rebuild all projections in ``target``, whose tables are there and empty, from the ledger of ``source``.
-
-    Each chain is taken in its own order, several by the time of their next event, so that the same events give the
-    same tables wherever they are replayed. Returns how many events there were.
-    """
-    benches = sorted(source.scalars(select(events.c.bench).distinct()))
-    streams = [(_event(row) for row in _rows(source, bench)) for bench in benches]
-    count = 0
-    for event in heapq.merge(*streams, key=lambda event: (event.at, event.bench)):
-        project(target, [event])
-        count += 1
-    return count
-
-
-def _rows(conn: Connection, bench: str) -> Iterator[Row[tuple[object, ...]]]:
-    query = select(events).where(events.c.bench == bench).order_by(events.c.seq)
+def chain(conn: Connection, bench: str, after: int = 0) -> Iterator[Row[Any]]:
+    """The rows of one chain in its order, from the event after ``after`` on."""
+    query = select(events).where(events.c.bench == bench, events.c.seq > after).order_by(events.c.seq)
     yield from conn.execute(query, execution_options={"yield_per": _BATCH})
 
 
-def _digest(row: Row[tuple[object, ...]]) -> str:
+def event_of(row: Row[Any]) -> Event:
+    """A row of ``events`` without its hash."""
+    return Event(*row[:-1])
+
+
+def _digest(row: Row[Any]) -> str:
     """The hash that the row should have; "" when it holds what no event holds."""
     try:
-        return _event(row).digest()
+        return event_of(row).digest()
     except (TypeError, ValueError):
         return ""
-
-
-def _event(row: Row[tuple[object, ...]]) -> Event:
-    return Event(row.bench, row.seq, row.at, row.actor, row.kind, row.subject, row.body, row.prev)

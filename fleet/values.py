@@ -6,7 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+quoted = json.encoder.encode_basestring
+"""A text as canonical JSON writes it."""
+
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -22,21 +28,30 @@ class Event:
     body: str
     prev: str
 
-    def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of the event, its body as an object.
+    def line(self) -> str:
+        """The one form in which it is hashed: canonical JSON, its body as an object.
 
         The body is put in as it is stored: any other spelling of it is a change too.
         """
-        before = canonical({"actor": self.actor, "at": self.at, "bench": self.bench})
-        after = canonical({"kind": self.kind, "prev": self.prev, "seq": self.seq, "subject": self.subject})
-        whole = f'{before[:-1]},"body":{self.body},{after[1:]}'
-        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+        return (
+            f'{{"actor":{quoted(self.actor)},"at":{quoted(self.at)},"bench":{quoted(self.bench)},"body":{self.body},'
+            f'"kind":{quoted(self.kind)},"prev":{quoted(self.prev)},"seq":{self.seq:d},"subject":{quoted(self.subject)}}}'
+        )
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of :meth:`line`. TypeError for what no event holds."""
+        return digest(self.line())
+
+
+def digest(line: str) -> str:
+    """SHA-256 (hex) of the text in UTF-8."""
+    return hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def canonical(value: Json) -> str:
     """JSON with sorted keys, in UTF-8, without spaces. TypeError for floats: two machines may write them apart."""
     _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _refuse_floats(value: Json) -> None:

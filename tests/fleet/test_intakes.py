@@ -17,7 +17,8 @@ from fleet.errors import UnitError
 from fleet.intake_papers import certificate, letter
 from fleet.intake_view import last_intake
 from fleet.intakes import Inspected, inspect_all, summary
-from fleet.ledger import replay, verify
+from fleet.ledger import verify
+from fleet.ledger_replay import replay
 from fleet.models import metadata
 from fleet.units import Registry
 from provision.android.settings import READERS

@@ -14,7 +14,8 @@ from sqlalchemy import create_engine
 
 from fleet.db import database_of, reading
 from fleet.home import Home
-from fleet.ledger import Verified, replay, verify
+from fleet.ledger import Verified, verify
+from fleet.ledger_replay import replay
 from fleet.models import metadata
 from fleet.status import status
 from tests.fleet.making import tables

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, create_engine
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.home import Home
-from fleet.ledger import Verified, replay, verify
+from fleet.ledger import Verified, verify
+from fleet.ledger_replay import replay
 from fleet.models import metadata
 from fleet.units import Registry, open_registry
 from provision.model import Verdict
