@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from fleet.models import benches, intakes, items, runs, seals, units
 from fleet.projections_account import KINDS, Projection, benched, first_held, noted
+from fleet.projections_sims import SIM_KINDS, slots
 from fleet.rows import Mine, Rows
 from fleet.values import Event, canonical
 
@@ -100,6 +101,7 @@ def _unit_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     last = {"last_verdict": body["verdict"], "last_profile": body["profile"], "last_digest": body["digest"]}
     mine.put(units, {**_seen(body), "last_seen": event.at, **last})
     benched(mine, event)
+    slots(mine, event, body)
     _replace_run(mine, event, body)
     if body["items"]:
         _replace_seals(mine, body["items"])
@@ -127,6 +129,7 @@ def _replace_seals(mine: Mine, found: list[dict[str, Any]]) -> None:
 def _unit_intake(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     mine.put(units, {**_seen(body), "last_seen": event.at})
     benched(mine, event)
+    slots(mine, event, body)
     before = mine.one(intakes) or {"label": None, "refused_since": None, "times": 0, **_UNSEEN_RESET}
     refused = body["verdict"] == "refuse"
     values: dict[str, Any] = {
@@ -163,4 +166,5 @@ _BY_KIND: Mapping[str, Projection] = {
     "unit.intake": _unit_intake,
     "supervision.init": noted,
     **KINDS,
+    **SIM_KINDS,
 }

@@ -20,7 +20,6 @@ from fleet.models import (
     missing,
     places,
     programmes,
-    sims,
     student_ids,
     students,
     units,
@@ -179,15 +178,6 @@ def _assign(mine: Mine, student: str | None) -> None:
         mine.put(custody, {"assigned": student})
 
 
-def _sim_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
-    """``sim.set``: the columns of ``sims`` that are new or changed; every change of state comes so."""
-    blank = {"msisdn": None, "carrier": "", "quota": "", "days": None, "state": "received", "place": ""}
-    values = dict(body["fields"])
-    if "state" in values:
-        values["since"] = event.at
-    _put(mine, sims, values, {**blank, "since": event.at})
-
-
 def _programme_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``programme.set``: digest and body (the programme as an object)."""
     values = {"digest": body["digest"], "body": canonical(body["programme"]), "since": event.at}
@@ -211,6 +201,5 @@ KINDS: Mapping[str, Projection] = {
     "unit.custody": _unit_custody,
     "unit.assigned": _unit_assigned,
     "unit.counted": _unit_counted,
-    "sim.set": _sim_set,
     "programme.set": _programme_set,
 }

@@ -250,7 +250,8 @@ def _recorded(ended: Ended, order: Order, registry: Registry) -> Ended:
         return ended
     report = ended.report
     try:
-        registry.record(report, report.identity)
+        sim = order.profile.sim
+        registry.record(report, report.identity, sim.data_plan if sim else None)
     except Exception as error:  # noqa: BLE001
         told = as_error(error)
         changed = replace(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleet.values import Json, storable
 from provision.model import Cannot, Facts, Health, Identity, Locks, Outcome, Report, Result, SimCard
+
+if TYPE_CHECKING:
+    from profiles.schema import DataPlan
 
 
 def key_of(platform: str, serial: str) -> str:
@@ -11,8 +16,8 @@ def key_of(platform: str, serial: str) -> str:
     return storable(f"{platform}:{serial}")
 
 
-def body_of(report: Report, identity: Identity) -> dict[str, Json]:
-    """The body of ``unit.run``."""
+def body_of(report: Report, identity: Identity, plan: DataPlan | None = None) -> dict[str, Json]:
+    """The body of ``unit.run``. ``plan``: the data plan of the profile."""
     body: dict[str, Json] = {
         "v": 1,
         **who(identity),
@@ -33,6 +38,7 @@ def body_of(report: Report, identity: Identity) -> dict[str, Json]:
     }
     if report.facts:
         body["facts"] = told(report.facts)
+        body["data_plan"] = {"quota": plan.quota, "days": plan.days} if plan else None
     return body
 
 

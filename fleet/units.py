@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from fleet import runs, tags
+from fleet import runs, sim_reading, tags
 from fleet.db import PATIENCE, database_of, snapshot, transaction, writing
 from fleet.errors import UnitError
 from fleet.home import Home, actor_of
@@ -18,6 +19,9 @@ from fleet.values import Json
 from provision.model import Facts, Health, Identity, Report, Unit
 from provision.progress import now
 from provision.text import printable
+
+if TYPE_CHECKING:
+    from profiles.schema import DataPlan
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,10 @@ class Registry:
                 self._tag(conn, key, tags.next_free(conn, tag_prefix))
             return self._known(conn, key, ignored)
 
-    def record(self, report: Report, identity: Identity | None = None) -> None:
+    def record(self, report: Report, identity: Identity | None = None, plan: DataPlan | None = None) -> None:
         """Keep what a run says: its event, what follows from it, and the health reading, all or nothing.
 
+        ``plan`` is what the profile says of the data plan of the SIM in it.
         ``identity`` says whose run it was when the report has no facts. Without either it concerns no unit that
         anybody could name, and nothing is written.
         """
@@ -63,8 +68,9 @@ class Registry:
         key = runs.key_of(who.platform, who.serial)
         with transaction(self.engine) as conn:
             self._add(conn, key, who)
-            self.ledger.append(conn, "unit.run", key, runs.body_of(report, who))
+            self.ledger.append(conn, "unit.run", key, runs.body_of(report, who, plan))
             if report.facts:
+                sim_reading.take_over(conn, self.ledger, key)
                 self._measure(conn, key, report.ended, report.facts.health)
 
     def look(self, identity: Identity, facts: Facts, body: Callable[[Connection, str], dict[str, Json]]) -> str:
@@ -77,6 +83,7 @@ class Registry:
         with transaction(self.engine) as conn:
             self._add(conn, key, identity)
             event = self.ledger.append(conn, "unit.intake", key, body(conn, key))
+            sim_reading.take_over(conn, self.ledger, key)
             self._measure(conn, key, event.at, facts.health)
         return key
 

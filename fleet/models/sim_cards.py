@@ -15,10 +15,13 @@ sim_slots = Table(
     Column("state", String, nullable=False),
     Column("iccid", String, nullable=False),
     Column("at", String, nullable=False),
+    Column("quota", String),
+    Column("days", Integer),
     Index(None, "iccid"),
 )
 """The SIM slots of each unit at its last reading. ``iccid`` in the form of ``sims`` (fleet.iccid.normal), "" where the
-device does not tell it; one that is not in ``sims`` is not ours. ``state`` in adb's words (READY, ABSENT, …)."""
+device does not tell it; one that is not in ``sims`` is not ours. ``state`` in adb's words (READY, ABSENT, …).
+``quota`` and ``days``: the data plan of the profile that the unit was made by, NULL without one."""
 
 sim_usage = Table(
     "sim_usage",

@@ -206,6 +206,8 @@ def _sims() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("iccid", sa.String(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
+        sa.Column("quota", sa.String(), nullable=True),
+        sa.Column("days", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_sim_slots_unit")),
         sa.PrimaryKeyConstraint("unit", "slot", name=op.f("pk_sim_slots")),
     )

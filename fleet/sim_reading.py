@@ -1,0 +1,83 @@
+"""What a bench reads of SIMs, taken over into the account: a SIM of ours that is read is in that unit.
+
+A reading by itself is the unit's (``sim_slots``); here it is joined to the SIMs that are known. A list of SIMs that
+comes later, or from a bench that was offline, finds the readings there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from fleet.models import custody, sim_slots, sims
+from fleet.sim_states import where_to
+from fleet.values import Json
+
+if TYPE_CHECKING:
+    from fleet.ledger import Ledger
+
+Change = tuple[str, str, dict[str, Json]]
+"""Kind, subject and body of an event."""
+
+
+def changed(step: str, iccid: str, fields: Mapping[str, Json]) -> Change:
+    """``sim.set``: ``step`` says by what, ``fields`` are the columns of ``sims`` that are new."""
+    return "sim.set", iccid, {"v": 1, "step": step, "fields": {**fields}}
+
+
+def take_over(conn: Connection, ledger: Ledger, unit: str) -> None:
+    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says."""
+    for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
+        if fields := _read(row):
+            ledger.append(conn, *changed("read", row["iccid"], fields))
+
+
+def unsettled(conn: Connection) -> Iterator[Change]:
+    """What readings say of SIMs and the account does not know yet: of those that were listed after they were read."""
+    later = (sims.c.read_unit != sim_slots.c.unit) & (sims.c.read_at < sim_slots.c.at)
+    query = _READ.where(sims.c.read_at.is_(None) | later).order_by(sims.c.iccid, sim_slots.c.at.desc())
+    last = ""
+    for row in conn.execute(query).mappings():
+        if row["iccid"] != last and (fields := _read(row)):
+            yield changed("read", row["iccid"], fields)
+        last = row["iccid"]
+
+
+def remarks(conn: Connection, unit: str) -> Iterable[str]:
+    """What is odd about the SIMs that were read in ``unit``, in sentences."""
+    holder = conn.scalar(select(custody.c.holder).where(custody.c.unit == unit))
+    slots = conn.execute(select(sim_slots).where(sim_slots.c.unit == unit).order_by(sim_slots.c.slot)).all()
+    told = [slot.iccid for slot in slots if slot.iccid]
+    ours = conn.execute(select(sims).where(sims.c.iccid.in_(told) | (sims.c.unit == unit))).all()
+    known = {sim.iccid: sim for sim in ours}
+    for iccid in told:
+        if iccid not in known:
+            yield f"SIM {iccid} is not ours: it is in no operator's list."
+        elif known[iccid].unit not in (None, unit):
+            yield f"SIM {iccid} was put into {known[iccid].unit}, and was read here."
+    for sim in ours:
+        if told and sim.unit == unit and sim.iccid not in told and sim.state != "ended":
+            since = " since its hand-over" if holder and sim.accepted_at else ""
+            yield f"SIM {sim.iccid} belongs in it and was not read: the SIM was changed{since}."
+
+
+_READ = select(
+    sims,
+    sim_slots.c.unit.label("slot_unit"),
+    sim_slots.c.at.label("slot_at"),
+    sim_slots.c.quota.label("planned_quota"),
+    sim_slots.c.days.label("planned_days"),
+).join_from(sim_slots, sims, sims.c.iccid == sim_slots.c.iccid)
+
+
+def _read(row: Mapping[Any, Any]) -> dict[str, Json]:
+    """The columns that change; none when the account knows it all."""
+    unit = row["slot_unit"]
+    fields: dict[str, Json] = {"state": str(where_to("read", row)), "unit": row["unit"] or unit}
+    if row["read_unit"] != unit:
+        fields |= {"read_unit": unit, "read_at": row["slot_at"]}
+    if row["planned_quota"] and not row["quota"] and row["days"] is None:
+        fields |= {"quota": row["planned_quota"], "days": row["planned_days"]}
+    return {name: value for name, value in fields.items() if row[name] != value}
