@@ -49,10 +49,11 @@ students = Table(
     Column("changed", String, nullable=False),
     Index(None, "school"),
     Index(None, "household"),
-    Index(None, "state", "area", "category"),
+    Index(None, "state", "area", "category", "student"),
 )
-"""Pseudonyms. ``grade`` is 1 to 12 where it is a number, ``class_name`` as the school says it (6A). ``state`` is enrolled, left or forgotten; ``household`` a keyed hash ("" unknown); ``connection`` what
-there is at home: line, sim, none or unknown."""
+"""Pseudonyms. ``grade`` is 1 to 12 where it is a number, ``class_name`` as the school writes it (6A). ``state`` is
+enrolled, left or forgotten; ``household`` a keyed hash ("" unknown); ``connection`` what there is at home: line, sim,
+none or unknown."""
 
 student_ids = Table(
     "student_ids",

@@ -85,7 +85,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_students_household"), "students", ["household"], unique=False)
     op.create_index(op.f("ix_students_school"), "students", ["school"], unique=False)
-    op.create_index(op.f("ix_students_state_area_category"), "students", ["state", "area", "category"], unique=False)
+    op.create_index(
+        op.f("ix_students_state_area_category_student"),
+        "students",
+        ["state", "area", "category", "student"],
+        unique=False,
+    )
     op.create_table(
         "vault",
         sa.Column("student", sa.String(), nullable=False),
