@@ -25,6 +25,10 @@ _ENDING_SECONDS = 3.0
 """For open connections to be closed in order when the program ends."""
 
 
+_TELL_EVERY = 0.05
+"""Seconds between two tellings of bytes sent."""
+
+
 def _nothing(_count: int) -> None:
     pass
 
@@ -67,6 +71,34 @@ def shared() -> Loop:
     return loop
 
 
+class _News:
+    """Bytes that were sent, told to another thread a few times a second: told of each piece, that thread and the loop
+    would wait for one another more than for the device."""
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[int | None] = SimpleQueue()
+        self._count = 0
+        self._due = False
+
+    def told(self, count: int) -> None:
+        """So many more; on the loop."""
+        self._count += count
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(_TELL_EVERY, self._tell)
+
+    def end(self) -> None:
+        """That was all; None is the last news."""
+        self._tell()
+        self.queue.put(None)
+
+    def _tell(self) -> None:
+        self._due = False
+        count, self._count = self._count, 0
+        if count:
+            self.queue.put(count)
+
+
 class Calls:
     """What is under way for one device, so that it can be ended from any thread. Thread-safe."""
 
@@ -84,14 +116,14 @@ class Calls:
         bounds itself), and Stopped once :meth:`stop` was called.
         """
         self._check_stopped()
-        news: SimpleQueue[int | None] = SimpleQueue()
-        future = shared().begin(_bounded(work(news.put), seconds))
+        news = _News()
+        future = shared().begin(_bounded(work(news.told), seconds))
         self._under_way.add(future)
-        future.add_done_callback(lambda _: news.put(None))
+        future.add_done_callback(lambda _: news.end())
         try:
             if self._stopped:
                 future.cancel()
-            while (count := news.get()) is not None:
+            while (count := news.queue.get()) is not None:
                 progress(count)
             return future.result()
         except CancelledError:
