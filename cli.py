@@ -35,7 +35,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Account": {
         "status": ("fleet.commands", "How many units there are, and how they are."),
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
+        "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
         "place": ("fleet.account.place_commands", "The places where units lie."),
+        "receive": ("fleet.account.receive_commands", "Receive a donor's list, or units one by one."),
         "move": ("fleet.account.custody_commands", "Units lie at another place now."),
         "send": ("fleet.account.custody_commands", "Units are on their way to a place."),
         "arrive": ("fleet.account.custody_commands", "Units that were on their way have come."),

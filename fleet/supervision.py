@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.home import Home
+from fleet.passphrases import SHORTEST_PASSPHRASE, long_enough
 from provision.ios import keybag as bags
 from provision.ios.keybag import Keybag, KeybagError
-
-SHORTEST_PASSPHRASE = 10
 
 
 def file_of(home: Home) -> Path:
@@ -56,7 +55,7 @@ def backup(kept: Keybag, passphrase: str) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-    if len(passphrase) < SHORTEST_PASSPHRASE:
+    if not long_enough(passphrase):
         raise KeybagError(
             "The passphrase is too short: who guesses it has all supervised devices.",
             f"Take at least {SHORTEST_PASSPHRASE} characters, such as four words.",

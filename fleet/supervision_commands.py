@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fleet.home import Home, Options, home_of
+from fleet.passphrase_commands import FILE, passphrase, passphrase_option
 
 if TYPE_CHECKING:
     from provision.ios.keybag import Keybag
 
 _VARIABLE = "FLEET_KEYBAG_PASSPHRASE"
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_passphrase_file = click.option(
-    "--passphrase-file", type=_FILE, help=f"A file whose first line is the passphrase; else {_VARIABLE}, else asked."
-)
+_passphrase_file = passphrase_option(_VARIABLE)
 
 
 @click.group()
@@ -77,7 +73,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
 
 
 @supervision.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @_passphrase_file
 @click.pass_context
 def backup(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
@@ -89,12 +85,12 @@ def backup(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None
     from provision.ios.keybag import write_once
 
     kept = bags.the_keybag(_home(ctx))
-    write_once(file.absolute(), bags.backup(kept, _passphrase(passphrase_file, new=True)))
+    write_once(file.absolute(), bags.backup(kept, passphrase(passphrase_file, _VARIABLE, new=True)))
     click.echo(f"Backed up to {file}. Write its passphrase down elsewhere: without it the file is worth nothing.")
 
 
 @supervision.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @_passphrase_file
 @click.pass_context
 def restore(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
@@ -108,25 +104,9 @@ def restore(ctx: click.Context, file: Path, passphrase_file: Path | None) -> Non
         content = file.read_bytes()
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
-    found = bags.restored(content, _passphrase(passphrase_file, new=False))
+    found = bags.restored(content, passphrase(passphrase_file, _VARIABLE, new=False))
     bags.keep(_home(ctx), found)
     _say(found)
-
-
-def _passphrase(file: Path | None, *, new: bool) -> str:
-    """From the file, the environment, or the person at the terminal; never from the command line, which others see."""
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-        except (OSError, ValueError) as error:
-            raise click.UsageError(f"{file} cannot be read.") from error
-    if named := os.environ.get(_VARIABLE):
-        return named
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"Nobody can be asked for the passphrase. Pass --passphrase-file FILE or {_VARIABLE}.")
-    said = click.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=new, err=True)
-    assert isinstance(said, str)
-    return said
 
 
 def _say(kept: Keybag) -> None:

@@ -1,0 +1,233 @@
+"""The vault: names, birthdays, phones and guardians, encrypted; the keyed hashes by which they are compared.
+
+Its key lies in the home folder, never in the database: whoever has only the database knows no child. Two benches with
+one key give one child the same pseudonym. What a person gets to see of the vault is an event of the ledger; that an
+import compares a new list with it is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, exists, insert, select, update
+
+from fleet.errors import VaultError
+from fleet.home import Home
+from fleet.ledger import Ledger
+from fleet.models import student_ids, vault
+from fleet.values import storable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_HASH_BYTES = 12
+_PIN_DIGITS = 6
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_FROM_BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _CROCKFORD)
+_KEY_LETTERS = 9
+_RESTORE = "Put back the backup of it: fleet vault restore FILE."
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who a student is. ``birthday`` is 2012-03-05, or 2012 where no more is known; ``phones`` are +84912345678."""
+
+    name: str = ""
+    birthday: str = ""
+    phones: tuple[str, ...] = ()
+    guardian: str = ""
+    address: str = ""
+    number: str = ""
+
+    def with_news(self, newer: Person) -> Person:
+        """What ``newer`` says; where it says nothing, what was known before."""
+        said = {name: value for name, value in vars(newer).items() if value}
+        return Person(**{**vars(self), **said})
+
+    def plain(self) -> bytes:
+        """As it is sealed."""
+        return _encode({name: value for name, value in vars(self).items() if value}).encode()
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The key, and what is done with it. Nothing here prints it."""
+
+    key: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """By which two benches can tell whether they have one key. It says nothing of the key."""
+        return hashlib.blake2b(b"fingerprint", key=self.key, digest_size=8).hexdigest()
+
+    def hashed(self, kind: str, *parts: str) -> str:
+        """The keyed hash (BLAKE2b, 96 bits) of a normalised identifier, 16 letters."""
+        text = "\0".join(parts).encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(text, key=self._hash_key, digest_size=_HASH_BYTES, person=kind.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode()
+
+    def student_keys(self, identifier: str) -> Iterable[str]:
+        """The pseudonyms that the strongest identifier (a keyed hash) may have: the first that is free of others."""
+        digest = hashlib.blake2b(identifier.encode(), key=self._hash_key, digest_size=32, person=b"student").digest()
+        letters = base64.b32encode(digest).decode().translate(_FROM_BASE32)
+        for start in range(0, 5 * _KEY_LETTERS, _KEY_LETTERS):
+            yield "S" + letters[start : start + _KEY_LETTERS]
+
+    def seal(self, subject: str, plain: bytes) -> bytes:
+        """``plain``, encrypted; only whoever has the key and names the same ``subject`` can open it."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plain, subject.encode())
+
+    def unseal(self, subject: str, sealed: bytes) -> Mapping[str, Any]:
+        """What was sealed of ``subject``. VaultError when it was sealed with another key, or changed since."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], subject.encode())
+        except (InvalidTag, ValueError):
+            raise VaultError("The key of this bench does not open the vault of this registry.", _RESTORE) from None
+        found = json.loads(plain)
+        assert isinstance(found, dict)
+        return found
+
+    def mark(self, subject: str, plain: bytes) -> str:
+        """A keyed hash of what is sealed: equal when it says the same."""
+        digest = hashlib.blake2b(plain, key=self._hash_key, digest_size=_HASH_BYTES, salt=subject.encode()[-16:])
+        return base64.urlsafe_b64encode(digest.digest()).decode()
+
+    def row(self, subject: str, plain: bytes) -> dict[str, Any]:
+        """The row of the table for ``subject``."""
+        return {"student": subject, "sealed": self.seal(subject, plain), "mark": self.mark(subject, plain)}
+
+    def put(self, conn: Connection, student: str, person: Person) -> None:
+        """Keep who the student is, instead of what was kept before."""
+        self._put(conn, self.row(student, person.plain()))
+
+    def open(self, conn: Connection, ledger: Ledger, student: str, why: str) -> Person | None:
+        """Who the student is, for somebody who wants to know it because of ``why``: the ledger tells that they did.
+
+        ``None`` when nothing is kept. VaultError when the key is another one; then nothing is told either.
+        """
+        found = self._person(conn, student)
+        ledger.append(conn, "vault.read", student, {"v": 1, "why": storable(why)})
+        return found
+
+    def forget(self, conn: Connection, student: str) -> None:
+        """Take away who the student is. It cannot be brought back."""
+        conn.execute(delete(vault).where(vault.c.student == student))
+
+    def unit_pin(self, conn: Connection, unit: str) -> str:
+        """The PIN of the screen lock of one unit (its key): six digits, random, decided when it is first asked for.
+
+        To whom it is shown is an event: append ``vault.read`` where a person gets to see it.
+        """
+        sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == unit))
+        if sealed is not None:
+            return str(self.unseal(unit, sealed)["pin"])
+        pin = _new_pin()
+        conn.execute(insert(vault).values(self.row(unit, _encode({"pin": pin}).encode())))
+        return pin
+
+    def check(self, conn: Connection) -> None:
+        """VaultError when what is kept in this registry was sealed with another key."""
+        if row := conn.execute(select(vault.c.student, vault.c.sealed).limit(1)).one_or_none():
+            self.unseal(row.student, row.sealed)
+
+    def _person(self, conn: Connection, student: str) -> Person | None:
+        sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))
+        return None if sealed is None else person_of(self.unseal(student, sealed))
+
+    def _put(self, conn: Connection, row: dict[str, Any]) -> None:
+        mine = vault.c.student == row["student"]
+        if conn.scalar(select(vault.c.student).where(mine)) is None:
+            conn.execute(insert(vault).values(row))
+        else:
+            conn.execute(update(vault).where(mine).values(row))
+
+    @cached_property
+    def _hash_key(self) -> bytes:
+        return hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(hashlib.blake2b(b"people", key=self.key, digest_size=KEY_BYTES).digest())
+
+
+def person_of(found: Mapping[str, Any]) -> Person:
+    """The person in what was unsealed."""
+    return Person(**{**found, "phones": tuple(found.get("phones", ()))})
+
+
+def the_vault(home: Home, conn: Connection) -> Vault:
+    """The vault of this bench for the registry of ``conn``; its key is made at the first use.
+
+    VaultError when the key is missing though something is kept already, is damaged, or is not the one it was kept with.
+    """
+    key = home.vault_key()
+    if key is None:
+        if _in_use(conn):
+            raise VaultError("The key of the vault is not on this bench, but the registry has students.", _RESTORE)
+        key = home.keep_vault_key(secrets.token_bytes(KEY_BYTES))
+    found = Vault(checked(key))
+    found.check(conn)
+    return found
+
+
+def passing_vault(home: Home, conn: Connection) -> Vault:
+    """The same for who only looks: where there is no key yet, and nothing kept, one that is thrown away."""
+    if home.vault_key() is None and not _in_use(conn):
+        return Vault(secrets.token_bytes(KEY_BYTES))
+    return the_vault(home, conn)
+
+
+def checked(key: bytes) -> bytes:
+    """The key, if it can be one. VaultError."""
+    if len(key) != KEY_BYTES:
+        raise VaultError("The key of the vault (vault.key) is damaged.", _RESTORE)
+    return key
+
+
+def shown(student: str) -> str:
+    """A pseudonym for people: ``S-4Q7…``."""
+    return f"{student[:1]}-{student[1:]}"
+
+
+def typed(text: str) -> str:
+    """A pseudonym as a person typed it: small letters, O for 0, I and L for 1 and the dash do not matter."""
+    capitals = text.strip().upper().replace("-", "").replace(" ", "")
+    return capitals[:1] + capitals[1:].translate(str.maketrans("OIL", "011"))
+
+
+def is_student(text: str) -> bool:
+    """Whether it has the form of a pseudonym."""
+    key = typed(text)
+    return len(key) == _KEY_LETTERS + 1 and key[0] == "S" and set(key[1:]) <= set(_CROCKFORD)
+
+
+def _in_use(conn: Connection) -> bool:
+    return bool(conn.scalar(select(exists(select(vault.c.student))))) or bool(
+        conn.scalar(select(exists(select(student_ids.c.student))))
+    )
+
+
+def _new_pin() -> str:
+    """Not one that a child tries first: all digits alike, or in a row."""
+    while True:
+        pin = f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}}"
+        steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
+        if not steps <= {0} and not steps <= {1} and not steps <= {9}:
+            return pin
