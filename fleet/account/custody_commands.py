@@ -14,7 +14,11 @@ from fleet.home import Options
 from provision.text import printable
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from fleet.account.custody_hand_over import HandedOver
     from fleet.account.custody_steps import Moved
+    from fleet.units import Registry
 
 _UNITS = "TAG-OR-SERIAL..."
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
@@ -204,9 +208,26 @@ def hand_over(
     accepted = Acceptance(taken_by, kit, condition, guardian_present, ids_of(ids), allow.strip())
     with _open(ctx) as registry:
         done = accept(registry, name, student, accepted)
-    _show(ctx, (done.moved,), as_json, {done.moved.key: {"kit": kit, "lacking": dict(done.lacking)}})
-    if done.lacking and not as_json:
+    _show(
+        ctx,
+        (done.moved,),
+        as_json,
+        {done.moved.key: {"kit": kit, "lacking": dict(done.lacking), "sims": [asdict(one) for one in done.sims]}},
+    )
+    if not as_json:
+        _also(done)
+
+
+def _also(done: HandedOver) -> None:
+    """What else there is to a hand-over: what is lacking, and the data plans that begin."""
+    from fleet.account import custody_kit
+    from provision.text import local_time
+
+    if done.lacking:
         click.echo(f"The programme gives more: {custody_kit.words(done.lacking)}.")
+    for card in done.sims:
+        end = f"its plan runs until {local_time(card.ends_at)}" if card.ends_at else "nobody said for how long"
+        click.echo(f"SIM {card.iccid}: {end}{f'; {card.remark}' if card.remark else ''}.")
 
 
 @click.command("return")
@@ -270,7 +291,7 @@ def _listed(names: Sequence[str], file: Path | None) -> list[str]:
     return listed
 
 
-def _open(ctx: click.Context) -> Any:
+def _open(ctx: click.Context) -> AbstractContextManager[Registry]:
     from fleet.home import home_of
     from fleet.units import open_registry
 

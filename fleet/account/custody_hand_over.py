@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from fleet.account import custody_kit, custody_steps, custody_words, programme
+from fleet.account import custody_kit, custody_steps, custody_words, programme, sims
 from fleet.account.custody_kit import Kit
 from fleet.account.custody_names import Held
 from fleet.account.custody_steps import Moved
 from fleet.account.programme import HandOver
+from fleet.account.sims import Accepted
 from fleet.db import transaction
 from fleet.errors import AccountError, CustodyError
 from fleet.models import custody, students, units
@@ -39,10 +40,11 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class HandedOver:
-    """``lacking``: pieces that the programme gives and this kit had not."""
+    """``lacking``: pieces that the programme gives and this kit had not. ``sims``: those in the unit."""
 
     moved: Moved
     lacking: Kit
+    sims: tuple[Accepted, ...]
 
 
 def student_key(text: str) -> str:
@@ -95,8 +97,9 @@ def hand_over(registry: Registry, name: str, student: str, accepted: Acceptance)
             raise CustodyError(
                 f"{going.held.shown} cannot be handed over: {'; '.join(against)}.", "Nothing was changed."
             )
-        registry.ledger.append(conn, "unit.custody", going.held.key, going.body("hand_over", said))
-    return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.kit, accepted.kit))
+        event = registry.ledger.append(conn, "unit.custody", going.held.key, going.body("hand_over", said))
+        cards = sims.accepted(conn, registry.ledger, going.held.key, key, event.at)
+    return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.kit, accepted.kit), cards)
 
 
 def refuse(registry: Registry, name: str, student: str, why: str, note: str, place: str | None) -> Moved:

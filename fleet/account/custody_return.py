@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from fleet.account import custody_kit, custody_steps, custody_words
 from fleet.account.custody_kit import Kit
-from fleet.account.custody_steps import Moved
+from fleet.account.custody_steps import Going, Moved
 from fleet.bulk import batches
 from fleet.db import transaction
 from fleet.errors import CustodyError
@@ -44,15 +44,19 @@ def take_back(
         said = {"place": place, "kit": "said below", "condition": condition}
         going = custody_steps.plan(conn, "return", names, said)
         went = _went(conn, [one.held.key for one in going])
-        done = []
-        for one in going:
-            out = went.get(one.held.key, {})
-            came = out if kit is None else kit
-            lacking = custody_kit.missing(out, came)
-            body = one.body("return", {"condition": condition, "kit": {**came}, "missing": {**lacking}})
-            registry.ledger.append(conn, "unit.custody", one.held.key, body)
-            done.append(Returned(one.moved("return"), came, lacking, custody_kit.strangers(out, came)))
-    return tuple(done)
+        done = tuple(_returned(one, went.get(one.held.key, {}), kit) for one in going)
+        bodies = (
+            one.body("return", {"condition": condition, "kit": {**back.kit}, "missing": {**back.missing}})
+            for one, back in zip(going, done, strict=True)
+        )
+        happened = (("unit.custody", one.held.key, body) for one, body in zip(going, bodies, strict=True))
+        registry.ledger.append_many(conn, happened)
+    return done
+
+
+def _returned(going: Going, went: Kit, kit: Kit | None) -> Returned:
+    came = went if kit is None else kit
+    return Returned(going.moved("return"), came, custody_kit.missing(went, came), custody_kit.strangers(went, came))
 
 
 def _went(conn: Connection, keys: Sequence[str]) -> Mapping[str, Kit]:

@@ -65,8 +65,7 @@ def do(registry: Registry, step: str, names: Sequence[str], said: Said) -> tuple
     """
     with transaction(registry.engine) as conn:
         going = plan(conn, step, names, said)
-        for one in going:
-            registry.ledger.append(conn, "unit.custody", one.held.key, one.body(step, said))
+        registry.ledger.append_many(conn, (("unit.custody", one.held.key, one.body(step, said)) for one in going))
     return tuple(one.moved(step) for one in going)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 _KIND = click.Choice(tuple(BY_PLACE))
+_CALLED = {kind: kind for kind in BY_PLACE} | {"repair": "repairer"}
 
 
 @click.group()
@@ -51,7 +52,7 @@ def add(ctx: click.Context, code: str, kind: str, name: str, area: str, as_json:
     if as_json:
         _write(wanted, changed=changed)
     else:
-        click.echo(f"{wanted.place} is a {kind}{'' if changed else ', as it was'}.")
+        click.echo(f"{wanted.place} is a {_CALLED[kind]}{'' if changed else ', as it was'}.")
 
 
 @place.command("list")

@@ -1,0 +1,95 @@
+"""A donor's list as a spreadsheet: where its columns are, and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from fleet.account.receive_rows import Listed
+from fleet.account.spreadsheet_lines import Line, Sheet
+from fleet.account.spreadsheets import opened
+from fleet.errors import FileError
+from profiles.once import once
+from provision.text import printable
+
+COLUMNS = Path(__file__).with_name("receive_columns.yaml")
+_HEAD = 30
+"""Rows among which the row of headings is looked for."""
+
+_WORDS = ("total", "sum", "合计", "总计", "tổng", "tổng cộng", "cộng")
+
+
+@dataclass(frozen=True)
+class DonorList:
+    """``rows`` in their order; ``broken``: rows that cannot be read, with the reason; ``skipped``: headings of columns
+    that say nothing that is kept."""
+
+    rows: tuple[Listed, ...]
+    broken: tuple[tuple[int, str], ...]
+    skipped: tuple[str, ...]
+
+
+def read(file: Path, encoding: str | None = None) -> DonorList:
+    """The list in ``file``: the first sheet that has a column of serial numbers. FileError when none has one."""
+    with opened(file, encoding) as book:
+        for sheet in book.sheets:
+            if head := _head(sheet):
+                return _rows(sheet, *head)
+    raise FileError(
+        f"{printable(str(file))} has no column of serial numbers.",
+        'Write "Serial" above it, and beside it, where known, IMEI, Maker, Model and Tag.',
+    )
+
+
+@once
+def _names() -> Mapping[str, str]:
+    import yaml
+
+    found = yaml.safe_load(COLUMNS.read_text(encoding="utf-8"))
+    return {_plain(name): column for column, names in found.items() for name in names}
+
+
+def _plain(heading: str) -> str:
+    return " ".join(heading.replace("_", " ").casefold().split()).strip(" :：*")
+
+
+def _head(sheet: Sheet) -> tuple[Line, Mapping[str, int]] | None:
+    """The row of headings, and the number of each column that is ours."""
+    for line in islice(sheet.lines(), _HEAD):
+        columns: dict[str, int] = {}
+        for number, heading in enumerate(line.cells):
+            if name := _names().get(_plain(heading)):
+                columns.setdefault(name, number)
+        if "serial" in columns:
+            return line, columns
+    return None
+
+
+def _rows(sheet: Sheet, head: Line, columns: Mapping[str, int]) -> DonorList:
+    rows, broken = [], []
+    for line in sheet.lines():
+        if line.number <= head.number:
+            continue
+        if line.broken:
+            broken.append((line.number, line.broken))
+            continue
+        values = {name: _cell(line, number) for name, number in columns.items()}
+        if _is_row(line, values):
+            rows.append(Listed(line.number, **values))
+    taken = set(columns.values())
+    skipped = tuple(name for number, name in enumerate(head.cells) if number not in taken and name.strip())
+    return DonorList(tuple(rows), tuple(broken), skipped)
+
+
+def _cell(line: Line, number: int) -> str:
+    return line.cells[number].strip() if number < len(line.cells) else ""
+
+
+def _is_row(line: Line, values: Mapping[str, str]) -> bool:
+    """Empty rows, and the totals below a list, are none."""
+    if not any(values.values()):
+        return False
+    first = next((cell for cell in line.cells if cell.strip()), "")
+    return bool(values["serial"]) or _plain(first) not in _WORDS
