@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, update
 
 T = TypeVar("T")
 _FEW = 20
 """Rows for which preparing a bulk write costs more than it saves."""
+
+_STREAMED = 5000
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -57,3 +59,9 @@ def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(things)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def streamed(conn: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+    """The rows of a query some thousands at a time, so that memory does not grow with their number."""
+    with conn.execute(query, execution_options={"yield_per": _STREAMED}) as rows:
+        yield from rows

@@ -1,6 +1,6 @@
 """The database: found, opened, brought up to date, and its failures told in one sentence.
 
-SQLite in WAL mode by default; any database of SQLAlchemy by ``--database`` or ``FLEET_DATABASE_URL``. Writers take the
+SQLite in WAL mode by default; PostgreSQL (psycopg 3) by ``--database`` or ``FLEET_DATABASE_URL``. Writers take the
 write lock when they begin, so that what they read is still true when they write. Readers make nothing: without a
 registry they see an empty one.
 """
@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from fleet import db_postgres
 from fleet.db_errors import told
 from fleet.errors import RegistryError
 from fleet.home import Home
@@ -51,14 +52,22 @@ def database_of(named: str | None, home: Home, environment: Mapping[str, str] = 
     try:
         url = make_url(address)
         url.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise RegistryError(
-            "The address of the database is not understood.",
-            "Write it as sqlite:////folder/registry.db or postgresql://user@host/name.",
-        ) from error
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        raise _not_understood() from error
     if _is_sqlite(url) and not url.database:
         raise RegistryError("The address of the database names no file.", "Write it as sqlite:////folder/registry.db.")
-    return url
+    if _is_sqlite(url):
+        return url
+    if url.get_backend_name() != "postgresql":
+        raise _not_understood()
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _not_understood() -> RegistryError:
+    return RegistryError(
+        "The address of the database is not understood.",
+        "Write it as sqlite:////folder/registry.db or postgresql://user@host/name.",
+    )
 
 
 @contextmanager
@@ -73,7 +82,7 @@ def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
         if revision is not None:
             raise RegistryError(
                 f"The registry {shown(url)} is of an older version of fleet.",
-                "It is brought up to date by the next command that writes to it, such as fleet provision.",
+                "Bring it up to date: 'fleet database upgrade'. The next command that writes to it does so, too.",
             )
     with _disposed(_nothing()) as engine, engine.connect() as conn:
         yield conn
@@ -116,11 +125,15 @@ def _bring_up_to_date(engine: Engine, url: URL, patience: float) -> None:
     if _is_sqlite(url):
         with told(shown(url)):
             _use_wal(_file(url), patience)
-    with transaction(engine) as conn:
+    with _disposed(_engine(url, "rwc", patience, checked=False)) as upgrading, transaction(upgrading) as conn:
         if _revision(conn, url) != REVISIONS[-1]:
             from fleet.migrate import upgrade
 
+            if not _is_sqlite(url):
+                db_postgres.check_encoding(conn, shown(url))
             upgrade(conn)
+            if not _is_sqlite(url):
+                db_postgres.compare_by_code_point(conn)
 
 
 def _try_to_write(engine: Engine) -> None:
@@ -146,15 +159,19 @@ def _revision(conn: Connection, url: URL) -> str | None:
     return str(revision)
 
 
-def _engine(url: URL, mode: str, patience: float) -> Engine:
-    """``mode`` as SQLite names it. Readers take ``rw``: with ``ro`` they would leave the files of WAL behind."""
+def _engine(url: URL, mode: str, patience: float, *, checked: bool = True) -> Engine:
+    """``mode`` as SQLite names it. Readers take ``rw``: with ``ro`` they would leave the files of WAL behind.
+
+    ``checked``: whether rows have to be there that others refer to; SQLite's tables cannot be made anew otherwise.
+    """
     if not _is_sqlite(url):
-        return create_engine(url)
+        return db_postgres.engine(url, patience)
     place = f"file:{quote(str(_file(url)))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         conn = sqlite3.connect(place, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
-        conn.execute("PRAGMA foreign_keys = ON")
+        conn.execute(f"PRAGMA foreign_keys = {'ON' if checked else 'OFF'}")
+        conn.execute("PRAGMA case_sensitive_like = ON")  # as everywhere else; ilike() is there for the other
         conn.execute("PRAGMA synchronous = FULL")  # a committed event outlives a power cut; WAL alone may lose it
         return conn
 
@@ -221,7 +238,10 @@ def is_there(url: URL) -> bool:
 
 def shown(url: URL) -> str:
     """The address as it may be printed: without its password."""
-    return str(_file(url)) if _is_sqlite(url) else url.render_as_string(hide_password=True)
+    if _is_sqlite(url):
+        return str(_file(url))
+    secret = [name for name in url.query if "pass" in name]
+    return url.set(drivername="postgresql").difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def _make_file(file: Path) -> None:

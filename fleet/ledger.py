@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from fleet.bulk import batches, insert_values
+from fleet.bulk import batches, insert_values, streamed
 from fleet.home import Bench
 from fleet.models import chains, events
 from fleet.projections import project
@@ -171,12 +171,13 @@ def _verify_chain(conn: Connection, bench: str, end: End | None) -> Broken | Non
 def chain(conn: Connection, bench: str, after: int = 0) -> Iterator[Row[Any]]:
     """The rows of one chain in its order, from the event after ``after`` on."""
     query = select(events).where(events.c.bench == bench, events.c.seq > after).order_by(events.c.seq)
-    yield from conn.execute(query, execution_options={"yield_per": _BATCH})
+    yield from streamed(conn, query)
 
 
 def event_of(row: Row[Any]) -> Event:
     """A row of ``events`` without its hash."""
-    return Event(*row[:-1])
+    values: tuple[Any, ...] = tuple(row)
+    return Event(*values[:-1])
 
 
 def _digest(row: Row[Any]) -> str:

@@ -11,10 +11,10 @@ import heapq
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from fleet.bulk import streamed
 from fleet.ledger import event_of
 from fleet.models import events
 from fleet.projections import project_afresh
@@ -56,7 +56,6 @@ def _project(conn: Connection, histories: Iterable[list[Event]], *, empty: bool)
 def _histories(conn: Connection, *wanted: ColumnElement[bool]) -> Iterator[list[Event]]:
     """All events of one subject after the other."""
     query = select(events).where(*wanted).order_by(events.c.subject, events.c.bench, events.c.seq)
-    rows: Iterable[Any] = conn.execute(query, execution_options={"yield_per": _AT_ONCE})
-    for _, mine in groupby(rows, attrgetter("subject")):
+    for _, mine in groupby(streamed(conn, query), attrgetter("subject")):
         chains = [[event_of(row) for row in chain] for _, chain in groupby(mine, attrgetter("bench"))]
         yield list(heapq.merge(*chains, key=attrgetter("at", "bench"))) if len(chains) > 1 else chains[0]

@@ -17,6 +17,7 @@ import pytest
 from provision.virtual.ios.muxer import Muxer
 from tests.benches import Bench
 from tests.fleets import Fleet
+from tests.postgres import Postgres, programs
 
 for _name in (
     "ANDROID_SERIAL",
@@ -137,3 +138,14 @@ def virtual_iphones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def fleet(adb_server: int, tmp_path: Path) -> Fleet:
     """The real program, with a home of its own, on the private adb server."""
     return Fleet(tmp_path / "home", adb_server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this session's own."""
+    place = programs()
+    if place is None:
+        pytest.skip("there is no PostgreSQL: sudo apt install postgresql")
+    server = Postgres(place)
+    yield server
+    server.remove()

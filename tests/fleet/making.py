@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select
 
 from fleet.models import PROJECTIONS
@@ -29,6 +30,12 @@ from provision.model import (
 )
 
 SERIAL = "R58M12ABCDE"
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""A test about the file that a registry of SQLite is; all others run on PostgreSQL, too."""
+
+POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""A test about the server."""
 
 
 def identity(serial: str = SERIAL, **changes: Any) -> Identity:

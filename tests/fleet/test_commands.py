@@ -23,7 +23,7 @@ from fleet.status import status as read_status
 from fleet.units import Registry
 from provision.model import Cannot, Item, Met, Outcome, Strength
 from provision.model import Result as Came
-from tests.fleet.making import SERIAL, identity, report
+from tests.fleet.making import SERIAL, SQLITE, identity, report
 
 COMMANDS = {"status": status, "unit": unit, "ledger": ledger}
 
@@ -249,6 +249,7 @@ except SystemExit as end:
 """
 
 
+@SQLITE
 def test_status_reads_indexes_only(registry: Registry) -> None:
     """So that a million units are counted, and the latest found, without reading or sorting them all."""
     asked: list[tuple[str, Any]] = []

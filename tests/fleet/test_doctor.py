@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import create_engine, text
 
 from fleet import doctor as account
 from fleet.db import database_of
@@ -18,7 +18,7 @@ from fleet.supervision import file_of, keep
 from fleet.units import Registry
 from provision.doctor.check import Check, Mark, examine
 from provision.ios.keybag import create
-from tests.fleet.making import identity, report
+from tests.fleet.making import SQLITE, identity, report
 from tests.fleets import Fleet
 from tests.provision.adb.scripted import ScriptedServer, Talk
 
@@ -41,10 +41,10 @@ def used(registry: Registry, home: Home) -> Home:
 
 
 def change(home: Home, statement: str) -> None:
-    conn = sqlite3.connect(home.database_file)
-    conn.execute(statement)
-    conn.commit()
-    conn.close()
+    engine = create_engine(database_of(None, home))
+    with engine.begin() as conn:
+        conn.execute(text(statement))
+    engine.dispose()
 
 
 def test_without_a_registry_nothing_is_made(home: Home) -> None:
@@ -85,6 +85,7 @@ def test_a_file_that_is_no_database(home: Home) -> None:
     assert marks(home) == {"home": Mark.GOOD, "keybag": Mark.GOOD, "registry": Mark.BAD}
 
 
+@SQLITE
 def test_a_damaged_page(used: Home, registry: Registry) -> None:
     change(used, "PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(used.database_file.read_bytes())
@@ -99,6 +100,7 @@ def test_a_damaged_page(used: Home, registry: Registry) -> None:
     assert all(check.mend for check in bad)
 
 
+@SQLITE
 @pytest.mark.parametrize("name", ["seal.key", "registry.db"])
 def test_what_others_may_read(used: Home, name: str) -> None:
     used.seal_key()

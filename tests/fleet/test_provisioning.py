@@ -26,7 +26,7 @@ from provision.errors import NoServer
 from provision.model import Verdict
 from provision.progress import Progress
 from provision.run import Mode
-from tests.fleet.making import identity
+from tests.fleet.making import SQLITE, identity
 from tests.provision.test_run import Box
 
 ORDER = Order(Profile(profile="box"))
@@ -106,6 +106,7 @@ def test_a_run_that_cannot_be_recorded_is_told_so_and_ends_no_other(home: Home) 
     assert done.exit_code(strict=False) == 1
 
 
+@SQLITE
 def test_a_registry_that_cannot_be_written_is_found_before_any_device(home: Home, registry: Registry) -> None:
     lock = sqlite3.connect(home.database_file, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
