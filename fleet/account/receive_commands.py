@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,8 @@ _LISTS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 @click.option("--place", metavar="PLACE", required=True, help="Where it all is.")
 @click.option("--donor", metavar="NAME", help="Who gave it; a new batch needs it.")
 @click.option("--announced", metavar="N", type=click.IntRange(0, 100_000_000), help="How many the papers speak of.")
-@click.option("--maker", default="", help="Of the serials that are typed.")
-@click.option("--model", default="", help="Of the serials that are typed.")
+@click.option("--maker", default="", help="Of the serials that are typed, and of rows that do not say it.")
+@click.option("--model", default="", help="Of the serials that are typed, and of rows that do not say it.")
 @click.option("--imei", default="", help="Of the one serial that is typed.")
 @click.option("--tag", default="", help="Of the one serial that is typed.")
 @click.option("--sure", is_flag=True, help="Take doubtful serials as they are written.")
@@ -73,17 +73,17 @@ def receive(
         with _open(ctx) as registry:
             _say(ctx, _typed(registry, Lot(batch, place, donor, announced), rows, sure), as_json)
         return
-    if maker or model or imei or tag:
-        raise click.UsageError("--maker, --model, --imei and --tag are of serials that are typed; a list has columns.")
+    if imei or tag:
+        raise click.UsageError("--imei and --tag are of a serial that is typed; a list has columns for them.")
     from fleet.account.receive_file import read
 
-    found = read(file, encoding)
-    lot = Lot(batch, place, donor, announced, len(found.rows))
+    rows = [replace(row, maker=row.maker or maker, model=row.model or model) for row in read(file, encoding)]
+    lot = Lot(batch, place, donor, announced, len(rows))
     with _open(ctx) as registry:
         if apply:
-            _say(ctx, take(registry, lot, found.rows, sure=sure, all_of_them=False), as_json)
+            _say(ctx, take(registry, lot, rows, sure=sure, all_of_them=False), as_json)
         else:
-            _say(ctx, plan(registry, lot, found.rows, sure=sure), as_json)
+            _say(ctx, plan(registry, lot, rows, sure=sure), as_json)
 
 
 def _file(what: Sequence[str]) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -21,18 +20,8 @@ _HEAD = 30
 _WORDS = ("total", "sum", "合计", "总计", "tổng", "tổng cộng", "cộng")
 
 
-@dataclass(frozen=True)
-class DonorList:
-    """``rows`` in their order; ``broken``: rows that cannot be read, with the reason; ``skipped``: headings of columns
-    that say nothing that is kept."""
-
-    rows: tuple[Listed, ...]
-    broken: tuple[tuple[int, str], ...]
-    skipped: tuple[str, ...]
-
-
-def read(file: Path, encoding: str | None = None) -> DonorList:
-    """The list in ``file``: the first sheet that has a column of serial numbers. FileError when none has one."""
+def read(file: Path, encoding: str | None = None) -> list[Listed]:
+    """The rows of the list in ``file``: its first sheet with a column of serial numbers. FileError when none has one."""
     with opened(file, encoding) as book:
         for sheet in book.sheets:
             if head := _head(sheet):
@@ -67,20 +56,15 @@ def _head(sheet: Sheet) -> tuple[Line, Mapping[str, int]] | None:
     return None
 
 
-def _rows(sheet: Sheet, head: Line, columns: Mapping[str, int]) -> DonorList:
-    rows, broken = [], []
+def _rows(sheet: Sheet, head: Line, columns: Mapping[str, int]) -> list[Listed]:
+    rows = []
     for line in sheet.lines():
         if line.number <= head.number:
             continue
-        if line.broken:
-            broken.append((line.number, line.broken))
-            continue
         values = {name: _cell(line, number) for name, number in columns.items()}
-        if _is_row(line, values):
-            rows.append(Listed(line.number, **values))
-    taken = set(columns.values())
-    skipped = tuple(name for number, name in enumerate(head.cells) if number not in taken and name.strip())
-    return DonorList(tuple(rows), tuple(broken), skipped)
+        if line.broken or _is_row(line, values):
+            rows.append(Listed(line.number, **values, broken=line.broken))
+    return rows
 
 
 def _cell(line: Line, number: int) -> str:
@@ -92,4 +76,4 @@ def _is_row(line: Line, values: Mapping[str, str]) -> bool:
     if not any(values.values()):
         return False
     first = next((cell for cell in line.cells if cell.strip()), "")
-    return bool(values["serial"]) or _plain(first) not in _WORDS
+    return _plain(first) not in _WORDS

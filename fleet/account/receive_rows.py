@@ -22,7 +22,8 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Listed:
-    """A row of a donor's list, as it is written. ``number`` is the row of the file, 0 of what was typed."""
+    """A row of a donor's list, as it is written. ``number`` is the row of the file, 0 of what was typed; ``broken``
+    says why the row cannot be read."""
 
     number: int
     serial: str
@@ -30,6 +31,7 @@ class Listed:
     maker: str = ""
     model: str = ""
     tag: str = ""
+    broken: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def judge(conn: Connection, rows: Sequence[Listed], batch: str, *, sure: bool) -
 
 def _read(row: Listed) -> Judged:
     """The row with its values as they are kept."""
+    if row.broken:
+        return Judged(row, "refused", row.broken)
     try:
         serial, imei = serials.checked(row.serial), serials.imei(row.imei)
         tag = tags.checked(row.tag) if row.tag.strip() else ""
@@ -132,6 +136,8 @@ def _against(row: Listed, unit: Known | None, same: Sequence[Known], known: _Reg
         return f"{row.serial} may mean {len(same)} units: {', '.join(printable(one.key) for one in same)}"
     if unit and unit.batch not in ("", batch):
         return f"{row.serial} was received with batch {printable(unit.batch)} already"
+    if unit is None and not (row.maker or row.model):
+        return "neither maker nor model is said (--maker): whether it is an Apple decides what it is known by"
     return _against_imei(row, unit, known, seen) or _against_tag(row, unit, known, seen)
 
 

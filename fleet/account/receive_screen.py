@@ -30,9 +30,9 @@ def received(found: Received) -> Iterable[RenderableType]:
         yield Text(f"… and {len(against) - _SHOWN} more; --json has them all.")
     if numbers["doubtful"]:
         yield Text("Look at the labels of what is doubtful; if they are right, take them with --sure.", "yellow")
-    if found.applied:
+    if found.applied and numbers["new"] + numbers["matched"]:
         yield Text(f"Received: {counted(numbers['new'] + numbers['matched'], 'unit')}.")
-    elif numbers["new"] or numbers["matched"]:
+    elif not found.applied and numbers["new"] + numbers["matched"]:
         yield Text("Nothing was changed yet; --apply takes it over.")
     else:
-        yield Text("Nothing is to be done.")
+        yield Text("Nothing was to be done.")
