@@ -66,19 +66,19 @@ def the_student(conn: Connection, programme: Programme, name: str) -> Student:
     own = select(custody.c.unit).where(custody.c.assigned == students.c.student).order_by(custody.c.unit).limit(1)
     asked: tuple[ColumnElement[Any], ...] = (
         *(students.c[column] for column in ("student", "state", "school", "area", "category", "grade", "household")),
-        own.correlate(students).scalar_subquery(),
-        device_of(programme),
-        lost(),
-        known_twice(),
+        own.correlate(students).scalar_subquery().label("own"),
+        device_of(programme).label("served_by"),
+        lost().label("lost_one"),
+        known_twice().label("twice"),
     )
-    row = conn.execute(select(*asked).where(students.c.student == key_of(name))).one_or_none()
+    row = conn.execute(select(*asked).where(students.c.student == key_of(name))).mappings().one_or_none()
     if row is None:
         raise AccountError(
             f"No student has the key {printable(name)!r}.",
             "A key is S- and 9 letters and digits; fleet student find looks for one.",
         )
-    *known, lost_one, twice = row
-    return Student(*known, lost_one=bool(lost_one), twice=bool(twice))
+    found = dict(row)
+    return Student(**{**found, "lost_one": bool(found["lost_one"]), "twice": bool(found["twice"])})
 
 
 def against_student(conn: Connection, programme: Programme, student: Student, day: str) -> list[str]:
