@@ -36,6 +36,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("fleet.commands", "How many units there are, and how they are."),
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
         "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
+        "balance": ("fleet.account.balance_commands", "Received = the sum of all places; what is not explained."),
+        "losses": ("fleet.account.losses_commands", "Losses that repeat, faults of one model or batch."),
         "place": ("fleet.account.place_commands", "The places where units lie."),
         "receive": ("fleet.account.receive_commands", "Receive a donor's list, or units one by one."),
         "move": ("fleet.account.custody_commands", "Units lie at another place now."),

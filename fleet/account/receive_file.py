@@ -21,7 +21,7 @@ _WORDS = ("total", "sum", "合计", "总计", "tổng", "tổng cộng", "cộng
 
 
 def read(file: Path, encoding: str | None = None) -> list[Listed]:
-    """The rows of the list in ``file``: its first sheet with a column of serial numbers. FileError when none has one."""
+    """The rows of the list in ``file``: its first sheet with a column of serial numbers. FileError: none has."""
     with opened(file, encoding) as book:
         for sheet in book.sheets:
             if head := _head(sheet):
