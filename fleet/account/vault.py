@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select
 
 from fleet.errors import VaultError
 from fleet.home import Home
@@ -85,6 +85,10 @@ class Vault:
         for start in range(0, 5 * _KEY_LETTERS, _KEY_LETTERS):
             yield "S" + letters[start : start + _KEY_LETTERS]
 
+    def teacher_key(self, school: str, name: str) -> str:
+        """The pseudonym of a teacher, by the school's code and the normalised name: ``T`` and nine letters."""
+        return "T" + next(iter(self.student_keys(self.hashed("teacher", school, name))))[1:]
+
     def seal(self, subject: str, plain: bytes) -> bytes:
         """``plain``, encrypted; only whoever has the key and names the same ``subject`` can open it."""
         nonce = os.urandom(_NONCE_BYTES)
@@ -102,18 +106,17 @@ class Vault:
         assert isinstance(found, dict)
         return found
 
-    def mark(self, subject: str, plain: bytes) -> str:
-        """A keyed hash of what is sealed: equal when it says the same."""
-        digest = hashlib.blake2b(plain, key=self._hash_key, digest_size=_HASH_BYTES, salt=subject.encode()[-16:])
-        return base64.urlsafe_b64encode(digest.digest()).decode()
+    def mark(self, said: bytes) -> str:
+        """A keyed hash of what a list said of somebody: when it says the same again, nothing has to be opened."""
+        digest = hashlib.blake2b(said, key=self._hash_key, digest_size=_HASH_BYTES, person=b"mark").digest()
+        return base64.urlsafe_b64encode(digest).decode()
 
-    def row(self, subject: str, plain: bytes) -> dict[str, Any]:
-        """The row of the table for ``subject``."""
-        return {"student": subject, "sealed": self.seal(subject, plain), "mark": self.mark(subject, plain)}
-
-    def put(self, conn: Connection, student: str, person: Person) -> None:
-        """Keep who the student is, instead of what was kept before."""
-        self._put(conn, self.row(student, person.plain()))
+    def put(self, conn: Connection, subject: str, person: Person) -> None:
+        """Keep who the student (or teacher) is, instead of what was kept before."""
+        plain = person.plain()
+        row = {"student": subject, "sealed": self.seal(subject, plain), "mark": self.mark(plain)}
+        conn.execute(delete(vault).where(vault.c.student == subject))
+        conn.execute(insert(vault).values(row))
 
     def open(self, conn: Connection, ledger: Ledger, student: str, why: str) -> Person | None:
         """Who the student is, for somebody who wants to know it because of ``why``: the ledger tells that they did.
@@ -137,7 +140,8 @@ class Vault:
         if sealed is not None:
             return str(self.unseal(unit, sealed)["pin"])
         pin = _new_pin()
-        conn.execute(insert(vault).values(self.row(unit, _encode({"pin": pin}).encode())))
+        sealed = self.seal(unit, _encode({"pin": pin}).encode())
+        conn.execute(insert(vault).values(student=unit, sealed=sealed, mark=""))
         return pin
 
     def check(self, conn: Connection) -> None:
@@ -148,13 +152,6 @@ class Vault:
     def _person(self, conn: Connection, student: str) -> Person | None:
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))
         return None if sealed is None else person_of(self.unseal(student, sealed))
-
-    def _put(self, conn: Connection, row: dict[str, Any]) -> None:
-        mine = vault.c.student == row["student"]
-        if conn.scalar(select(vault.c.student).where(mine)) is None:
-            conn.execute(insert(vault).values(row))
-        else:
-            conn.execute(update(vault).where(mine).values(row))
 
     @cached_property
     def _hash_key(self) -> bytes:
