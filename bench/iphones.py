@@ -77,11 +77,15 @@ def main() -> int:
 
 @contextmanager
 def iphones(home: Path, count: int) -> Iterator[Bench]:
-    """Virtual iPhones in a process of their own; their users tap Trust at once."""
+    """Virtual iPhones in a process of their own; their users tap Trust at once. Like real ones, they have keys: asked
+    for them first when they are paired, 24 of them make theirs at that moment, and leave no processor for us."""
     home.mkdir()
     bench = Bench(None, {"devices": [{"preset": "iphone-17", "state": {"trust": 0}}] * count}, home)
     os.environ[VARIABLE] = bench.usbmuxd
     try:
+        for device in bench.devices:
+            asking = ["ideviceinfo", "-s", "-u", device.address, "-k", "DevicePublicKey"]
+            subprocess.run(asking, check=True, stdout=subprocess.DEVNULL)
         yield bench
     finally:
         bench.close()
