@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 from fleet import iccid, tags
 from fleet.account import places
 from fleet.account.data_plan_terms import Terms, end_of, shifted
-from fleet.account.sim_numbers import msisdn
+from fleet.account.identifiers import Unusable
+from fleet.account.identifiers_phones import phone
 from fleet.errors import AccountError
 from fleet.ledger import Ledger
 from fleet.models import custody, sims, students
@@ -76,12 +77,11 @@ def checked(number: str, carrier: carriers.Carrier, subscriber: str, terms: Term
     """AccountError when one of the numbers is not what it should be."""
     if why := iccid.problem(number):
         raise AccountError(f"ICCID {printable(number)!r} {why}.", "It is printed on the card and its frame.")
-    phone = msisdn(subscriber, carrier.country) if subscriber.strip() else ""
-    if subscriber.strip() and not phone:
-        raise AccountError(
-            f"{printable(subscriber)!r} is no phone number of {carrier.name}'s country.", "Write it as +84981234567."
-        )
-    return Listed(iccid.normal(number), carrier.id, phone, terms, place)
+    try:
+        msisdn = phone(subscriber.strip(), carrier.country.upper()) if subscriber.strip() else ""
+    except Unusable as error:
+        raise AccountError(f"Phone number {error}.", "Write it as +84981234567.") from None
+    return Listed(iccid.normal(number), carrier.id, msisdn, terms, place)
 
 
 def add(conn: Connection, ledger: Ledger, listed: Listed, *, ordered: bool = False) -> None:
@@ -118,24 +118,21 @@ def insert(conn: Connection, ledger: Ledger, name: str, unit: str, at: str) -> t
     return accepted(conn, ledger, into.key, held, at) if held else ()
 
 
-def activate(conn: Connection, ledger: Ledger, name: str, at: str) -> bool:
-    """The operator gives data, and bills it. Whether anything changed."""
+def do(conn: Connection, ledger: Ledger, name: str, step: str, at: str) -> bool:
+    """activate, suspend, resume or end. Whether anything changed; AccountError when the SIM is not that far."""
     sim = the(conn, name)
-    if sim["activated_at"] and sim["state"] not in (SimState.SUSPENDED, SimState.ENDED):
+    if sim["state"] == _DONE_BY.get(step) or (
+        step == "activate" and sim["activated_at"] and sim["state"] in WITH_STUDENT
+    ):
         return False
-    return _step(conn, ledger, sim, "activate", {"activated_at": at})
+    fields: dict[str, Json] = {"state": str(where_to(step, sim))}
+    if step == "activate":
+        fields["activated_at"] = at
+    ledger.append(conn, *changed(step, sim["iccid"], fields))
+    return True
 
 
-def suspend(conn: Connection, ledger: Ledger, name: str) -> bool:
-    return _step(conn, ledger, the(conn, name), "suspend")
-
-
-def resume(conn: Connection, ledger: Ledger, name: str) -> bool:
-    return _step(conn, ledger, the(conn, name), "resume")
-
-
-def end(conn: Connection, ledger: Ledger, name: str) -> bool:
-    return _step(conn, ledger, the(conn, name), "end")
+_DONE_BY = {"activate": SimState.ACTIVATED, "suspend": SimState.SUSPENDED, "end": SimState.ENDED}
 
 
 def hand_over(conn: Connection, ledger: Ledger, name: str, student: str, at: str) -> Accepted:
@@ -182,12 +179,6 @@ def new_end(sim: Sim, days: int | None) -> str | None:
 def place_of(conn: Connection, code: str) -> str:
     """The code of a place as it is kept; "" stays "". AccountError when there is none."""
     return places.the(conn, code).place if code.strip() else ""
-
-
-def _step(conn: Connection, ledger: Ledger, sim: Sim, step: str, more: Mapping[str, Json] | None = None) -> bool:
-    fields: dict[str, Json] = {"state": str(where_to(step, sim)), **(more or {})}
-    ledger.append(conn, *changed(step, sim["iccid"], fields))
-    return True
 
 
 def _by(conn: Connection, condition: Any) -> Sim | None:

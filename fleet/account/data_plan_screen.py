@@ -1,0 +1,72 @@
+"""Data plans, for people: what costs money first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from fleet.account.data_plans import Found, Line, Overview
+from fleet.account.sim_screen import lines
+from fleet.sim_states import words
+from provision.screen import table, text
+from provision.text import counted
+
+_COSTS = {"money": "Costs money", "child": "Students without data", "account": "The account does not fit"}
+_STYLES = {"money": "bold red", "child": "bold yellow", "account": "bold"}
+_FEW = 3
+
+
+def overview(found: Overview) -> Iterable[RenderableType]:
+    if not found.sims:
+        yield Text("No SIMs yet; fleet sim import takes over the operator's list.")
+        return
+    states = ", ".join(f"{count} {words(state)}" for state, count in found.by_state.items())
+    yield Text(f"{counted(found.sims, 'SIM')}: {states}")
+    for costs, group in groupby(found.found, key=lambda one: one.costs):
+        yield Text()
+        yield Text(_COSTS[costs], _STYLES[costs])
+        for one in group:
+            yield from _list(one)
+    yield Text()
+    yield from _endings(found)
+    yield from _terms(found)
+    reach = ", ".join(f"{carrier} to {through}" for carrier, through in found.counted.items())
+    yield text(f"Usage is known of {reach}." if reach else "No usage file yet: what is not used is not known.")
+
+
+def one_list(found: Sequence[Line], ends_in: int | None) -> Iterable[RenderableType]:
+    """The SIMs that end, or the idle ones."""
+    if not found:
+        yield Text("No SIM is idle." if ends_in is None else f"No plan ends within {counted(ends_in, 'day')}.")
+        return
+    yield lines(found, *(("last", "notice", "until") if ends_in is None else ("ends_at",)))
+
+
+def _list(one: Found) -> Iterable[RenderableType]:
+    yield text(f"{one.count} {one.title}. {one.next_action}")
+    yield Padding(lines(one.first[:_FEW]), (0, 0, 0, 2))
+    if one.count > _FEW:
+        yield Text(f"  and {one.count - _FEW} more; --csv lists all.")
+
+
+def _endings(found: Overview) -> Iterable[RenderableType]:
+    yield Text("Endings: " + ", ".join(f"{count} within {days} days" for days, count in found.ends.items()))
+    if found.waves:
+        grid = table("ENDS", "AREA", "PLANS")
+        for wave in found.waves:
+            grid.add_row(text(wave.day), text(wave.area or "not known"), str(wave.count))
+        yield grid
+
+
+def _terms(found: Overview) -> Iterable[RenderableType]:
+    for term in found.terms:
+        if term.early:
+            plans = counted(term.early, "plan")
+            yield text(f"{plans} end in term {term.term}, before it ends on {term.end}.", "yellow")
+    if found.free_days:
+        share = round(100 * found.free_days / found.plan_days)
+        yield Text(f"{share} % of the days of running plans lie in no term.")

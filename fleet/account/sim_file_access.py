@@ -1,0 +1,36 @@
+"""A transaction for a file that is planned first and taken over with ``--apply``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from fleet.db import database_of, reading, transaction
+from fleet.home import Options, home_of
+from fleet.ledger import Happening, Ledger
+from fleet.units import open_registry
+
+
+@contextmanager
+def opened(options: Options, *, applied: bool) -> Iterator[tuple[Connection, Ledger | None]]:
+    """One transaction, with the ledger when it is to be written; else a reading that makes nothing."""
+    if not applied:
+        with reading(database_of(options.database, home_of(options))) as conn:
+            yield conn, None
+        return
+    with (
+        open_registry(home_of(options), options.database, options.actor) as registry,
+        transaction(registry.engine) as conn,
+    ):
+        yield conn, registry.ledger
+
+
+def take(conn: Connection, ledger: Ledger | None, events: Iterable[Happening]) -> None:
+    """Write the events, or only look at them."""
+    if ledger:
+        ledger.append_many(conn, events)
+    else:
+        for _ in events:
+            pass
