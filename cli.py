@@ -37,6 +37,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
         "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
         "balance": ("fleet.account.balance_commands", "Received = the sum of all places; what is not explained."),
+        "count": ("fleet.account.count_commands", "Compare what lies at a place with what is recorded there."),
+        "scan": ("fleet.account.scan_commands", "Receive, hand over, take back and count with a scanner."),
         "losses": ("fleet.account.losses_commands", "Losses that repeat, faults of one model or batch."),
         "place": ("fleet.account.place_commands", "The places where units lie."),
         "receive": ("fleet.account.receive_commands", "Receive a donor's list, or units one by one."),

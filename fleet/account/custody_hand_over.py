@@ -128,10 +128,9 @@ def _of_programme(wanted: HandOver, accepted: Acceptance, taken_by: str) -> list
 
 
 def _of_student(conn: Connection, held: Held, student: str, allowed: str) -> list[str]:
-    """What stands against this student's taking this unit. The student's row is locked meanwhile."""
+    """What stands against this student's taking this unit."""
     shown = f"{student[0]}-{student[1:]}"
-    query = select(students.c.state).where(students.c.student == student).with_for_update()
-    state = conn.scalar(query)
+    state = conn.scalar(select(students.c.state).where(students.c.student == student))
     if state is None:
         return [f"there is no student {shown} (fleet student find)"]
     against = [] if state == "enrolled" else [f"{shown} is not enrolled any more, but {state}"]

@@ -31,9 +31,16 @@ class Returned:
 
 
 def take_back(
-    registry: Registry, names: Sequence[str], place: str, kit: Kit | None, condition: str
+    registry: Registry,
+    names: Sequence[str],
+    place: str,
+    kit: Kit | None,
+    condition: str,
+    *,
+    without: Kit | None = None,
 ) -> tuple[Returned, ...]:
-    """The units that are named come back to ``place``. ``kit`` ``None``: each with all that went out with it.
+    """The units that are named come back to ``place``. ``kit`` ``None``: each with all that went out with it, but for
+    the pieces ``without``.
 
     What is missing is recorded, and stops nothing. Raises as :func:`custody_steps.do` does.
     """
@@ -44,7 +51,7 @@ def take_back(
         said = {"place": place, "kit": "said below", "condition": condition}
         going = custody_steps.plan(conn, "return", names, said)
         went = _went(conn, [one.held.key for one in going])
-        done = tuple(_returned(one, went.get(one.held.key, {}), kit) for one in going)
+        done = tuple(_returned(one, went.get(one.held.key, {}), kit, without or {}) for one in going)
         bodies = (
             one.body("return", {"condition": condition, "kit": {**back.kit}, "missing": {**back.missing}})
             for one, back in zip(going, done, strict=True)
@@ -54,8 +61,10 @@ def take_back(
     return done
 
 
-def _returned(going: Going, went: Kit, kit: Kit | None) -> Returned:
-    came = went if kit is None else kit
+def _returned(going: Going, went: Kit, kit: Kit | None, without: Kit) -> Returned:
+    if strange := custody_kit.strangers(went, without):
+        raise CustodyError(f"{going.held.shown} never had {', '.join(strange)}.", f"It had {custody_kit.words(went)}.")
+    came = kit if kit is not None else {piece: max(n - without.get(piece, 0), 0) for piece, n in went.items()}
     return Returned(going.moved("return"), came, custody_kit.missing(went, came), custody_kit.strangers(went, came))
 
 
