@@ -17,21 +17,40 @@ _STREAMED = 5000
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows that are not there yet. All of them name the same columns in the same order."""
-    if rows:
-        insert_values(conn, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
+    insert_values(conn, table, tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
 
 
 def insert_values(conn: Connection, table: Table, columns: Sequence[str], values: Sequence[tuple[Any, ...]]) -> None:
     """Write rows that are not there yet: ``values`` in the order of ``columns``, as the driver takes them."""
-    quote = conn.dialect.identifier_preparer.quote
-    target = f"{quote(table.name)} ({', '.join(map(quote, columns))})"
+    if not values:
+        return
+    target, marks = _target(conn, table, columns)
     if conn.dialect.name == "postgresql" and len(values) > _FEW:
         with conn.connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]
             for row in values:
                 copy.write_row(row)
     else:
-        mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
-        conn.exec_driver_sql(f"INSERT INTO {target} VALUES ({', '.join([mark] * len(columns))})", list(values))  # noqa: S608
+        conn.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", list(values))  # noqa: S608
+
+
+def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write those rows whose primary key is not there yet; how many they were."""
+    if not rows:
+        return 0
+    columns = tuple(rows[0])
+    target, marks = _target(conn, table, columns)
+    done = conn.exec_driver_sql(
+        f"INSERT INTO {target} VALUES ({marks}) ON CONFLICT DO NOTHING",  # noqa: S608
+        [tuple(row.values()) for row in rows],
+    )
+    return done.rowcount
+
+
+def _target(conn: Connection, table: Table, columns: Sequence[str]) -> tuple[str, str]:
+    """What follows INSERT INTO, and the marks of the values."""
+    quote = conn.dialect.identifier_preparer.quote
+    mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
+    return f"{quote(table.name)} ({', '.join(map(quote, columns))})", ", ".join([mark] * len(columns))
 
 
 def update_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -99,39 +99,6 @@ def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
         click.echo(f"{printable(serial)} is {given}.")
 
 
-@click.group()
-def ledger() -> None:
-    """The record of what happened to every unit.
-
-    Example: fleet ledger verify
-    """
-
-
-@ledger.command()
-@_json
-@click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
-    """Check that no event was changed, cut out, put in or moved since it was written. Exit 1 names the place.
-
-    Example: fleet ledger verify
-    """
-    from dataclasses import asdict
-
-    from fleet.ledger import Verified
-    from fleet.ledger import verify as check
-
-    with _registry(ctx) as conn:
-        found = check(conn)
-    whole = isinstance(found, Verified)
-    if as_json:
-        _write("ledger", {"whole": whole, **asdict(found)})
-    else:
-        from fleet import screen
-
-        screen.show(*screen.verified(found))
-    ctx.exit(0 if whole else 1)
-
-
 def _options(ctx: click.Context) -> Options:
     return ctx.find_object(Options) or Options()
 

@@ -89,6 +89,16 @@ def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
 
 
 @contextmanager
+def looking(url: URL, *, patience: float = PATIENCE) -> Iterator[tuple[Connection | None, str | None]]:
+    """A connection to what is at ``url``, and the version of its tables, old ones too; ``None`` where nothing is."""
+    if not is_there(url):
+        yield None, None
+        return
+    with told(shown(url)), _disposed(_engine(url, "rw", patience)) as engine, engine.connect() as conn:
+        yield conn, _revision(conn, url)
+
+
+@contextmanager
 def writing(url: URL, *, patience: float = PATIENCE) -> Iterator[Engine]:
     """An engine on a registry that is there and up to date: made or upgraded if need be. Safe to share by threads.
 

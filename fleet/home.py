@@ -95,6 +95,14 @@ class Home:
                 f"{path} does not say who this bench is.", "Put back a copy of it; a new id would start a new chain."
             ) from error
 
+    def begin_anew(self) -> None:
+        """Forget the id of this bench, keep its name: what it writes next is another chain of the ledger."""
+        path = self.path / "bench.json"
+        beside = path.with_name(f".bench.{secrets.token_hex(4)}")
+        with _told(path):
+            beside.write_text(json.dumps({"id": secrets.token_hex(8), "name": self.bench().name}) + "\n")
+            beside.replace(path)
+
     def seal_key(self) -> bytes:
         """32 bytes, made at the first call, readable by the owner only, never in the database."""
         path = self.path / "seal.key"

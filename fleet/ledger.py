@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from fleet.bulk import batches, insert_values, streamed
 from fleet.home import Bench
-from fleet.models import chains, events
+from fleet.models import benches, chains, events
 from fleet.projections import project
 from fleet.values import Event, Json, canonical, storable
 
@@ -27,7 +27,7 @@ Happening = tuple[str, str, dict[str, Json]]
 """Kind, subject and body of an event that is to be written."""
 
 _BATCH = 5000
-_COLUMNS = ("bench", "seq", "at", "actor", "kind", "subject", "body", "prev", "hash")
+COLUMNS = ("bench", "seq", "at", "actor", "kind", "subject", "body", "prev", "hash")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Ledger:
             prev = event.digest()
             written.append(event)
             rows.append((bench, seq, at, actor, kind, subject, event.body, event.prev, prev))
-        insert_values(conn, events, _COLUMNS, rows)
+        insert_values(conn, events, COLUMNS, rows)
         project(conn, written)
         return written[-1], End(bench, seq, prev)
 
@@ -137,16 +137,21 @@ class Broken:
 def verify(conn: Connection) -> Verified | Broken:
     """Walk every chain from its first event to its end. Memory does not grow with the ledger."""
     ends = chain_ends(conn)
-    benches = sorted(ends.keys() | set(conn.scalars(select(events.c.bench).distinct())))
-    for bench in benches:
+    found = sorted(ends.keys() | set(conn.scalars(select(events.c.bench).distinct())))
+    for bench in found:
         if broken := _verify_chain(conn, bench, ends.get(bench)):
             return broken
-    return Verified(sum(end.seq for end in ends.values()), tuple(ends[bench] for bench in benches))
+    return Verified(sum(end.seq for end in ends.values()), tuple(ends[bench] for bench in found))
 
 
 def chain_ends(conn: Connection) -> dict[str, End]:
     """Where every chain ends, by bench."""
     return {row.bench: End(row.bench, row.seq, row.hash) for row in conn.execute(select(chains))}
+
+
+def bench_names(conn: Connection) -> dict[str, str]:
+    """What people call the benches, by id."""
+    return {row.bench: row.name for row in conn.execute(select(benches.c.bench, benches.c.name))}
 
 
 def _verify_chain(conn: Connection, bench: str, end: End | None) -> Broken | None:

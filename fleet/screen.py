@@ -14,7 +14,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fleet.ledger import Broken, Verified
 from fleet.status import Happening, RunLine, Status, UnitView, origin
 from provision.screen import STYLES, console, table, text
 from provision.text import counted, local_time, printable, sentence
@@ -62,18 +61,6 @@ def unit(found: UnitView) -> Iterable[RenderableType]:
         yield _items(found.items)
     yield Text()
     yield _history(found.history)
-
-
-def verified(found: Verified | Broken) -> Iterable[RenderableType]:
-    """That the ledger is whole, or the first place that does not hold."""
-    if isinstance(found, Broken):
-        place = f"event {found.seq} of bench {printable(found.bench)}"
-        yield Text(f"The ledger is broken: {place} {found.why}.", "bold red")
-        yield Text("Keep this registry as it is, and compare it with a copy from before.")
-        return
-    yield Text(f"The ledger is whole: {counted(found.events, 'event')}, {counted(len(found.ends), 'chain')}.")
-    for end in found.ends:
-        yield text(f"{end.bench} ends with event {end.seq}: {end.hash}")
 
 
 def _recent(lines: Iterable[RunLine]) -> Table:

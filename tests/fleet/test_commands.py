@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 from sqlalchemy import event
 
-from fleet.commands import ledger, status, unit
+from fleet.commands import status, unit
 from fleet.db import snapshot
 from fleet.errors import RegistryError, UnitError
 from fleet.home import Home, Options
+from fleet.ledger_commands import ledger
 from fleet.status import status as read_status
 from fleet.units import Registry
 from provision.model import Cannot, Item, Met, Outcome, Strength

@@ -1,0 +1,159 @@
+"""Taking over what other benches recorded: every hash is checked, only what is missing is taken, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+
+from fleet.bulk import batches, insert_values
+from fleet.ledger import COLUMNS, End, chain_ends
+from fleet.ledger_file import Chain, Source, opened
+from fleet.ledger_merge_rows import take_health, take_names
+from fleet.ledger_replay import project_again
+from fleet.models import chains, events, sims, units
+from fleet.projections import Unprojectable
+from provision.text import printable
+
+_AT_ONCE = 5000
+_AHEAD = timedelta(days=1)
+"""So much may a clock be ahead of ours: what is stamped later would drag along the time of all that comes after it."""
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was new, and what was there already. ``twice``: names that benches gave twice, in sentences."""
+
+    events: int = 0
+    known: int = 0
+    health: int = 0
+    names: int = 0
+    benches: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+
+
+@dataclass
+class _Count:
+    events: int = 0
+    known: int = 0
+    health: int = 0
+    names: int = 0
+    benches: dict[str, None] = field(default_factory=dict)
+
+
+def merge(conn: Connection, paths: Sequence[Path], now: str) -> Merged:
+    """Take over what the files have and this registry has not, in the transaction of ``conn``.
+
+    FileError for a file that is damaged, forked, begins after our end, or comes from a clock that is ahead; then the
+    transaction has to be given up. Merging a file again does nothing.
+    """
+    count = _Count()
+    for path in paths:
+        with opened(path) as source:
+            _merge(conn, source, now, count)
+    twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
+    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice)
+
+
+def _merge(conn: Connection, source: Source, now: str, count: _Count) -> None:
+    latest = _plus(now, _AHEAD)
+    ends = chain_ends(conn)
+    for chain in source.header.chains:
+        _take_chain(conn, source, chain, ends.get(chain.bench), latest, count)
+    new = [
+        and_(events.c.bench == chain.bench, events.c.seq > (ends[chain.bench].seq if chain.bench in ends else 0))
+        for chain in source.header.chains
+    ]
+    if new:
+        _project(conn, source, or_(*new), empty=not ends)
+    seqs = {bench: end.seq for bench, end in ends.items()}
+    count.health += take_health(conn, source)
+    count.names += take_names(conn, source, seqs)
+    source.end()
+
+
+def _project(conn: Connection, source: Source, new: ColumnElement[bool], *, empty: bool) -> None:
+    try:
+        project_again(conn, new, empty=empty)
+    except Unprojectable as error:
+        event = error.event
+        source.refuse(
+            f"event {event.seq} of bench {printable(event.bench)} ({printable(event.kind)}) is not understood",
+            "Nothing was taken over. Update fleet on this computer: the file may be of a newer one.",
+        )
+    except (IntegrityError, DataError, OverflowError):
+        source.refuse("its events do not fit together", "Nothing was taken over. Get the file again from its bench.")
+
+
+def _take_chain(conn: Connection, source: Source, chain: Chain, ours: End | None, latest: str, count: _Count) -> None:
+    end = ours or End(chain.bench, 0, "")
+    if chain.first > end.seq + 1:
+        source.refuse(
+            f"of bench {chain.shown} it begins with event {chain.first}, and this registry has the events up to "
+            f"{end.seq}",
+            "Nothing was taken over. Export again from there, with an earlier --since or without it.",
+        )
+    _same(source, chain, chain.first - 1, chain.prev, _hashes(conn, chain.bench, chain.first - 1, chain.first - 1))
+    for batch in batches(source.events(chain), _AT_ONCE):
+        known = [one for one in batch if one[0].seq <= end.seq]
+        if known:
+            hashes = _hashes(conn, chain.bench, known[0][0].seq, known[-1][0].seq)
+            for event, digest in known:
+                _same(source, chain, event.seq, digest, hashes)
+        new = batch[len(known) :]
+        for event, _ in new:
+            if event.at > latest:
+                source.refuse(
+                    f"event {event.seq} of bench {chain.shown} is of {event.at}, which is still to come",
+                    "Nothing was taken over. Set the clock of the one computer or of the other.",
+                )
+        insert_values(conn, events, COLUMNS, [(*vars(event).values(), digest) for event, digest in new])
+        count.known += len(known)
+        count.events += len(new)
+    _note(conn, chain, ours)
+    count.benches[chain.shown] = None
+
+
+def _hashes(conn: Connection, bench: str, first: int, last: int) -> dict[int, str]:
+    mine = (events.c.bench == bench) & events.c.seq.between(first, last)
+    return {row.seq: row.hash for row in conn.execute(select(events.c.seq, events.c.hash).where(mine))}
+
+
+def _same(source: Source, chain: Chain, seq: int, digest: str, ours: dict[int, str]) -> None:
+    """That what both have of a chain is the same."""
+    if seq and ours.get(seq) != digest:
+        source.refuse(
+            f"event {seq} of bench {chain.shown} is another one here: two computers wrote one chain, or one of them "
+            "was changed",
+            "Nothing was taken over. Where the home of that bench was copied, delete bench.json in the copy; what both "
+            "wrote since cannot be joined.",
+        )
+
+
+def _note(conn: Connection, chain: Chain, ours: End | None) -> None:
+    if ours is None:
+        conn.execute(insert(chains).values(bench=chain.bench, seq=chain.seq, hash=chain.hash))
+    elif chain.seq > ours.seq:
+        conn.execute(update(chains).where(chains.c.bench == chain.bench).values(seq=chain.seq, hash=chain.hash))
+
+
+def _twice(conn: Connection, name: Column[str], key: Column[str], word: str) -> Iterator[str]:
+    """Names that benches which were offline gave twice: people have to choose."""
+    often = select(name).where(name.is_not(None)).group_by(name).having(func.count() > 1).limit(_SHOWN)
+    rows = conn.execute(select(name, key).where(name.in_(often)).order_by(name, key)).all()
+    found: dict[str, list[str]] = {}
+    for value, whose in rows:
+        found.setdefault(value, []).append(printable(whose))
+    for value, whose_all in found.items():
+        yield f"The {word} {printable(value)} is that of {' and '.join(whose_all)}."
+
+
+def _plus(at: str, time: timedelta) -> str:
+    moment = datetime.fromisoformat(at) + time
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
