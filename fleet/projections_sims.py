@@ -38,6 +38,8 @@ def _sim_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     values = {**before, **body["fields"]}
     if values["state"] != before["state"]:
         values["since"] = event.at
+    if values.get("unit") != before.get("unit"):
+        values["missed_at"] = None
     mine.put(sims, values)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from fleet.models import custody, sim_slots, sims
-from fleet.sim_states import where_to
+from fleet.sim_states import SimState, where_to
 from fleet.values import Json
 
 if TYPE_CHECKING:
@@ -28,10 +28,17 @@ def changed(step: str, iccid: str, fields: Mapping[str, Json]) -> Change:
 
 
 def take_over(conn: Connection, ledger: Ledger, unit: str) -> None:
-    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says."""
+    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says; those that
+    belong in it and are not there are missed."""
     for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
         if fields := _read(row):
             ledger.append(conn, *changed("read", row["iccid"], fields))
+    slots = conn.execute(select(sim_slots).where(sim_slots.c.unit == unit)).all()
+    if slots and all(slot.iccid or slot.state == _EMPTY for slot in slots):
+        mine = (sims.c.unit == unit) & sims.c.missed_at.is_(None) & (sims.c.state != SimState.ENDED)
+        gone = mine & sims.c.iccid.not_in([slot.iccid for slot in slots])
+        for iccid in conn.scalars(select(sims.c.iccid).where(gone).order_by(sims.c.iccid)).all():
+            ledger.append(conn, *changed("miss", iccid, {"missed_at": slots[0].at}))
 
 
 def unsettled(conn: Connection) -> Iterator[Change]:
@@ -63,6 +70,8 @@ def remarks(conn: Connection, unit: str) -> Iterable[str]:
             yield f"SIM {sim.iccid} belongs in it and was not read: the SIM was changed{since}."
 
 
+_EMPTY = "ABSENT"
+
 _READ = select(
     sims,
     sim_slots.c.unit.label("slot_unit"),
@@ -78,6 +87,8 @@ def _read(row: Mapping[Any, Any]) -> dict[str, Json]:
     fields: dict[str, Json] = {"state": str(where_to("read", row)), "unit": row["unit"] or unit}
     if row["read_unit"] != unit:
         fields |= {"read_unit": unit, "read_at": row["slot_at"]}
+    if fields["unit"] == unit:
+        fields["missed_at"] = None
     if row["planned_quota"] and not row["quota"] and row["days"] is None:
         fields |= {"quota": row["planned_quota"], "days": row["planned_days"]}
     return {name: value for name, value in fields.items() if row[name] != value}

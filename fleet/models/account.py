@@ -91,7 +91,9 @@ custody = Table(
     Column("received_at", String),
     Column("benched_at", String),
     Index(None, "state", "place"),
-    Index(None, "batch"),
+    Index(None, "state", "since"),
+    Index(None, "batch", "state"),
+    sqlite_with_rowid=False,
 )
 """Where each unit is now. ``place`` is "" where nobody said: of a unit in transit it is where it is bound for, of one
 with a student, lost or retired where it was last. ``holder`` is the student who accepted it and has it now,
@@ -109,7 +111,7 @@ holdings = Table(
     Column("student", String),
     Column("step", String, nullable=False),
     Column("why", String, nullable=False),
-    Index(None, "since", "until"),
+    Index(None, "since", "until", "step"),
     Index(None, "student"),
     Index(None, "place", "since"),
 )
@@ -180,16 +182,20 @@ sims = Table(
     Column("since", String, nullable=False),
     Column("activated_at", String),
     Column("accepted_at", String),
-    Column("ends_at", String, index=True),
+    Column("ends_at", String),
     Column("used_at", String),
     Column("used_bytes", BigInteger),
     Column("read_at", String),
     Column("read_unit", String, index=True),
+    Column("missed_at", String, index=True),
     Index(None, "state"),
+    Index(None, "since", "state"),
+    Index(None, "ends_at", "state", "unit"),
 )
 """The SIMs of the programme. ``iccid`` in the form of fleet.iccid.normal; ``msisdn`` as +84981234567, NULL where not
 known. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance. ``unit`` is where it was
-put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``used_at`` is the last day
+put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``missed_at``: since when a bench
+that looks into its unit does not find it there, NULL where it does. ``used_at`` is the last day
 (2021-10-05) on which data were used, ``used_bytes`` all that was counted."""
 
 programmes = Table(

@@ -63,11 +63,15 @@ units = Table(
     Column("imei", String, nullable=False, index=True),
     Column("facts", String, nullable=False),
     Column("first_seen", String, nullable=False),
-    Column("last_seen", String, nullable=False, index=True),
+    Column("last_seen", String, nullable=False),
     Column("last_verdict", String),
     Column("last_profile", String),
     Column("last_digest", String),
     Index(None, "state", "last_verdict"),
+    Index(None, "state", "last_seen"),
+    Index(None, "maker", "model", "state", "key"),
+    Index(None, "last_profile", "last_digest", "state"),
+    Index(None, "platform", "version", "state"),
 )
 """``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
 run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given one ``tag`` twice."""
@@ -98,6 +102,7 @@ runs = Table(
     Column("allowed", String, nullable=False),
     Column("left_on", String, nullable=False),
     Index(None, "ended", "unit"),
+    Index(None, "profile", "ended", "digest"),
 )
 """The last run of each unit; the runs before it are in the ledger. ``left_on`` is a JSON list."""
 
@@ -181,5 +186,8 @@ health_now = Table(
     Column("unit", String, ForeignKey(units.c.key), primary_key=True),
     Column("at", String, nullable=False),
     *_readings(),
+    Index(None, "battery_worn", "unit"),
+    Index(None, "storage_free", "unit"),
+    Index(None, "patch", "unit"),
 )
 """The newest reading of each unit."""

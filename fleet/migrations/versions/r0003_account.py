@@ -58,10 +58,13 @@ def upgrade() -> None:
         sa.Column("used_bytes", sa.BigInteger(), nullable=True),
         sa.Column("read_at", sa.String(), nullable=True),
         sa.Column("read_unit", sa.String(), nullable=True),
+        sa.Column("missed_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("iccid", name=op.f("pk_sims")),
     )
     op.create_index(op.f("ix_sims_msisdn"), "sims", ["msisdn"], unique=False)
-    op.create_index(op.f("ix_sims_ends_at"), "sims", ["ends_at"], unique=False)
+    op.create_index(op.f("ix_sims_ends_at_state_unit"), "sims", ["ends_at", "state", "unit"], unique=False)
+    op.create_index(op.f("ix_sims_missed_at"), "sims", ["missed_at"], unique=False)
+    op.create_index(op.f("ix_sims_since_state"), "sims", ["since", "state"], unique=False)
     op.create_index(op.f("ix_sims_read_unit"), "sims", ["read_unit"], unique=False)
     op.create_index(op.f("ix_sims_state"), "sims", ["state"], unique=False)
     op.create_index(op.f("ix_sims_student"), "sims", ["student"], unique=False)
@@ -128,11 +131,13 @@ def upgrade() -> None:
         sa.Column("benched_at", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["unit"], ["units.key"], name=op.f("fk_custody_unit")),
         sa.PrimaryKeyConstraint("unit", name=op.f("pk_custody")),
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_custody_batch"), "custody", ["batch"], unique=False)
+    op.create_index(op.f("ix_custody_batch_state"), "custody", ["batch", "state"], unique=False)
     op.create_index(op.f("ix_custody_assigned"), "custody", ["assigned"], unique=False)
     op.create_index(op.f("ix_custody_holder"), "custody", ["holder"], unique=False)
     op.create_index(op.f("ix_custody_state_place"), "custody", ["state", "place"], unique=False)
+    op.create_index(op.f("ix_custody_state_since"), "custody", ["state", "since"], unique=False)
     op.create_table(
         "holdings",
         sa.Column("unit", sa.String(), nullable=False),
@@ -147,7 +152,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("unit", "since", name=op.f("pk_holdings")),
     )
     op.create_index(op.f("ix_holdings_place_since"), "holdings", ["place", "since"], unique=False)
-    op.create_index(op.f("ix_holdings_since_until"), "holdings", ["since", "until"], unique=False)
+    op.create_index(op.f("ix_holdings_since_until_step"), "holdings", ["since", "until", "step"], unique=False)
     op.create_index(op.f("ix_holdings_student"), "holdings", ["student"], unique=False)
     op.create_table(
         "student_ids",
@@ -190,6 +195,7 @@ def upgrade() -> None:
         units.drop_constraint(op.f("uq_units_tag"), type_="unique")
     op.create_index(op.f("ix_units_tag"), "units", ["tag"], unique=False)
     op.create_index(op.f("ix_units_imei"), "units", ["imei"], unique=False)
+    _for_status()
     _sims()
     # What there is already stays where it was first seen, at a place without a name.
     op.execute(
@@ -201,6 +207,22 @@ def upgrade() -> None:
         "SELECT key, first_seen, state, '', 'seen', '' FROM units"
     )
     _slots()
+
+
+def _for_status() -> None:
+    """What ``fleet status`` counts is counted in indexes."""
+    op.drop_index(op.f("ix_units_last_seen"), "units")
+    for table, *columns in (
+        ("units", "state", "last_seen"),
+        ("units", "maker", "model", "state", "key"),
+        ("units", "last_profile", "last_digest", "state"),
+        ("units", "platform", "version", "state"),
+        ("runs", "profile", "ended", "digest"),
+        ("health_now", "battery_worn", "unit"),
+        ("health_now", "storage_free", "unit"),
+        ("health_now", "patch", "unit"),
+    ):
+        op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, columns, unique=False)
 
 
 def _sims() -> None:
