@@ -38,7 +38,7 @@ MODES: Mapping[str, tuple[str, ...]] = {
 }
 """What can be done, and what has to be said for it. What follows the name of a mode in its command is the first."""
 
-SETTINGS = ("place", "batch", "maker", "model", "taken-by", "condition", "kit")
+SETTINGS = ("place", "batch", "donor", "maker", "model", "taken-by", "condition", "kit")
 _IMEI = 15
 _ONCE = ("id", "guardian", "missing")
 
@@ -155,7 +155,7 @@ class Session:
     def _receive(self, code: str) -> Answer:
         if code.isdecimal() and len(code) == _IMEI and serials.luhn(code):
             return Answer("refused", f"{code} is an IMEI. Scan the serial number.")
-        lot = Lot(self.settings["batch"], self.settings["place"])
+        lot = Lot(self.settings["batch"], self.settings["place"], self.settings.get("donor"))
         row = Listed(0, code, maker=self.settings.get("maker", ""), model=self.settings.get("model", ""))
         sure, self._doubtful = self._doubtful == code, ""
         [one] = receive(self.registry, lot, [row], sure=sure, all_of_them=False).rows

@@ -23,6 +23,7 @@ _STYLES = {"done": "green", "note": None, "refused": "red"}
 @click.option("--mode", type=click.Choice(_MODES), help="What to begin with; FLEET:COUNT and so on change it.")
 @click.option("--place", help="Where it is received, comes back, or is counted.")
 @click.option("--batch", help="To which batch received units belong.")
+@click.option("--donor", help="Who gave them, of a new batch.")
 @click.option("--maker", help="Who made the units that are received.")
 @click.option("--model", help="The model of the units that are received.")
 @click.option("--taken-by", metavar="ROLE", help="Who takes the units: guardian, student or teacher.")

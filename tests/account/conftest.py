@@ -1,0 +1,7 @@
+"""A registry on SQLite and on PostgreSQL, as the tests of fleet have it."""
+
+from __future__ import annotations
+
+from tests.fleet.conftest import _own_environment, database_url, home, registry, registry_of_postgres
+
+__all__ = ["_own_environment", "database_url", "home", "registry", "registry_of_postgres"]
