@@ -35,6 +35,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Account": {
         "status": ("fleet.commands", "How many units there are, and how they are."),
         "unit": ("fleet.commands", "Show one unit; give it a tag."),
+        "roster": ("fleet.account.roster_commands", "Take over lists of students, as schools send them."),
+        "student": ("fleet.account.student_commands", "Show, find, see off and forget students."),
         "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
         "balance": ("fleet.account.balance_commands", "Received = the sum of all places; what is not explained."),
         "count": ("fleet.account.count_commands", "Compare what lies at a place with what is recorded there."),

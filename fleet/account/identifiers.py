@@ -22,6 +22,8 @@ _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
 
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}])[\s·•・]+(?=[{_HAN}])")
+_DIGIT = re.compile(r"\d")
+_TWO_LETTERS = re.compile(r"[^\W\d_].*[^\W\d_]")
 LOST_DIGITS = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
 """A long number that a spreadsheet rounded to be shown: 1.23457E+11."""
 
@@ -38,8 +40,10 @@ class Unusable(ValueError):
 
 def spelled(text: str) -> str:
     """As it is kept: one Unicode form, single spaces, nothing that cannot be seen; full-width letters as usual ones."""
-    if text.isascii() and "  " not in text and text.isprintable():
-        return text.strip()
+    text = text.strip()
+    plain = text.isprintable() and (" " not in text or ("  " not in text and max(text) < "\u2000"))
+    if plain and unicodedata.is_normalized("NFKC", text):
+        return text
     seen = unicodedata.normalize("NFKC", text)
     if not seen.isprintable():
         seen = "".join(" " if _is_gap(c) else c for c in seen if unicodedata.category(c) != "Cf")
@@ -59,9 +63,9 @@ def name(text: str) -> str:
         raise Unusable("has letters that were lost before: �")
     if len(kept) > LONGEST:
         raise Unusable(f"has {len(kept)} characters")
-    if any(c.isdigit() for c in kept):
+    if _DIGIT.search(kept):
         raise Unusable("has digits in it")
-    if sum(c.isalpha() for c in kept) < 2:
+    if not _TWO_LETTERS.search(kept):
         raise Unusable("is no name")
     return kept
 
@@ -119,6 +123,8 @@ def national_id(text: str, region: str) -> str:
 
 
 def _number(text: str) -> str:
+    if text.isascii() and text.isdigit():
+        return text
     number = re.sub(r"[\s.'’‘\-–]+", "", unicodedata.normalize("NFKC", re.sub(r"\.0+\Z", "", text.strip()))).upper()
     if LOST_DIGITS.match(unicodedata.normalize("NFKC", text.strip())):
         raise Unusable(f"lost its digits in a spreadsheet: {text.strip()}; format the column as text and fill it again")

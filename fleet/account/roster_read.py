@@ -78,7 +78,7 @@ class Gathered:
             self.spool.add(found)
             self.keys.add(found.key)
             for hashed, kind in found.ids.items():
-                if kind in _COMPARED:
+                if kind in COMPARED:
                     self._same.add(hashed)
             for hashed in found.home:
                 self._same.add(hashed)
@@ -102,7 +102,7 @@ class Gathered:
         self.keys.sort()
 
 
-_COMPARED = frozenset({"id", "number", "birth"})
+COMPARED = frozenset({"id", "number", "birth"})
 
 
 @contextmanager
@@ -188,7 +188,7 @@ def _again(spool: Spool, often: frozenset[int], found: Gathered) -> list[Refused
 
 
 def _compared(entry: Entry) -> Iterator[str]:
-    yield from (hashed for hashed, kind in entry.ids.items() if kind in _COMPARED)
+    yield from (hashed for hashed, kind in entry.ids.items() if kind in COMPARED)
     yield from entry.home
 
 

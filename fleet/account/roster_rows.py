@@ -159,8 +159,9 @@ class Reader:
         fields = self._fields(said, school, area)
         shared = self._household(said, fields, numbers)
         teacher = self._teacher(said, fields, school)
-        person = (name, born, numbers, *(spelled(said.get(what, "")) for what in ("guardian", "address")))
-        key = next(iter(self.vault.student_keys(strongest)))
+        guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
+        person = (name, born, numbers, guardian, address, number and spelled(said["number"]))
+        key = self.vault.student_key(strongest)
         return Entry(
             self.sheet,
             row,
@@ -169,7 +170,7 @@ class Reader:
             ids,
             home,
             fields,
-            (*person, number and spelled(said["number"])),
+            person,
             shared,
             teacher,
         )

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from fleet.account.roster_rows import Entry
+from fleet.errors import HomeError
 
 _TOGETHER = 500
 _PARTS = 8
@@ -66,8 +67,15 @@ class Spool:
     def _put_aside(self, letter: str) -> None:
         nonce = os.urandom(12)
         sealed = nonce + self._cipher.encrypt(nonce, marshal.dumps(self._waiting[letter]), None)
-        self._file.seek(self._end)
-        self._file.write(sealed)
+        try:
+            self._file.seek(self._end)
+            self._file.write(sealed)
+            self._file.flush()
+        except OSError as error:
+            raise HomeError(
+                f"The list cannot be put aside while it is read: {error.strerror}. Nothing was changed.",
+                "Free some space, then run again.",
+            ) from error
         self._places.setdefault(letter, []).append((self._end, len(sealed)))
         self._end += len(sealed)
         self._waiting[letter].clear()
@@ -87,12 +95,12 @@ class Sample:
         self._parts = tuple(array("q") for _ in range(_PARTS))
 
     def add(self, text: str) -> None:
-        number = hash(text)
+        number = mark_of(text)
         self._parts[number % _PARTS].append(number)
 
     def often(self, times: int) -> frozenset[int]:
         """Those that came at least ``times`` times: ask with :func:`mark_of`."""
-        found = set()
+        found: set[int] = set()
         for part in self._parts:
             numbers = sorted(part)
             last = times - 1
@@ -104,12 +112,15 @@ class Sample:
         self._parts = tuple(array("q", sorted(part)) for part in self._parts)
 
     def __contains__(self, text: str) -> bool:
-        number = hash(text)
+        number = mark_of(text)
         part = self._parts[number % _PARTS]
         at = bisect_left(part, number)
         return at < len(part) and part[at] == number
 
 
 def mark_of(text: str) -> int:
-    """By which a :class:`Sample` remembers a text."""
-    return hash(text)
+    """By which a :class:`Sample` remembers a text: its first eight letters, which are ASCII.
+
+    Of two million hashes two may well begin alike; who asks compares them in full.
+    """
+    return int.from_bytes(text[:8].encode(), "little")
