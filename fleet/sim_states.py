@@ -69,7 +69,7 @@ STEPS: Mapping[str, Step] = {
 def where_to(step: str, sim: Mapping[Any, Any]) -> SimState:
     """The state that ``step`` leads to from the row ``sim``. AccountError says what is missing; nothing has changed."""
     wanted, state = STEPS[step], SimState(sim["state"])
-    if state in wanted.stays:
+    if state in wanted.stays - wanted.starts:
         return state
     if state not in wanted.starts:
         starts = ", ".join(words(one) for one in SimState if one in wanted.starts | wanted.stays)

@@ -11,6 +11,9 @@ from fleet.errors import AccountError
 _AMOUNT = re.compile(
     r"(?i)(\d{1,6})(?:[.,](\d{1,3}))? ?([MG])B?(?: ?(?:/|a |per )?(day|month|d|mo|ngày|ngay|tháng|thang|天|日|月))?"
 )
+_BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|[;，；+]")
+"""Not a comma between digits: 1,5 GB."""
+
 _DAYS = re.compile(r"(?i)(?:for )?(\d{1,4}) ?(?:days?|d|ngày|ngay|天|日)")
 _PER = {
     **dict.fromkeys(("day", "d", "ngày", "ngay", "天", "日"), "day"),
@@ -32,7 +35,7 @@ class Terms:
 def terms(text: str) -> Terms:
     """What ``text`` says of quota and days, in any order. AccountError when it says anything else."""
     quota, days = "", None
-    for part in filter(None, (piece.strip() for piece in re.split(r"[,;，；+](?!\d)|(?<=\w) x ", text))):
+    for part in filter(None, (piece.strip() for piece in _BETWEEN.split(text))):
         if found := _DAYS.fullmatch(part):
             days = day_count(found[1])
         elif amount := quota_of(part):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,14 +29,14 @@ class Answered:
     """What became of the rows. ``statuses``: how many requests got which answer. ``problems``: rows by which the
     operator says no, and what is not done then; ``refused``: rows that answer nothing."""
 
-    statuses: Counter[str] = field(default_factory=Counter)
+    statuses: dict[str, int] = field(default_factory=dict)
     unchanged: int = 0
     problems: list[Refused] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
-        return self.statuses.total() + self.unchanged + len(self.refused)
+        return sum(self.statuses.values()) + self.unchanged + len(self.refused)
 
 
 def events(conn: Connection, rows: Iterable[Row], now: str, told: Answered) -> Iterator[Happening]:
@@ -83,7 +82,7 @@ def _answer(request: Mapping[Any, Any], status: str, row: Row, now: str, told: A
             return
     elif status not in OPEN:
         told.problems.append(Refused(row.number, row["request"], f"{request['iccid']}: {status.replace('_', ' ')}"))
-    told.statuses[status] += 1
+    told.statuses[status] = told.statuses.get(status, 0) + 1
     yield "sim.answered", request["iccid"], {"v": 1, "request": request["request"], "status": status}
     if fields:
         yield changed(request["ask"], request["iccid"], fields)

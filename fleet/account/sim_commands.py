@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from fleet.account.operator_commands import answer, request
 from fleet.account.sim_file_commands import import_, usage
 from fleet.home import Options
+
+if TYPE_CHECKING:
+    from fleet.account.sims import Accepted
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 
@@ -82,11 +86,11 @@ def insert(ctx: click.Context, iccid: str, unit: str, as_json: bool) -> None:
         taken = sims.insert(conn, registry.ledger, iccid, unit, now())
         found = dict(sims.the(conn, iccid))
     if as_json:
-        _write("sim", sim=found, accepted=[asdict(one) for one in taken])
+        _write("sim", sim=found, accepted=asdict(taken) if taken else None)
         return
     click.echo(f"SIM {found['iccid']} is in {unit}.")
-    for one in taken:
-        _say_accepted(one.iccid, one.ends_at, one.remark)
+    if taken:
+        _say_accepted(taken)
 
 
 @sim.command("hand-over")
@@ -111,9 +115,9 @@ def hand_over(ctx: click.Context, iccid: str, student: str, as_json: bool) -> No
     with opened as registry, transaction(registry.engine) as conn:
         taken = sims.hand_over(conn, registry.ledger, iccid, key, now())
     if as_json:
-        _write("sim", accepted=[asdict(taken)])
+        _write("sim", accepted=asdict(taken))
     else:
-        _say_accepted(taken.iccid, taken.ends_at, taken.remark)
+        _say_accepted(taken)
 
 
 def _step(name: str, text: str) -> Callable[..., None]:
@@ -212,9 +216,9 @@ sim.add_command(request)
 sim.add_command(answer)
 
 
-def _say_accepted(iccid: str, ends_at: str | None, remark: str) -> None:
-    ends = f"its plan ends on {ends_at[:10]}" if ends_at else "nobody said for how long its plan is"
-    click.echo(f"SIM {iccid} was accepted; {ends}{f'; {remark}' if remark else ''}.")
+def _say_accepted(taken: Accepted) -> None:
+    ends = f"its plan ends on {taken.ends_at[:10]}" if taken.ends_at else "nobody said for how long its plan is"
+    click.echo(f"SIM {taken.iccid} was accepted; {ends}{f'; {taken.remark}' if taken.remark else ''}.")
 
 
 def _options(ctx: click.Context) -> Options:

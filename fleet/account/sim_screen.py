@@ -111,7 +111,7 @@ def answered(told: Answered, *, applied: bool) -> Iterable[RenderableType]:
     yield Text(f"{counted(told.rows, 'row')}: {answers}; {told.unchanged} unchanged, {len(told.refused)} refused.")
     yield from refusals(told.problems, "The operator did not do it")
     yield from refusals(told.refused)
-    yield from _end(told.statuses.total(), applied)
+    yield from _end(sum(told.statuses.values()), applied)
 
 
 def refusals(found: Sequence[Refused], title: str = "Refused") -> Iterable[RenderableType]:

@@ -19,7 +19,7 @@ WORDS = Path(__file__).with_name("sim_words.yaml")
 _TITLES = 30
 """Rows above the headings that are looked at."""
 
-_BRACKETS = re.compile(r"[(（\[【](?!(?:bytes?|[mg]b)[)）\]】])[^)）\]】]*[)）\]】]")
+_BRACKETS = re.compile(r"(?i)[(（\[【](?!(?:bytes?|[mg]b)[)）\]】])[^)）\]】]*[)）\]】]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 Columns = Sequence[str | tuple[str, ...]]

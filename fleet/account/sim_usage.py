@@ -52,6 +52,9 @@ class Used:
 
 @dataclass
 class _Month:
+    """Bits of days: ``named`` in the file, and ``days`` of which that is new."""
+
+    named: int = 0
     days: int = 0
     bytes: int = 0
 
@@ -76,9 +79,11 @@ def events(conn: Connection, rows: Iterable[Row], carrier: Carrier, today: date,
     found: dict[str, _Sim] = {}
     for batch in batches(_readable(rows, carrier, today, told), _AT_ONCE):
         _count(conn, batch, found, told)
-    told.sims = len(found)
     for number, sim in found.items():
-        months: list[Json] = [[month, one.days, one.bytes] for month, one in sorted(sim.months.items())]
+        months: list[Json] = [[month, one.days, one.bytes] for month, one in sorted(sim.months.items()) if one.days]
+        if not months:
+            continue
+        told.sims += 1
         yield "sim.used", number, {"v": 1, "months": months, "used_at": sim.used_at or None}
     before = conn.scalar(select(sim_counts.c.through).where(sim_counts.c.carrier == carrier.id)) or ""
     if told.through > before:
@@ -159,17 +164,17 @@ def _count(conn: Connection, batch: list[_Read], found: dict[str, _Sim], told: U
             continue
         day, bit = one.day.isoformat(), 1 << one.day.day - 1
         told.through = max(told.through, day)
-        sim = found.get(number) or _Sim()
-        month = sim.months.get(day[:7]) or _Month()
-        if month.days & bit:
+        sim = found.setdefault(number, _Sim())
+        month = sim.months.setdefault(day[:7], _Month())
+        if month.named & bit:
             told.refused.append(Refused(one.row, one.what, f"has a row for {day} above already"))
         elif counted.get((number, day[:7]), 0) & bit:
             told.unchanged += 1
         else:
             month.days, month.bytes = month.days | bit, month.bytes + one.bytes
-            sim.months[day[:7]], found[number] = month, sim
             sim.used_at = max(sim.used_at, day) if one.bytes else sim.used_at
             told.counted += 1
+        month.named |= bit
 
 
 def _iccids(conn: Connection, numbers: set[str]) -> Mapping[str, str]:

@@ -108,14 +108,14 @@ def fields_of(listed: Listed, state: SimState | None = None) -> dict[str, Json]:
     return fields | ({"state": str(state)} if state else {})
 
 
-def insert(conn: Connection, ledger: Ledger, name: str, unit: str, at: str) -> tuple[Accepted, ...]:
-    """Put a SIM into a unit. When a student has that unit already, the student accepts the SIM with it."""
+def insert(conn: Connection, ledger: Ledger, name: str, unit: str, at: str) -> Accepted | None:
+    """Put a SIM into a unit. When a student has that unit already, the student accepts the SIM by that."""
     sim, into = the(conn, name), tags.the(conn, unit)
     held = conn.execute(select(custody.c.holder).where(custody.c.unit == into.key)).scalar()
     if sim["unit"] != into.key:
-        fields: dict[str, Json] = {"state": str(where_to("insert", sim)), "unit": into.key}
+        fields: dict[str, Json] = {"state": str(where_to("insert", sim)), "unit": into.key, "missed_at": None}
         ledger.append(conn, *changed("insert", sim["iccid"], fields))
-    return accepted(conn, ledger, into.key, held, at) if held else ()
+    return _accept(conn, ledger, the(conn, sim["iccid"]), held, at) if held else None
 
 
 def do(conn: Connection, ledger: Ledger, name: str, step: str, at: str) -> bool:
