@@ -181,6 +181,7 @@ def _engine(url: URL, mode: str, patience: float, *, checked: bool = True) -> En
     def connect() -> sqlite3.Connection:
         conn = sqlite3.connect(place, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
         conn.execute(f"PRAGMA foreign_keys = {'ON' if checked else 'OFF'}")
+        conn.execute("PRAGMA cache_size = -65536")
         conn.execute("PRAGMA case_sensitive_like = ON")  # as everywhere else; ilike() is there for the other
         conn.execute("PRAGMA synchronous = FULL")  # a committed event outlives a power cut; WAL alone may lose it
         return conn

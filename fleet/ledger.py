@@ -96,7 +96,7 @@ class Ledger:
             event = Event(bench, seq, at, actor, kind, subject, canonical(body), prev)
             prev = event.digest()
             written.append(event)
-            rows.append((bench, seq, at, actor, kind, subject, event.body, event.prev, prev))
+            rows.append((*event, prev))
         insert_values(conn, events, COLUMNS, rows)
         project(conn, written)
         return written[-1], End(bench, seq, prev)

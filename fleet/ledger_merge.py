@@ -113,7 +113,7 @@ def _take_chain(conn: Connection, source: Source, chain: Chain, ours: End | None
                     f"event {event.seq} of bench {chain.shown} is of {event.at}, which is still to come",
                     "Nothing was taken over. Set the clock of the one computer or of the other.",
                 )
-        insert_values(conn, events, COLUMNS, [(*vars(event).values(), digest) for event, digest in new])
+        insert_values(conn, events, COLUMNS, [(*event, digest) for event, digest in new])
         count.known += len(known)
         count.events += len(new)
     _note(conn, chain, ours)

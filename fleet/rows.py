@@ -17,8 +17,7 @@ from fleet.bulk import batches, delete_rows, insert_rows, update_rows
 from fleet.models import PROJECTIONS, student_ids, tag_series
 
 Row = dict[str, Any]
-_Key = tuple[Any, ...]
-_Kept = dict[str, dict[_Key, Row]]
+_Kept = dict[str, dict[Any, Row]]
 _NAMED = 5000
 """Subjects named in one query."""
 
@@ -31,7 +30,16 @@ _OWNED = tuple(table for table in PROJECTIONS if table is not tag_series)
 _OWNERS = {table: _owner(table).name for table in _OWNED}
 """The column that holds the subject to which a row belongs."""
 
-_KEYS = {table: tuple(table.primary_key.columns.keys()) for table in _OWNED}
+_KEYS = {table: tuple(one.name for one in table.primary_key if one.name != _OWNERS[table]) for table in _OWNED}
+"""What tells the rows of one subject apart: mostly nothing, as there is but one, or one column."""
+
+_PARENTS = {
+    table: next(iter(table.c[mine].foreign_keys)).column.table
+    for table, mine in _OWNERS.items()
+    if table.c[mine].foreign_keys
+}
+"""Where a subject has to be for it to have rows here."""
+
 _BLANKS: Mapping[Table, Row] = {table: dict.fromkeys(table.columns.keys()) for table in _OWNED}
 
 
@@ -50,13 +58,17 @@ class Rows:
         """What an event of ``subject`` may see and change."""
         return Mine(self, subject)
 
-    def kept(self, table: Table, subject: str) -> dict[_Key, Row]:
-        """The rows of one subject by their primary key, as they are now."""
+    def kept(self, table: Table, subject: str) -> dict[Any, Row]:
+        """The rows of one subject by what tells them apart, as they are now."""
         if table not in self._after:
-            before = {} if self.afresh else self._read(table)
-            self._before[table] = before
-            self._after[table] = {name: dict(rows) for name, rows in before.items()}
-        return self._after[table].setdefault(subject, {})
+            if not self.afresh:
+                self._read(table)
+            self._after[table] = {name: dict(rows) for name, rows in self._before.get(table, {}).items()}
+        after = self._after[table]
+        rows = after.get(subject)
+        if rows is None:
+            rows = after[subject] = {}
+        return rows
 
     def reach(self, prefix: str, number: int) -> None:
         """A number of a series of tags was given."""
@@ -65,8 +77,9 @@ class Rows:
     def write(self, *, empty: bool = False) -> None:
         """Bring the tables to what was made of them here. ``empty``: there are no rows of these subjects yet."""
         if self.afresh and not empty:
-            self._before = {table: self._read(table) for table in _OWNED}
-        changes = {table: self._changes(table) for table in _OWNED if table in self._before or table in self._after}
+            for table in _OWNED:
+                self._read(table)
+        changes = {table: self._changes(table) for table in _OWNED if table in self._after or self.afresh}
         for table in reversed(changes):
             delete_rows(self.conn, table, changes[table][0])
         for table, (_, new, changed) in changes.items():
@@ -95,14 +108,21 @@ class Rows:
             gone.extend(row for key, row in rows.items() if key not in now)
         return gone, new, changed
 
-    def _read(self, table: Table) -> _Kept:
+    def _read(self, table: Table) -> None:
+        """Those of a subject that is not in the table to which they belong need not be looked for."""
         found: _Kept = {}
         mine, keys = _OWNERS[table], _KEYS[table]
-        for names in batches(self.subjects, _NAMED):
+        subjects: Collection[str] = self.subjects
+        parent = _PARENTS.get(table)
+        if parent is not None:
+            if parent not in self._before:
+                self._read(parent)
+            subjects = self._before[parent]
+        for names in batches(subjects, _NAMED):
             for row in self.conn.execute(select(table).where(table.c[mine].in_(names))).mappings():
-                rows = found.setdefault(row[mine], {})
-                rows[tuple(row[key] for key in keys)] = dict(row)
-        return found
+                told = dict(row)
+                found.setdefault(told[mine], {})[_key(keys, told)] = told
+        self._before[table] = found
 
     def _raise_series(self) -> None:
         """Never lowered: a number that was on a label once is never given again."""
@@ -117,16 +137,18 @@ class Rows:
                     self.conn.execute(update(tag_series).where(mine).values(last=self._numbers[name]))
 
 
-@dataclass(frozen=True)
 class Mine:
     """The rows of the subject of one event. Rows are not to be changed in place: :meth:`put` them."""
 
-    _rows: Rows
-    _subject: str
+    __slots__ = ("_rows", "_subject")
+
+    def __init__(self, rows: Rows, subject: str) -> None:
+        self._rows = rows
+        self._subject = subject
 
     def one(self, table: Table) -> Row | None:
         """The row of a table that has one per subject."""
-        return self._rows.kept(table, self._subject).get((self._subject,))
+        return self._rows.kept(table, self._subject).get(())
 
     def all(self, table: Table) -> list[Row]:
         """All rows of the subject, in no order."""
@@ -134,16 +156,16 @@ class Mine:
 
     def put(self, table: Table, values: Mapping[str, Any]) -> None:
         """Change the row with this key, or add it: what is not said stays, or is NULL."""
-        key = _key(table, self._subject, values)
+        key, blank = _key(_KEYS[table], values), _BLANKS[table]
         rows = self._rows.kept(table, self._subject)
-        row = {**(rows.get(key) or _BLANKS[table]), **values, _OWNERS[table]: self._subject}
-        if len(row) != len(_BLANKS[table]):
-            raise KeyError(f"{table.name} has no column {', '.join(row.keys() - _BLANKS[table].keys())}")
+        row = {**(rows.get(key) or blank), **values, _OWNERS[table]: self._subject}
+        if len(row) != len(blank):
+            raise KeyError(f"{table.name} has no column {', '.join(row.keys() - blank.keys())}")
         rows[key] = row
 
     def drop(self, table: Table, row: Mapping[str, Any]) -> None:
         """Take the row with this key away."""
-        self._rows.kept(table, self._subject).pop(_key(table, self._subject, row), None)
+        self._rows.kept(table, self._subject).pop(_key(_KEYS[table], row), None)
 
     def clear(self, table: Table) -> None:
         """Take all rows of the subject away."""
@@ -154,6 +176,5 @@ class Mine:
         self._rows.reach(prefix, number)
 
 
-def _key(table: Table, subject: str, values: Mapping[str, Any]) -> _Key:
-    mine = _OWNERS[table]
-    return tuple(subject if name == mine else values[name] for name in _KEYS[table])
+def _key(names: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    return values[names[0]] if len(names) == 1 else tuple(values[name] for name in names)

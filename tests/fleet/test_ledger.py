@@ -109,7 +109,7 @@ def test_exchanged_events_are_found(told: Registry) -> None:
 def _forge(registry: Registry, seq: int, prev: str, bench: str) -> None:
     forged = Event(bench, seq, "2025-03-01T08:00:00.000Z", "lan", "unit.tagged", "android:S0", '{"v":1}', prev)
     with transaction(registry.engine) as conn:
-        values = {**vars(forged), "hash": forged.digest()}
+        values = {**forged._asdict(), "hash": forged.digest()}
         names = ", ".join(values)
         conn.execute(text(f"INSERT INTO events ({names}) VALUES (:{', :'.join(values)})"), values)
 
