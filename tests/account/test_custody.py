@@ -22,12 +22,13 @@ from fleet.models import acceptances, events, sims
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in, where
-from tests.fleet.making import identity, report
+from tests.fleet.making import SQLITE, identity, report
 
 STORIES = yaml.safe_load((Path(__file__).parents[1] / "data/custody/stories.yaml").read_text(encoding="utf-8"))
 ACCEPTED = Acceptance("guardian", {"device": 1}, "good")
 
 
+@SQLITE
 @pytest.mark.parametrize("story", STORIES)
 def test_story(registry: Registry, story: str) -> None:
     furnish(registry)
