@@ -18,7 +18,7 @@ from fleet.account.assign_household import served
 from fleet.account.gaps import Scope, pairs, rank
 from fleet.account.gaps_sql import before, device_of, devices_of_household, lost
 from fleet.account.programme import Phase, Programme
-from fleet.models import custody, student_ids, students
+from fleet.models import SHARED_KINDS, custody, student_ids, students
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,9 @@ def known_twice() -> ColumnElement[bool]:
     mine, same, theirs = student_ids.alias("mine"), student_ids.alias("same"), custody.alias("the_other")
     wanted = (
         (mine.c.student == students.c.student)
+        & mine.c.kind.not_in(SHARED_KINDS)
         & (same.c.hash == mine.c.hash)
+        & same.c.kind.not_in(SHARED_KINDS)
         & (same.c.student != mine.c.student)
         & (theirs.c.assigned == same.c.student)
     )

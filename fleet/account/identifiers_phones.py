@@ -24,6 +24,8 @@ def phones(text: str, region: str) -> tuple[str, ...]:
 
     Unusable when one of them is no phone number.
     """
+    if text.isascii() and text.isdigit():
+        return (phone(text, region),)
     found: dict[str, None] = {}
     for part in _BETWEEN.split(unicodedata.normalize("NFKC", text)):
         if said := part.strip():
@@ -33,6 +35,8 @@ def phones(text: str, region: str) -> tuple[str, ...]:
 
 def phone(text: str, region: str) -> str:
     """One number. Unusable."""
+    if region and (usual := _usual(region).match(text)):
+        return f"{_country(region)}{usual[1]}"
     said = re.sub(r"\.0\Z", "", text)
     if LOST_DIGITS.match(said):
         raise Unusable(f"lost its digits in a spreadsheet: {text}; format the column as text and fill it again")

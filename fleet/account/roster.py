@@ -107,7 +107,7 @@ def _begun(found: Gathered, schools: Schools, source: str) -> Report:
 
 def _decided(conn: Connection, keys: Vault, found: Gathered, report: Report) -> Iterator[Found]:
     """What becomes of each row that can be taken; the report is filled on the way, and complete at the end."""
-    matcher = Matcher(conn, keys, found.keys, found.crowds, report.source)
+    matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, report.source)
     out = {refused[:2] for refused in found.refused}
     named: set[str] = set()
     for entries in found.spool.sorted():

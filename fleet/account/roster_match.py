@@ -6,7 +6,7 @@ gets to see that, so it is no event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -51,12 +51,13 @@ class Found(NamedTuple):
 @dataclass
 class Matcher:
     """``keys`` are the pseudonyms that the rows of this list would have by themselves, ``crowds`` the phones by which
-    nobody is known."""
+    nobody is known, ``alike`` sheet and row of who only looks like another row of the list."""
 
     conn: Connection
     vault: Vault
     keys: Sample
     crowds: frozenset[int]
+    alike: Set[tuple[int, int]]
     source: str
     claimed: dict[str, int] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
@@ -65,7 +66,7 @@ class Matcher:
     def find(self, entries: Sequence[Entry]) -> Iterator[Found]:
         """What becomes of each of some rows, which come by their keys."""
         if self.empty:
-            yield from (self._new(entry, {}) for entry in entries)
+            yield from (self._new(entry, {}, alike=False) for entry in entries)
             return
         for some in batches(entries, _TOGETHER):
             yield from self._some(some)
@@ -113,7 +114,7 @@ class Matcher:
             names = " or ".join(shown(student) for student in sorted(sure)[:3])
             return Found(entry, entry.key, why=f"may be {names}: write the student number")
         if not sure:
-            return self._new(entry, known)
+            return self._new(entry, known, alike=bool(hashes.get(mine.get("birth", ""))))
         return self._claim(entry, known[sure.pop()], kinds)
 
     def _alike(
@@ -165,7 +166,7 @@ class Matcher:
         after = before.with_news(_named_best(before, entry.who))
         return Found(entry, known.student, known, fields, ids, after if after != before else None)
 
-    def _new(self, entry: Entry, known: Mapping[str, Known]) -> Found:
+    def _new(self, entry: Entry, known: Mapping[str, Known], *, alike: bool) -> Found:
         student, attempt = entry.key, 0
         while self._is_taken(student, entry, known):
             attempt += 1
@@ -174,7 +175,10 @@ class Matcher:
             self._taken.add(student)
         self._last = entry.key
         fields = {"state": "enrolled", "source": self.source, **entry.fields}
-        return Found(entry, student, None, fields, entry.ids, entry.who)
+        ids = entry.ids
+        if alike or entry[:2] in self.alike:
+            ids = {hashed: "alike" if kind == "birth" else kind for hashed, kind in ids.items()}
+        return Found(entry, student, None, fields, ids, entry.who)
 
     def _is_taken(self, student: str, entry: Entry, known: Mapping[str, Known]) -> bool:
         """Two students may have one pseudonym by themselves: of this list they come one after the other."""

@@ -58,7 +58,8 @@ class Table:
 @dataclass
 class Gathered:
     """``tables`` are the sheets by number, ``None`` where no header was found. ``others`` counts rows that are no
-    students, ``crowds`` phones that are no household's."""
+    students, ``crowds`` phones that are no household's. ``alike``: sheet and row of who has the
+    name, birthday and school of a row above, and is another."""
 
     spool: Spool
     tables: list[Table | None] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Gathered:
     note_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     others: int = 0
     crowds: frozenset[int] = frozenset()
+    alike: set[tuple[int, int]] = field(default_factory=set)
     keys: Sample = field(default_factory=Sample)
     _same: Sample = field(default_factory=Sample)
     _shared: Sample = field(default_factory=Sample)
@@ -98,7 +100,7 @@ class Gathered:
     def finish(self) -> None:
         """Find the rows that are one student, and the phones that are no household's."""
         self.crowds = self._shared.often(CROWD + 1)
-        self.refused += _again(self.spool, self._same.often(2), self)
+        self.refused += _again(self._same.often(2), self)
         self.keys.sort()
 
 
@@ -168,11 +170,11 @@ def _read(
             found.note(reader.noted)
 
 
-def _again(spool: Spool, often: frozenset[int], found: Gathered) -> list[Refused]:
+def _again(often: frozenset[int], found: Gathered) -> list[Refused]:
     """Rows that are a student of a row above. Two that only look alike are told apart by their numbers."""
     if not often:
         return []
-    alike = [entry for entry in spool if any(mark_of(hashed) in often for hashed in _compared(entry))]
+    alike = [entry for entry in found.spool if any(mark_of(hashed) in often for hashed in _compared(entry))]
     alike.sort(key=lambda entry: entry[:2])
     seen: dict[str, list[Entry]] = {}
     refused = []
@@ -182,6 +184,8 @@ def _again(spool: Spool, often: frozenset[int], found: Gathered) -> list[Refused
         if why:
             refused.append(Refused(entry.sheet, entry.row, "", why))
             continue
+        if by_kind(entry).get("birth") in seen:
+            found.alike.add(entry[:2])
         for hashed in _compared(entry):
             seen.setdefault(hashed, []).append(entry)
     return refused

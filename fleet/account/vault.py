@@ -7,15 +7,15 @@ import compares a new list with it is none.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import itertools
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, exists, insert, select
@@ -34,7 +34,7 @@ _NONCE_BYTES = 12
 _HASH_BYTES = 12
 _PIN_DIGITS = 6
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_FROM_BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _CROCKFORD)
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY_LETTERS = 9
 _RESTORE = "Put back the backup of it: fleet vault restore FILE."
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -74,20 +74,20 @@ class Vault:
 
     def hashed(self, kind: str, *parts: str) -> str:
         """The keyed hash (BLAKE2b, 96 bits) of a normalised identifier, 16 letters."""
-        text = "\0".join(parts).encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(text, key=self._hash_key, digest_size=_HASH_BYTES, person=kind.encode()).digest()
-        return base64.urlsafe_b64encode(digest).decode()
+        return _letters(self._hash(kind, "\0".join(parts).encode("utf-8", "surrogatepass")))
 
-    def student_keys(self, identifier: str) -> Iterable[str]:
-        """The pseudonyms that the strongest identifier (a keyed hash) may have: the first that is free of others."""
-        digest = hashlib.blake2b(identifier.encode(), key=self._hash_key, digest_size=32, person=b"student").digest()
-        letters = base64.b32encode(digest).decode().translate(_FROM_BASE32)
-        for start in range(0, 5 * _KEY_LETTERS, _KEY_LETTERS):
-            yield "S" + letters[start : start + _KEY_LETTERS]
+    def student_key(self, identifier: str, attempt: int = 0) -> str:
+        """The pseudonym of whose strongest identifier this is (a keyed hash).
+
+        ``attempt``: the next one, where another student has that already; one in some ten thousand has to take it.
+        """
+        number = int.from_bytes(self._hash("student", f"{identifier}{attempt or ''}".encode())[:6]) >> 3
+        three = _three_letters()
+        return f"S{three[number >> 30]}{three[number >> 15 & 0x7FFF]}{three[number & 0x7FFF]}"
 
     def teacher_key(self, school: str, name: str) -> str:
         """The pseudonym of a teacher, by the school's code and the normalised name: ``T`` and nine letters."""
-        return "T" + next(iter(self.student_keys(self.hashed("teacher", school, name))))[1:]
+        return "T" + self.student_key(self.hashed("teacher", school, name))[1:]
 
     def seal(self, subject: str, plain: bytes) -> bytes:
         """``plain``, encrypted; only whoever has the key and names the same ``subject`` can open it."""
@@ -108,8 +108,7 @@ class Vault:
 
     def mark(self, said: bytes) -> str:
         """A keyed hash of what a list said of somebody: when it says the same again, nothing has to be opened."""
-        digest = hashlib.blake2b(said, key=self._hash_key, digest_size=_HASH_BYTES, person=b"mark").digest()
-        return base64.urlsafe_b64encode(digest).decode()
+        return _letters(self._hash("mark", said))
 
     def put(self, conn: Connection, subject: str, person: Person) -> None:
         """Keep who the student (or teacher) is, instead of what was kept before."""
@@ -153,15 +152,35 @@ class Vault:
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))
         return None if sealed is None else person_of(self.unseal(student, sealed))
 
+    def _hash(self, kind: str, text: bytes) -> bytes:
+        started = self._started.get(kind)
+        if started is None:
+            key = hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
+            started = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=kind.encode())
+            self._started[kind] = started
+        hashing = started.copy()
+        hashing.update(text)
+        return hashing.digest()
+
     @cached_property
-    def _hash_key(self) -> bytes:
-        return hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
+    def _started(self) -> dict[str, hashlib.blake2b]:
+        return {}
 
     @cached_property
     def _cipher(self) -> AESGCM:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(hashlib.blake2b(b"people", key=self.key, digest_size=KEY_BYTES).digest())
+
+
+def _letters(digest: bytes) -> str:
+    return binascii.b2a_base64(digest, newline=False).translate(_URL_SAFE).decode()
+
+
+@cache
+def _three_letters() -> tuple[str, ...]:
+    """What 15 bits are in letters."""
+    return tuple("".join(letters) for letters in itertools.product(_CROCKFORD, repeat=3))
 
 
 def person_of(found: Mapping[str, Any]) -> Person:

@@ -7,6 +7,7 @@ they compare as text. A change here needs a migration in ``fleet/migrations/vers
 from __future__ import annotations
 
 from fleet.models.account import (
+    SHARED_KINDS,
     acceptances,
     batches,
     bench_places,
@@ -47,6 +48,7 @@ PROJECTIONS = (
 
 __all__ = [
     "PROJECTIONS",
+    "SHARED_KINDS",
     "acceptances",
     "batches",
     "bench_places",

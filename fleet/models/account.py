@@ -65,7 +65,10 @@ student_ids = Table(
     sqlite_with_rowid=False,
 )
 """Keyed hashes of normalised identifiers, by which one child in two lists is known for one, and found by name or phone.
-``kind`` is id, number, birth, phone or name; all but the first two may be those of several children."""
+``kind`` is id, number or birth (name, birthday and school), or one of :data:`SHARED_KINDS`."""
+
+SHARED_KINDS = ("alike", "name", "phone")
+"""Hashes that several children may have. ``alike``: name, birthday and school of one who is known to be another."""
 
 vault = Table(
     "vault",
@@ -194,9 +197,9 @@ sims = Table(
 )
 """The SIMs of the programme. ``iccid`` in the form of fleet.iccid.normal; ``msisdn`` as +84981234567, NULL where not
 known. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance. ``unit`` is where it was
-put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``missed_at``: since when a bench
-that looks into its unit does not find it there, NULL where it does. ``used_at`` is the last day
-(2021-10-05) on which data were used, ``used_bytes`` all that was counted."""
+put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``missed_at``: since when a
+bench that looks into its unit does not find it there, NULL where it does. ``used_at`` is the last day (2021-10-05) on
+which data were used, ``used_bytes`` all that was counted."""
 
 programmes = Table(
     "programmes",
