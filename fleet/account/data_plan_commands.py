@@ -54,12 +54,12 @@ def _rows(conn: Connection, at: str, ends_in: int | None, *, idle: bool) -> Iter
 
 
 def _csv(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    from fleet.account import csv_out
     from fleet.account.data_plan_lists import COLUMNS
-    from fleet.account.operator_files import write_csv
 
     names = [column.name for column in COLUMNS]
     cells = ([name, *(line[column] for column in names), line.get("notice"), line.get("until")] for name, line in rows)
-    write_csv(sys.stdout, ["list", *names, "notice", "until"], cells)
+    csv_out.write(sys.stdout, ["list", *names, "notice", "until"], cells)
 
 
 def _one_list(conn: Connection, at: str, ends_in: int | None, *, as_json: bool) -> None:

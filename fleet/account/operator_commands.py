@@ -20,7 +20,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one line of 
 @click.command()
 @click.argument("ask", type=click.Choice(("activate", "suspend", "end", "renew", "again")))
 @click.argument("batch", required=False)
-@click.option("--where", default="", help='Of which SIMs: "place=LE-LOI list=not_handed_over"; docs/sims.md has all.')
+@click.option("--where", default="", help='Of which SIMs: "not_handed_over and place=LE-LOI"; docs/sims.md has all.')
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file for the operator: .xlsx or .csv."
 )
@@ -34,7 +34,7 @@ def request(
 
     Nothing is asked twice while it is open. "again BATCH" writes the file of a batch anew, its open lines.
 
-    Example: fleet sim request activate --where "state=read carrier=viettel" --out activate.xlsx
+    Example: fleet sim request activate --where "state=read and carrier=viettel" --out activate.xlsx
     """
     from provision.text import counted
 

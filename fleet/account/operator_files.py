@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
 
+from fleet.account import csv_out
 from fleet.errors import FileError
-
-_RUN = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet program would run."""
-
-
-def write_csv(stream: TextIO, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """One table. Cells that would be run are marked as text by an apostrophe."""
-    out = csv.writer(stream, lineterminator="\n")
-    out.writerow(headings)
-    out.writerows([_safe(cell) for cell in row] for row in rows)
 
 
 def write(file: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -41,7 +30,7 @@ def write(file: Path, headings: Sequence[str], rows: Iterable[Sequence[object]])
 
 def _write_csv(file: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with file.open("w", encoding="utf-8-sig", newline="") as stream:
-        write_csv(stream, headings, rows)
+        csv_out.write(stream, headings, rows)
 
 
 def _write_xlsx(file: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -58,8 +47,3 @@ def _write_xlsx(file: Path, headings: Sequence[str], rows: Iterable[Sequence[obj
             cells.append(cell)
         sheet.append(cells)
     book.save(file)
-
-
-def _safe(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_RUN) else text

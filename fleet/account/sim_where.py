@@ -1,76 +1,109 @@
-"""Which SIMs: ``state=activated place=LE-LOI,NGUYEN-DU list=not_handed_over``. All of it has to hold."""
+"""Which SIMs, in the language of ``fleet status --where``: ``state=activated and place in (LE-LOI, NGUYEN-DU)``.
+
+A list of ``fleet data-plans`` is said by its name: ``not_handed_over and carrier=viettel``.
+"""
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, not_, true
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, true
 
+from fleet import iccid
 from fleet.account import data_plan_lists
 from fleet.account.data_plan_lists import AREA, SCHOOL
-from fleet.errors import AccountError
-from fleet.models import custody, sims, students
+from fleet.account.filter_parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, Value, parse
+from fleet.models import custody, sims, students, units
 from fleet.sim_states import SimState
 from fleet.values import storable
 from profiles.errors import meant
-from provision.text import printable
 
-_TERM = re.compile(r"([a-z_]+)(!?=)(.*)", re.DOTALL)
-_FIELDS = {
+_FIELDS: Mapping[str, ColumnElement[str]] = {
+    "iccid": sims.c.iccid,
+    "number": func.coalesce(sims.c.msisdn, ""),
     "state": sims.c.state,
     "carrier": sims.c.carrier,
     "quota": sims.c.quota,
+    "unit": func.coalesce(units.c.tag, ""),
+    "unit_state": func.coalesce(custody.c.state, ""),
+    "student": func.coalesce(sims.c.student, ""),
     "place": SCHOOL,
     "area": AREA,
-    "unit_state": custody.c.state,
-    "category": students.c.category,
-    "iccid": sims.c.iccid,
+    "category": func.coalesce(students.c.category, ""),
 }
-_KNOWN = (*_FIELDS, "list", "ends_in")
+_KEPT: Mapping[str, Callable[[str], str]] = {
+    "iccid": lambda said: iccid.normal(said) or said,
+    "unit": str.upper,
+    "place": str.upper,
+    "student": lambda said: said.upper().replace("-", ""),
+}
+"""Values in the form in which they are kept."""
+
+_MOST_DAYS = 3660
 
 
 def parsed(conn: Connection, text: str, now: str) -> ColumnElement[bool]:
-    """The condition, over :data:`fleet.account.data_plan_lists.JOINED`; of "" all SIMs. AccountError."""
-    try:
-        words = shlex.split(storable(text))
-    except ValueError:
-        raise AccountError(f"--where {printable(text)!r} has a quote that is not closed.", "Close it.") from None
-    return and_(true(), *(_term(conn, word, now) for word in words))
+    """The condition, over :data:`fleet.account.data_plan_lists.JOINED`; of "" all SIMs. FilterError."""
+    if not text.strip():
+        return true()
+    lists = {one.name: one.where for one in data_plan_lists.lists(conn, now)}
+    return _Reading(storable(text), now, {**lists, "idle": data_plan_lists.idle()}).holds(parse(storable(text)))
 
 
-def _term(conn: Connection, word: str, now: str) -> ColumnElement[bool]:
-    found = _TERM.fullmatch(word)
-    if not found or not found[3]:
-        raise AccountError(f"--where: {printable(word)!r} is not understood.", 'Write it as "state=activated,read".')
-    name, sign, values = found[1], found[2], found[3].split(",")
-    condition = _holds(conn, name, values, now)
-    return condition if sign == "=" else not_(condition)
+@dataclass(frozen=True)
+class _Reading:
+    text: str
+    now: str
+    lists: Mapping[str, ColumnElement[bool]]
 
+    def holds(self, tree: Tree) -> ColumnElement[bool]:
+        match tree:
+            case AllOf(parts):
+                return and_(*map(self.holds, parts))
+            case AnyOf(parts):
+                return or_(*map(self.holds, parts))
+            case Not(inner):
+                return not_(self.holds(inner))
+            case Flag(name, at):
+                if name not in self.lists:
+                    raise self._wrong(at, f'there is no list "{name}"{meant(name, self.lists)}')
+                return func.coalesce(self.lists[name], False)
+            case Compare():
+                return self._compared(tree)
+        raise TypeError(tree)
 
-def _holds(conn: Connection, name: str, values: list[str], now: str) -> ColumnElement[bool]:
-    if name == "list":
-        known = {one.name: one.where for one in data_plan_lists.lists(conn, now)}
-        known["idle"] = data_plan_lists.idle()
-        return known[_one_of(values, known, "list of fleet data-plans")]
-    if name == "ends_in":
-        if not (values[0].isascii() and values[0].isdigit() and len(values) == 1):
-            raise AccountError(f"--where: {printable(','.join(values))!r} is no number of days.", "Write ends_in=30.")
-        return data_plan_lists.ending(now, int(values[0]))
-    if name == "state":
-        values = [_one_of([value], list(SimState), "state of a SIM") for value in values]
-    if name not in _FIELDS:
-        raise AccountError(
-            f'--where knows no "{printable(name)}"{meant(name, _KNOWN)}.', f"It knows {', '.join(_KNOWN)}."
-        )
-    column: ColumnElement[str] = _FIELDS[name]
-    return column.in_(values)
+    def _compared(self, said: Compare) -> ColumnElement[bool]:
+        if said.field == "ends_in":
+            return data_plan_lists.ending(self.now, self._days(said))
+        column = _FIELDS.get(said.field)
+        if column is None:
+            raise self._wrong(said.at, f'there is no field "{said.field}"{meant(said.field, (*_FIELDS, "ends_in"))}')
+        values = [self._kept(said.field, value) for value in said.values]
+        match said.op:
+            case "=" | "in":
+                return column.in_(values)
+            case "!=":
+                return column.not_in(values)
+            case "~":
+                return column.contains(values[0], autoescape=True)
+        raise self._wrong(said.at, f"{said.field} is compared by =, !=, ~ or in")
 
+    def _kept(self, field: str, value: Value) -> str:
+        if field == "state":
+            return self._word(value, [str(state) for state in SimState])
+        return _KEPT.get(field, str)(value.text)
 
-def _one_of(values: list[str], known: Iterable[str], what: str) -> str:
-    names = [str(name) for name in known]
-    if len(values) == 1 and values[0] in names:
-        return str(values[0])
-    said = ",".join(values)
-    raise AccountError(f'"{printable(said)}" is no {what}{meant(said, names)}.', f"Known are {', '.join(names)}.")
+    def _word(self, value: Value, known: Iterable[str]) -> str:
+        if value.text not in known:
+            raise self._wrong(value.at, f"a SIM is never {value.text}{meant(value.text, known)}")
+        return value.text
+
+    def _days(self, said: Compare) -> int:
+        text = said.values[0].text
+        if said.op not in ("=", "<=") or not (text.isascii() and text.isdigit() and int(text) <= _MOST_DAYS):
+            raise self._wrong(said.at, "write ends_in=30: so many days")
+        return int(text)
+
+    def _wrong(self, at: int, message: str) -> FilterError:
+        return FilterError(self.text, at, message)

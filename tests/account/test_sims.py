@@ -204,8 +204,9 @@ def test_the_commands_of_one_sim(home: Home, tmp_path: Path) -> None:
     assert "is activated." in run("resume", number(1))
     shown = json.loads(run("show", number(1), "--json"))
     assert [line["what"].partition(":")[0] for line in shown["history"]] == ["resume", "suspend", "activate", "receive"]
-    assert number(1) in run("list", "--where", "state=activated carrier=viettel")
+    assert number(1) in run("list", "--where", "state=activated and carrier=viettel")
     assert "No such SIM" in run("list", "--where", "state!=activated")
-    for wrong in ("stat=read", "state=reed", "state", 'place="', "list=idl", "ends_in=soon"):
+    assert number(1) in run("list", "--where", f"iccid={number(1)[:-1]} and not_handed_over and not number~+849999")
+    for wrong in ("stat=read", "state=reed", "state", 'place="', "idl", "ends_in=soon", "state<read", "idle and"):
         with pytest.raises(AccountError):
             run("list", "--where", wrong)
