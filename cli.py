@@ -33,8 +33,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "profile": ("provision.commands", "Check and show profiles."),
     },
     "Account": {
-        "status": ("fleet.commands", "How many units there are, and how they are."),
-        "unit": ("fleet.commands", "Show one unit; give it a tag."),
+        "status": ("fleet.account.status_commands", "How many units where, what is wrong, what changed."),
+        "unit": ("fleet.account.unit_commands", "List units, show one; give it a tag."),
         "roster": ("fleet.account.roster_commands", "Take over lists of students, as schools send them."),
         "student": ("fleet.account.student_commands", "Show, find, see off and forget students."),
         "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
@@ -64,7 +64,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "gaps": ("fleet.account.gaps_commands", "Who is not served, and why."),
         "ledger": ("fleet.ledger_commands", "Check the record of events, carry it to other benches, join it."),
         "database": ("fleet.database_commands", "Where the registry is; upgrade, backup, restore."),
-        "report": ("fleet.report_commands", "What the bench did, how fast, and what failed."),
+        "report": ("fleet.account.report_commands", "What was done, how far it is, and what is left to do."),
     },
 }
 

@@ -28,8 +28,8 @@ def changed(step: str, iccid: str, fields: Mapping[str, Json]) -> Change:
 
 
 def take_over(conn: Connection, ledger: Ledger, unit: str) -> None:
-    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says; those that
-    belong in it and are not there are missed."""
+    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says;
+    those that belong in it and are not there are missed."""
     for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
         if fields := _read(row):
             ledger.append(conn, *changed("read", row["iccid"], fields))

@@ -74,7 +74,7 @@ units = Table(
     Index(None, "platform", "version", "state"),
 )
 """``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
-run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given one ``tag`` twice."""
+run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given a ``tag`` twice."""
 
 tag_series = Table(
     "tag_series",

@@ -1,0 +1,61 @@
+"""Tables as CSV for spreadsheet programs: UTF-8 with a byte order mark, and no cell that would run as a formula."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from fleet.errors import FileError
+from profiles.errors import shown
+from provision.text import printable
+
+_RUN = ("=", "+", "-", "@", "\t", "\r")
+
+
+def harmless(value: object) -> object:
+    """``value``; a text that a spreadsheet program would run is marked as text."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if value.startswith(_RUN) else text
+
+
+def write(out: TextIO, head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write the table; how many rows it has."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    number = 0
+    for row in rows:
+        writer.writerow([harmless(value) for value in row])
+        number += 1
+    return number
+
+
+@contextlib.contextmanager
+def replaced(file: Path, *, mode: int = 0o600, marked: bool = True) -> Iterator[TextIO]:
+    """A text file that is there whole, under its name, when the block ends; else the one before stays.
+
+    ``marked``: with the byte order mark by which spreadsheet programs know UTF-8. FileError.
+    """
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8-sig" if marked else "utf-8", newline="") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"{shown(file)} cannot be written: {error.strerror}.", "Free some space, or name another file."
+        ) from error
