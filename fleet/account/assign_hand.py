@@ -11,6 +11,7 @@ from fleet import tags
 from fleet.account.assign_due import known_twice, phase_open
 from fleet.account.assign_units import COLUMNS, GOOD, JOINED, LYING, suits_kind
 from fleet.account.custody import words
+from fleet.account.gaps_keys import key_of, shown_key
 from fleet.account.gaps_sql import device_of, lost
 from fleet.account.programme import Programme, current
 from fleet.db import transaction
@@ -49,16 +50,6 @@ class Student:
     served_by: str | None
     lost_one: bool
     twice: bool
-
-
-def key_of(name: str) -> str:
-    """The key as it is kept, of S-7K3MX2A9Q or s7k3mx2a9q."""
-    return storable(name.strip().upper().replace("-", ""))
-
-
-def shown_key(student: str) -> str:
-    """The key as it is shown: S-7K3MX2A9Q."""
-    return f"{student[:1]}-{student[1:]}"
 
 
 def the_student(conn: Connection, programme: Programme, name: str) -> Student:

@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fleet.account.assign import Match, Plan
-from fleet.account.assign_hand import Assigned, shown_key, told
+from fleet.account.assign_hand import Assigned, told
 from fleet.account.assign_why import Why
+from fleet.account.gaps_keys import shown_key
 from provision.screen import table, text
 from provision.text import counted
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from fleet.account.assign_household import needed
 from fleet.account.gaps_sql import HELD, REASONS, SIM, UNIT, first_of, flag, joined, reasons
@@ -85,26 +85,21 @@ class _Tally:
 def listed(conn: Connection, programme: Programme, at: str, scope: Scope) -> Iterator[Gap]:
     """Every gap of ``scope`` at the moment ``at``, as it is come by."""
     if scope.school or scope.teacher:
-        order = (students.c.class_name, students.c.student) if scope.school else (students.c.school, students.c.student)
+        order = ("class_name", "student") if scope.school else ("school", "student")
         yield from _read(conn, programme, at, scope, order)
         return
     for area, category in pairs(conn, programme, scope):
         here = Scope(area=area, category=category, reason=scope.reason)
-        yield from _read(conn, programme, at, here, (students.c.student,), exact=True)
+        yield from _read(conn, programme, at, here, ("student",), exact=True)
 
 
 def _read(
-    conn: Connection, programme: Programme, at: str, scope: Scope, order: tuple[Any, ...], *, exact: bool = False
+    conn: Connection, programme: Programme, at: str, scope: Scope, order: tuple[str, ...], *, exact: bool = False
 ) -> Iterator[Gap]:
-    holds = reasons(programme, at)
-    flags = [flag(one).label(name) for name, one in holds.items()]
-    wanted = holds[scope.reason] if scope.reason else or_(*holds.values())
-    query = (
-        select(*_COLUMNS, *flags)
-        .select_from(joined(programme))
-        .where(*_conditions(scope, exact=exact), wanted)
-        .order_by(*order)
-    )
+    flags = [flag(one).label(name) for name, one in reasons(programme, at).items()]
+    rows = select(*_COLUMNS, *flags).select_from(joined(programme)).where(*conditions(scope, exact=exact)).subquery()
+    wanted = rows.c[scope.reason] == 1 if scope.reason else or_(*(rows.c[name] == 1 for name in REASONS))
+    query = select(rows).where(wanted).order_by(*(rows.c[name] for name in order))
     for row in conn.execute(query, execution_options={"yield_per": PAGE}).mappings():
         why = {name: _since(name, row) for name in REASONS if row[name]}
         yield Gap(**{name: row[name] or "" for name in _OWN}, reasons=why)
@@ -137,8 +132,8 @@ def _since(reason: str, row: RowMapping) -> str:
     return next((row[name] for name in _SINCE.get(reason, ("held_at",)) if row[name]), "")
 
 
-def _conditions(scope: Scope, *, exact: bool = False) -> list[ColumnElement[bool]]:
-    """``exact``: area and category are these, also where they are ""."""
+def conditions(scope: Scope, *, exact: bool = False) -> list[ColumnElement[bool]]:
+    """Enrolled students of ``scope``. ``exact``: area and category are these, also where they are ""."""
     wanted = [students.c.state == "enrolled"]
     for name in ("school", "area", "category", "teacher"):
         value = getattr(scope, name)
@@ -149,14 +144,20 @@ def _conditions(scope: Scope, *, exact: bool = False) -> list[ColumnElement[bool
 
 def pairs(conn: Connection, programme: Programme, scope: Scope) -> list[tuple[str, str]]:
     """The areas and categories that enrolled students have, in order; found by leaps along the index."""
-    columns = (students.c.area, students.c.category)
     found: list[tuple[str, str]] = []
-    query = select(*columns).where(*_conditions(scope)).order_by(*columns).limit(1)
-    pair = conn.execute(query).one_or_none()
-    while pair is not None:
-        found.append((pair.area, pair.category))
-        pair = conn.execute(query.where(tuple_(*columns) > tuple_(pair.area, pair.category))).one_or_none()
+    for area in _leaps(conn, students.c.area, conditions(scope)):
+        here = [*conditions(scope), students.c.area == area]
+        found += [(area, category) for category in _leaps(conn, students.c.category, here)]
     return sorted(found, key=lambda pair: rank(programme, *pair))
+
+
+def _leaps(conn: Connection, column: ColumnElement[str], wanted: list[ColumnElement[bool]]) -> Iterator[str]:
+    """The values of ``column``, each found from the one before it."""
+    query = select(column).where(*wanted).order_by(column).limit(1)
+    value = conn.scalar(query)
+    while value is not None:
+        yield value
+        value = conn.scalar(query.where(column > value))
 
 
 def rank(programme: Programme, area: str, category: str) -> tuple[int, str, int, str]:
@@ -173,12 +174,12 @@ def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Sco
     """Enrolled students and gaps by school, area, category or reason; areas and categories in the programme's order."""
     first = first_of(reasons(programme, at)).label("first")
     kept = "category" if by == "reason" else by
-    inner = select(students.c[kept].label("kept"), first).select_from(joined(programme)).where(*_conditions(scope))
+    inner = select(students.c[kept].label("kept"), first).select_from(joined(programme)).where(*conditions(scope))
     rows = inner.subquery()
     query = select(rows.c.kept, rows.c.first, func.count()).group_by(rows.c.kept, rows.c.first)
     tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
     for key, why, count in conn.execute(query):
-        for name in (why, "") if by == "reason" else (key,):
+        for name in {why, ""} if by == "reason" else (key,):
             tallies[name].enrolled += count
             if why:
                 tallies[name].first[why] += count
@@ -206,11 +207,21 @@ def _of_keys(programme: Programme, by: str, tallies: Mapping[str, _Tally]) -> tu
     )
 
 
+def anybody(conn: Connection, scope: Scope) -> bool:
+    """Whether there is an enrolled student in ``scope`` at all."""
+    return conn.scalar(select(students.c.student).where(*conditions(scope)).limit(1)) is not None
+
+
+def enrolled(conn: Connection, scope: Scope) -> int:
+    """How many enrolled students there are in ``scope``."""
+    return conn.scalar(select(func.count()).select_from(students).where(*conditions(scope))) or 0
+
+
 def doubles(conn: Connection, programme: Programme, scope: Scope) -> tuple[Double, ...]:
     """Students with two devices; where a household has one, households with more than they need."""
     who = students.c.household if programme.shares else students.c.student
     has = select(who).join_from(students, custody, _ASSIGNED)
-    grouped = has.where(who != "", *_conditions(scope)).group_by(who).having(func.count() > 1)
+    grouped = has.where(who != "", *conditions(scope)).group_by(who).having(func.count() > 1)
     many = list(conn.scalars(grouped.order_by(who)))
     found = (double for keys in batches(many, 500) for double in _doubles_of(conn, programme, who, keys))
     return tuple(double for double in found if len(double.units) > double.due)

@@ -60,7 +60,7 @@ def gaps(
 
     Examples: fleet gaps · fleet gaps --by area · fleet gaps --school LE-LOI --names "visit on Monday"
     """
-    from fleet.account.gaps import Scope
+    from fleet.account.gaps import Scope, anybody
 
     scope = Scope(_school(school), area, category, reason=_reason(reason))
     _consistent(scope, by=by, two=two, names=names, paged=page is not None, is_all=is_all)
@@ -72,6 +72,9 @@ def gaps(
         _named(ctx, scope, names, page, is_all or as_csv, as_csv, as_json)
     else:
         with _reading(ctx) as conn:
+            if not anybody(conn, scope) and not (as_csv or as_json):
+                click.echo("No student of that kind is enrolled.")
+                return
             _list(_found(conn, scope), page, is_all or as_csv, as_csv, as_json, {})
 
 
@@ -150,22 +153,19 @@ def _named(
 ) -> None:
     """Names are read from the vault, each with its event, before any of them is shown."""
     from fleet.account.gaps import PAGE
-    from fleet.account.vault import the_vault
+    from fleet.account.gaps_names import names
     from fleet.db import transaction
     from fleet.home import home_of
     from fleet.units import open_registry
 
     options = _options(ctx)
-    home = home_of(options)
-    with open_registry(home, options.database, options.actor) as registry, transaction(registry.engine) as conn:
-        vault = the_vault(home, conn)
-        whole = is_all and page is None
-        end = None if whole else (page or 1) * PAGE
+    opened = open_registry(home_of(options), options.database, options.actor)
+    with opened as registry, transaction(registry.engine) as conn:
+        end = None if is_all and page is None else (page or 1) * PAGE
         rows = list(islice(_found(conn, scope), None if end is None else end + 1))
-        start = 0 if end is None else end - PAGE
-        people = {one.student: vault.open(conn, registry.ledger, one.student, why) for one in rows[start:end]}
-    names = {student: person.name for student, person in people.items() if person}
-    _list(iter(rows), page, is_all, as_csv, as_json, names)
+        shown = rows if end is None else rows[end - PAGE : end]
+        known = names(conn, registry, [one.student for one in shown], why)
+    _list(iter(rows), page, is_all, as_csv, as_json, known)
 
 
 def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bool) -> None:
@@ -207,7 +207,7 @@ _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "
 
 
 def _cells(one: Gap, names: dict[str, str]) -> list[object]:
-    from fleet.account.assign_hand import shown_key
+    from fleet.account.gaps_keys import shown_key
     from fleet.account.gaps_sql import REASONS
 
     who = names.get(one.student) or shown_key(one.student)

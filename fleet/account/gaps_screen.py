@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.assign_hand import shown_key
 from fleet.account.gaps import Double, Gap, Row
+from fleet.account.gaps_keys import shown_key
 from fleet.account.gaps_sql import REASONS
 from provision.screen import table, text
 from provision.text import counted
