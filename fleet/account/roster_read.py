@@ -227,7 +227,7 @@ def differ(mine: dict[str, str], others: dict[str, str]) -> bool:
 
 
 def _no_header(file: Path, book: Book) -> FileError:
-    where = "none of its sheets has" if len(book.sheets) > 1 else "it has no"
+    where = "none of its sheets has" if len(book.sheets) > 1 else "it does not have"
     return FileError(
         f"{file} cannot be read as a list of students: {where} a row of headers that are known.",
         "A header names at least the student and one thing more, such as: name, birthday, school. "

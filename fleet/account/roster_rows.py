@@ -19,6 +19,12 @@ from fleet.account.spreadsheet_lines import Line
 from fleet.account.vault import Person, Vault
 
 _LONGEST = 200
+_SPARE = frozenset({"phone", "guardian", "address", "teacher", "connection", "category"})
+"""A child without these is a child all the same: what cannot be used of them is noted and left out."""
+
+_TELLING = frozenset({"name", "family_name", "given_name", "birthday", "national_id", "number", "phone"})
+"""A row that has none of these says nothing of a student."""
+
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 _GRADE = re.compile(r"(?:lop|khoi|grade|class|form|year)?\s*(\d{1,2})(?![\d])")
 _HAN_GRADES = {word: str(n) for n, word in enumerate("一二三四五六七八九", start=1)}
@@ -107,18 +113,28 @@ class Reader:
                 text = cells[places[0]].strip() if places[0] < width else ""
             else:
                 text = " / ".join(text for place in places if place < width and (text := cells[place].strip()))
+            if text and (text[0] in "=#" or len(text) > _LONGEST):
+                text = self._checked(line.number, what, text)
             if text:
                 said[what] = text
-                if text[0] in "=#":
-                    said[what] = self._computed(what, text)
-                if len(text) > _LONGEST:
-                    self._column = what
-                    raise Unusable(f"has {len(text)} characters")
         return said
 
-    def _computed(self, what: str, text: str) -> str:
+    def _checked(self, row: int, what: str, text: str) -> str:
+        """What a cell holds that is no plain text; "" where the student can do without it."""
+        try:
+            text = self._computed(text)
+            if len(text) > _LONGEST:
+                raise Unusable(f"has {len(text)} characters")
+        except Unusable as error:
+            self._column = what
+            if what not in _SPARE:
+                raise
+            self.noted.append(Noted(self.sheet, row, what, str(error)))
+            return ""
+        return text
+
+    def _computed(self, text: str) -> str:
         """A text behind = as programs write it to keep zeros: ="0912…". Any other formula is not run."""
-        self._column = what
         if kept := re.fullmatch(r'="([^"]*)"', text):
             return kept[1]
         if text.startswith("="):
@@ -130,6 +146,8 @@ class Reader:
     def _is_no_student(self, said: dict[str, str], cells: list[str]) -> bool:
         if said.keys() & {"birthday", "national_id", "number"} and "name" in said:
             return self.columns.repeated(cells)
+        if not said.keys() & _TELLING:
+            return True
         return roster_columns.is_footer(cells) or self.columns.repeated(cells)
 
     def _entry(self, row: int, said: dict[str, str]) -> Entry:
@@ -208,7 +226,6 @@ class Reader:
         return by_number or found
 
     def _phones(self, row: int, said: dict[str, str]) -> tuple[str, ...]:
-        """A child without a phone number is a child all the same: what cannot be used is noted and left out."""
         if "phone" not in said:
             return ()
         try:
