@@ -69,7 +69,7 @@ def unassign(ctx: click.Context, unit: str, why: str, as_json: bool) -> None:
     Example: fleet unassign A-0001 --why "moved to another county"
     """
     from fleet.account import assign_hand
-    from fleet.account.gaps_keys import shown_key
+    from fleet.account.vault import shown as pseudonym
     from fleet.home import home_of
     from fleet.units import open_registry
     from provision.text import printable
@@ -80,7 +80,7 @@ def unassign(ctx: click.Context, unit: str, why: str, as_json: bool) -> None:
     if as_json:
         _write("unassigned", {"unit": shown, "student": was})
     else:
-        click.echo(f"{printable(shown)} was meant for {shown_key(was)}, and is nobody's now.")
+        click.echo(f"{printable(shown)} was meant for {pseudonym(was)}, and is nobody's now.")
 
 
 def _auto(ctx: click.Context, place: str, is_applied: bool, as_json: bool) -> None:

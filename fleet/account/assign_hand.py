@@ -11,9 +11,10 @@ from fleet import tags
 from fleet.account.assign_due import known_twice, phase_open
 from fleet.account.assign_units import COLUMNS, GOOD, JOINED, LYING, suits_kind
 from fleet.account.custody import words
-from fleet.account.gaps_keys import key_of, shown_key
 from fleet.account.gaps_sql import device_of, lost
 from fleet.account.programme import Programme, current
+from fleet.account.students import the
+from fleet.account.vault import shown as pseudonym
 from fleet.db import transaction
 from fleet.errors import AccountError
 from fleet.models import custody, students, units
@@ -62,12 +63,7 @@ def the_student(conn: Connection, programme: Programme, name: str) -> Student:
         lost().label("lost_one"),
         known_twice().label("twice"),
     )
-    row = conn.execute(select(*asked).where(students.c.student == key_of(name))).mappings().one_or_none()
-    if row is None:
-        raise AccountError(
-            f"No student has the key {printable(name)!r}.",
-            "A key is S- and 9 letters and digits; fleet student find looks for one.",
-        )
+    row = conn.execute(select(*asked).where(students.c.student == the(conn, name))).mappings().one()
     found = dict(row)
     return Student(**{**found, "lost_one": bool(found["lost_one"]), "twice": bool(found["twice"])})
 
@@ -124,7 +120,7 @@ def assign(registry: Registry, unit: str, name: str, day: str, allowed: str = ""
         )
         if passed and not allowed.strip():
             raise AccountError(
-                f"{printable(shown)} is not for {shown_key(student.student)}: {'; '.join(passed)}.",
+                f"{printable(shown)} is not for {pseudonym(student.student)}: {'; '.join(passed)}.",
                 "Nothing was changed. Choose another one, or say --allow REASON, which is recorded.",
             )
         why = storable(allowed.strip()) if passed else ""
@@ -136,10 +132,10 @@ def assign(registry: Registry, unit: str, name: str, day: str, allowed: str = ""
 def _possible(row: Any, shown: str, student: Student) -> None:
     if student.state != "enrolled":
         state = {"left": "has left", "forgotten": "was forgotten"}.get(student.state, student.state)
-        raise AccountError(f"{shown_key(student.student)} {state}.", "Only enrolled students are given a device.")
+        raise AccountError(f"{pseudonym(student.student)} {state}.", "Only enrolled students are given a device.")
     if row.assigned:
         raise AccountError(
-            f"{printable(shown)} is meant for {shown_key(row.assigned)}.", f"First: fleet unassign {printable(shown)}"
+            f"{printable(shown)} is meant for {pseudonym(row.assigned)}.", f"First: fleet unassign {printable(shown)}"
         )
     if row.state not in LYING:
         raise AccountError(
@@ -158,7 +154,7 @@ def unassign(registry: Registry, unit: str, why: str = "") -> tuple[str, str]:
             raise AccountError(f"{printable(shown)} is meant for nobody.", "Nothing was changed.")
         if held.state == "with_student":
             raise AccountError(
-                f"{printable(shown)} is with {shown_key(held.assigned)}.", f"First: fleet return {printable(shown)}"
+                f"{printable(shown)} is with {pseudonym(held.assigned)}.", f"First: fleet return {printable(shown)}"
             )
         body: dict[str, Json] = {"v": 1, "student": None, "why": storable(why.strip()), "allowed": ""}
         registry.ledger.append(conn, "unit.assigned", named.key, {**body, "was": held.assigned})

@@ -10,7 +10,7 @@ from rich.text import Text
 from fleet.account.assign import Match, Plan
 from fleet.account.assign_hand import Assigned, told
 from fleet.account.assign_why import Why
-from fleet.account.gaps_keys import shown_key
+from fleet.account.vault import shown as pseudonym
 from provision.screen import table, text
 from provision.text import counted
 
@@ -45,22 +45,22 @@ def _matches(found: tuple[Match, ...]) -> RenderableType:
     grid.columns[1].no_wrap = True
     for one in found:
         where = (text(one.school), text(one.area), text(one.category))
-        grid.add_row(str(one.number), shown_key(one.student), *where, text(one.shown), text(one.place))
+        grid.add_row(str(one.number), pseudonym(one.student), *where, text(one.shown), text(one.place))
     return grid
 
 
 def assigned(found: Assigned) -> Iterator[RenderableType]:
     if not found.changed:
-        yield text(f"{found.shown} is meant for {shown_key(found.student)} already. Nothing was changed.")
+        yield text(f"{found.shown} is meant for {pseudonym(found.student)} already. Nothing was changed.")
         return
     lies = f" It lies at {found.place}." if found.place else ""
-    yield text(f"{found.shown} is meant for {shown_key(found.student)}.{lies}")
+    yield text(f"{found.shown} is meant for {pseudonym(found.student)}.{lies}")
     if found.passed:
         yield text(f"Against: {'; '.join(found.passed)}. Recorded with it: {found.allowed}", "yellow")
 
 
 def why(found: Why) -> Iterator[RenderableType]:
-    yield text(shown_key(found.student), "bold")
+    yield text(pseudonym(found.student), "bold")
     for what, name, rank in found.order:
         place = f"number {rank} in the order" if rank else "not listed by the programme, so last"
         yield text(f"  {what} {name or 'unknown'}: {place}")

@@ -207,10 +207,10 @@ _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "
 
 
 def _cells(one: Gap, names: dict[str, str]) -> list[object]:
-    from fleet.account.gaps_keys import shown_key
     from fleet.account.gaps_sql import REASONS
+    from fleet.account.vault import shown as pseudonym
 
-    who = names.get(one.student) or shown_key(one.student)
+    who = names.get(one.student) or pseudonym(one.student)
     also = "; ".join(REASONS[name] for name in list(one.reasons)[1:])
     about = (one.school, one.class_name, one.grade, one.area, one.category, one.teacher, one.unit, one.place)
     return [who, *about, REASONS[one.first], also, one.reasons[one.first][:10]]

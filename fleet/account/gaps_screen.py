@@ -8,8 +8,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fleet.account.gaps import Double, Gap, Row
-from fleet.account.gaps_keys import shown_key
 from fleet.account.gaps_sql import REASONS
+from fleet.account.vault import shown as pseudonym
 from provision.screen import table, text
 from provision.text import counted
 
@@ -25,7 +25,7 @@ def listed(found: Sequence[Gap], page: int, *, more: bool, names: Mapping[str, s
     grid.columns[0].no_wrap = True
     for one in found:
         grid.add_row(
-            text(names.get(one.student) or shown_key(one.student)),
+            text(names.get(one.student) or pseudonym(one.student)),
             text(one.school),
             text(one.class_name or one.grade),
             Text(REASONS[one.first], "yellow"),
@@ -68,5 +68,5 @@ def doubles(found: Sequence[Double]) -> Iterator[RenderableType]:
         return
     grid = table("STUDENTS", "UNITS", "DUE")
     for one in found:
-        grid.add_row(Text(", ".join(map(shown_key, one.students))), text(", ".join(one.units)), str(one.due))
+        grid.add_row(Text(", ".join(map(pseudonym, one.students))), text(", ".join(one.units)), str(one.due))
     yield grid

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from fleet.account.gaps import Gap
 from fleet.account.gaps import Row as Counted
-from fleet.account.gaps_keys import shown_key
 from fleet.account.gaps_sql import REASONS
 from fleet.account.report_levels import BELOW, FIGURES, Report
 from fleet.account.report_table import Row, Table
+from fleet.account.vault import shown as pseudonym
 from provision.screen import table, text
 from provision.text import counted, local_time
 
@@ -63,7 +63,7 @@ def _problems(found: Report) -> Iterator[RenderableType]:
     grid.columns[2].no_wrap = True
     for one in found.oldest:
         days = "" if one.days is None else counted(one.days, "day")
-        grid.add_row(days, text(one.school), shown_key(one.student), Text(REASONS[one.reason]), text(one.unit))
+        grid.add_row(days, text(one.school), pseudonym(one.student), Text(REASONS[one.reason]), text(one.unit))
     yield grid
 
 
@@ -79,7 +79,7 @@ def visits(teacher: str, students: int, found: Sequence[Gap], names: Mapping[str
     grid.columns[0].no_wrap = True
     for one in found:
         why = "; ".join(REASONS[name] for name in one.reasons)
-        who = names.get(one.student) or shown_key(one.student)
+        who = names.get(one.student) or pseudonym(one.student)
         about = (text(who), text(one.school), text(one.class_name or one.grade))
         grid.add_row(*about, Text(why, "yellow"), Text(one.reasons[one.first][:10]), text(one.unit))
     yield grid
