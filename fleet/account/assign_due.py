@@ -19,7 +19,6 @@ from fleet.account.gaps import Scope, pairs, rank
 from fleet.account.gaps_sql import before, device_of, devices_of_household, lost
 from fleet.account.programme import Phase, Programme
 from fleet.models import SHARED_KINDS, custody, student_ids, students
-from fleet.models.account import SHARED_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,7 @@ def known_twice() -> ColumnElement[bool]:
     wanted = (
         (mine.c.student == students.c.student)
         & mine.c.kind.not_in(SHARED_KINDS)
-        & mine.c.kind.not_in(SHARED_KINDS)
         & (same.c.hash == mine.c.hash)
-        & same.c.kind.not_in(SHARED_KINDS)
         & same.c.kind.not_in(SHARED_KINDS)
         & (same.c.student != mine.c.student)
         & (theirs.c.assigned == same.c.student)
