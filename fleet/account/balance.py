@@ -100,7 +100,7 @@ def balance(
     lines, received = _at_place(conn, moment, place) if place else _everywhere(conn, moment)
     coming = 0
     if place:
-        held = _held(moment)
+        held = _held(moment, papers=False)
         bound = (held.c.place == place) & (held.c.state == State.IN_TRANSIT)
         coming = conn.scalar(select(func.count()).select_from(held).where(bound)) or 0
     unexplained = tuple(_unexplained(conn, moment, place, days, received - sum(line.units for line in lines)))
@@ -108,7 +108,7 @@ def balance(
 
 
 def _everywhere(conn: Connection, moment: _Moment) -> tuple[tuple[Line, ...], int]:
-    held = _held(moment)
+    held = _held(moment, papers=False)
     query = select(held.c.state, held.c.place, func.count()).group_by(held.c.state, held.c.place)
     lines = tuple(Line(*row) for row in conn.execute(query.order_by(held.c.state, held.c.place)))
     counted = select(func.count()).select_from(units)
@@ -123,26 +123,23 @@ def _at_place(conn: Connection, moment: _Moment, place: str) -> tuple[tuple[Line
     if moment.until:
         lay = lay.where(holdings.c.since < moment.until)
     came = lay.distinct().subquery()
-    held = _held(moment)
+    held = _held(moment, papers=False)
     where = select(held.c.state, held.c.place, func.count()).join_from(came, held, held.c.unit == came.c.unit)
     query = where.group_by(held.c.state, held.c.place).order_by(held.c.state, held.c.place)
     lines = tuple(Line(*row) for row in conn.execute(query))
     return lines, conn.scalar(select(func.count()).select_from(came)) or 0
 
 
-def _held(moment: _Moment) -> Subquery:
-    """Every unit once: where it was, since when, and what is known of its papers and its first time at a bench."""
-    papers = (custody.c.batch, custody.c.received_at, custody.c.benched_at)
+def _held(moment: _Moment, *, papers: bool) -> Subquery:
+    """Every unit once: where it was, and since when; with ``papers`` when these came, and when a bench first saw it."""
+    known = (custody.c.received_at, custody.c.benched_at) if papers else ()
     if moment.until is None:
-        return select(custody.c.unit, custody.c.state, custody.c.place, custody.c.since, *papers).subquery("held")
-    open_then = and_(holdings.c.since < moment.until, or_(holdings.c.until.is_(None), holdings.c.until >= moment.until))
-    where = (holdings.c.unit, holdings.c.state, holdings.c.place, holdings.c.since)
-    return (
-        select(*where, *papers)
-        .join_from(holdings, custody, custody.c.unit == holdings.c.unit)
-        .where(open_then)
-        .subquery("held")
-    )
+        return select(custody.c.unit, custody.c.state, custody.c.place, custody.c.since, *known).subquery("held")
+    still = or_(holdings.c.until.is_(None), holdings.c.until >= moment.until)
+    query = select(holdings.c.unit, holdings.c.state, holdings.c.place, holdings.c.since, *known)
+    if papers:
+        query = query.join_from(holdings, custody, custody.c.unit == holdings.c.unit)
+    return query.where(holdings.c.since < moment.until, still).subquery("held")
 
 
 def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books: int) -> Iterator[Unexplained]:
@@ -150,7 +147,7 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
         yield Unexplained("books", books)
     if not place:
         yield from _announced(conn, moment)
-    held = _held(moment)
+    held = _held(moment, papers=True)
     odd = _oddities(held, moment, days)
     here = held.c.place == place if place else None
     sums = select(*(func.sum(case((condition, 1), else_=0)) for condition in odd.values())).select_from(held)
@@ -159,7 +156,7 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
         if number:
             query = select(units.c.tag, units.c.serial).join_from(held, units, units.c.key == held.c.unit)
             found = query.where(condition) if here is None else query.where(condition, here)
-            yield Unexplained(kind, number, examples=_names(conn, found))
+            yield Unexplained(kind, number, examples=_names(conn, found, held.c.unit))
     yield from _missing(conn, moment, place)
     if moment.until is None:
         yield from _seen_since(conn, place)
@@ -205,7 +202,7 @@ def _missing(conn: Connection, moment: _Moment, place: str) -> Iterator[Unexplai
     number = conn.scalar(select(func.count()).select_from(missing).where(still))
     if number:
         query = select(units.c.tag, units.c.serial).join_from(missing, units).where(still)
-        yield Unexplained("missing", number, examples=_names(conn, query))
+        yield Unexplained("missing", number, examples=_names(conn, query, missing.c.unit))
 
 
 _GONE = (State.LOST, State.RETIRED, State.GIVEN_BACK, State.IN_TRANSIT)
@@ -218,9 +215,10 @@ def _seen_since(conn: Connection, place: str) -> Iterator[Unexplained]:
     number = conn.scalar(select(func.count()).select_from(custody).join(units).where(odd))
     if number:
         query = select(units.c.tag, units.c.serial).join_from(custody, units).where(odd)
-        yield Unexplained("seen_since", number, examples=_names(conn, query))
+        yield Unexplained("seen_since", number, examples=_names(conn, query, custody.c.unit))
 
 
-def _names(conn: Connection, query: Select[Any]) -> tuple[str, ...]:
-    rows = conn.execute(query.order_by(units.c.key).limit(_EXAMPLES))
+def _names(conn: Connection, query: Select[Any], unit: ColumnElement[str]) -> tuple[str, ...]:
+    """The first of them by key, found along the index of ``unit``."""
+    rows = conn.execute(query.order_by(unit).limit(_EXAMPLES))
     return tuple(row.tag or row.serial for row in rows)

@@ -17,7 +17,7 @@ from fleet.models import custody, missing, units
 from fleet.units import Registry
 from fleet.values import Json
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)

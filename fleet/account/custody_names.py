@@ -15,7 +15,7 @@ from provision.text import printable
 
 _RANGE = re.compile(r"(.*?)(\d{1,9})\.\.(.*?)(\d{1,9})")
 _MOST = 100_000
-_AT_ONCE = 500
+_AT_ONCE = 2000
 _IMEI = re.compile(r"\d{15}")
 
 

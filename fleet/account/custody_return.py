@@ -17,7 +17,7 @@ from fleet.errors import CustodyError
 from fleet.models import acceptances
 from fleet.units import Registry
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fleet.models import custody, units
 from fleet.values import storable
 from provision.text import printable
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError
 from fleet.models import acceptances, events, sims
 from fleet.units import Registry
+from fleet.values import Json
 from profiles.errors import SchoolbagError
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in, where
 from tests.fleet.making import SQLITE, identity, report
@@ -111,13 +112,14 @@ def test_the_clock_of_the_sim_starts_at_acceptance(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-0001"])
     with transaction(registry.engine) as conn:
-        fields = {
+        activated = "2025-01-01T00:00:00.000Z"
+        fields: dict[str, Json] = {
             "state": "activated",
             "unit": "android:SNA0001",
             "days": 90,
-            "activated_at": "2025-01-01T00:00:00.000Z",
+            "activated_at": activated,
         }
-        registry.ledger.append(conn, "sim.set", "8984048000012345678", {"v": 1, "step": "test", "fields": {**fields}})
+        registry.ledger.append(conn, "sim.set", "8984048000012345678", {"v": 1, "step": "test", "fields": fields})
     custody_steps.do(registry, "send", ["A-0001"], {"place": "LE-LOI"})
     with snapshot(registry.engine) as conn:
         assert conn.execute(select(sims.c.ends_at)).scalar_one() is None

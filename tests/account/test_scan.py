@@ -94,7 +94,7 @@ def test_at_a_terminal_it_prompts_until_the_input_ends(home: Home, furnished: Re
     """A real terminal: the scanner types, Ctrl-D ends it, and what was begun is told."""
     ours, theirs = pty.openpty()
     environment = Fleet(home.path, 1).environment()
-    command = [FLEET, "scan", "--mode", "count", "--place", "STORE"]
+    command = [str(FLEET), "scan", "--mode", "count", "--place", "STORE"]
     with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, text=True) as process:
         os.close(theirs)
         os.write(ours, b"A-0001\nA-0009\n\x04")
