@@ -141,7 +141,7 @@ class Cells:
             self._aside -= 1
 
     def _end_cell(self) -> None:
-        if not self._text and not self._formula:
+        if not self._length and not self._formula:
             return
         column = self._column
         if column >= MOST_COLUMNS:
