@@ -64,7 +64,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "gaps": ("fleet.account.gaps_commands", "Who is not served, and why."),
         "ledger": ("fleet.ledger_commands", "Check the record of events, carry it to other benches, join it."),
         "database": ("fleet.database_commands", "Where the registry is; upgrade, backup, restore."),
-        "report": ("fleet.account.report_commands", "What was done, how far it is, and what is left to do."),
+        "report": ("fleet.account.audit_commands", "What was done, how far it is, and what is left to do."),
     },
 }
 

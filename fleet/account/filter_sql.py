@@ -81,7 +81,8 @@ class Asked:
         tables = set(wanted) | (set() if tree is None else {t for leaf in leaves(tree) for t in self._tables(leaf)})
         if not tables:
             tables = {units if tree is None or not self._looks_elsewhere(tree) else custody}
-        frame = Frame(self, units in tables, custody in tables)
+        elsewhere = tree is not None and self._looks_elsewhere(tree)
+        frame = Frame(self, units in tables, custody in tables, elsewhere)
         said: list[Clause] = [true()] if tree is None else [frame.clause(tree)]
         if self.only is not None:
             said.append(frame.key == self.only)
@@ -146,6 +147,7 @@ class Frame:
     asked: Asked
     of_units: bool
     of_custody: bool
+    elsewhere: bool = False
     where: Clause = field(default_factory=true)
 
     @property
@@ -161,6 +163,12 @@ class Frame:
     @property
     def state(self) -> Column[str]:
         return units.c.state if self.of_units else custody.c.state
+
+    @property
+    def _state(self) -> ColumnElement[str]:
+        """Where other tables take part, not as an index has it: SQLite would take that of the state, which fits most
+        units, and look each of them up in the others."""
+        return self.state.concat("") if self.elsewhere else self.state
 
     def count(self) -> Select[Any]:
         return select(func.count()).select_from(self.source).where(self.where)
@@ -217,31 +225,32 @@ class Frame:
             return not_(self._leaf(_positive(leaf)))
         if known.kind is Kind.MAJOR:
             return and_(units.c.platform == known.name, self._major(leaf))
-        column = self.state if known.name == "state" else known.column
-        assert column is not None
+        column: Any = self._state if known.name == "state" else known.column
         one_of = or_(*(self._one(known, column, leaf, value) for value in leaf.values))
         return and_(places.c.kind == "school", one_of) if known.name == "school" else one_of
 
     def _flag(self, known: Field) -> Clause:
         if known.name == "sim_missing":
-            return and_(sims.c.missed_at.is_not(None), sims.c.state != "ended")
+            return and_(sims.c.missed_at > "", sims.c.state != "ended")
         if known.name == "uncounted":
             return missing.c.until.is_(None)
         pairs = self.asked.newest.items()
         older = [and_(units.c.last_profile == name, units.c.last_digest != digest) for name, digest in pairs]
         return and_(units.c.last_profile.is_not(None), units.c.last_digest.is_not(None), or_(false(), *older))
 
-    def _one(self, known: Field, column: Column[Any], leaf: Compare, value: Value) -> Clause:
+    def _one(self, known: Field, column: Any, leaf: Compare, value: Value) -> Clause:
         if is_none(value):
             if leaf.op not in ("=", "in"):
                 raise FilterError(self.asked.text, value.at, "none can be asked by = and != only")
-            return column.is_(None) if column.nullable else column == ("" if _is_text(known) else None)
+            lacks: Clause = column.is_(None) if _may_lack(known) else column == ("" if _is_text(known) else None)
+            return lacks
         said = self._compared(known, column, "=" if leaf.op == "in" else leaf.op, value)
-        return and_(column.is_not(None), said) if column.nullable else said
+        return and_(column.is_not(None), said) if _may_lack(known) else said
 
-    def _compared(self, known: Field, column: Column[Any], op: str, value: Value) -> Clause:
+    def _compared(self, known: Field, column: Any, op: str, value: Value) -> Clause:
         if op == "~":
-            return column.icontains(value.text, autoescape=True)
+            holds: Clause = column.icontains(value.text, autoescape=True)
+            return holds
         if known.kind in (Kind.MOMENT, Kind.DAY):
             return self._at(known, column, op, value)
         clause: Clause = _ORDER[op](column, literal(self._value(known, value)))
@@ -271,7 +280,7 @@ class Frame:
             return number
         return text
 
-    def _at(self, known: Field, column: Column[Any], op: str, value: Value) -> Clause:
+    def _at(self, known: Field, column: Any, op: str, value: Value) -> Clause:
         """``=`` a date is within that day; ``>`` it is after it."""
         found = filter_values.moment(value.text, self.asked.now)
         if found is None:
@@ -285,7 +294,7 @@ class Frame:
         if not span:
             clause: Clause = _ORDER[op](column, literal(first))
             return clause
-        bounds = {
+        bounds: Mapping[str, Clause] = {
             "=": and_(column >= literal(first), column < literal(after)),
             "<": column < literal(first),
             "<=": column < literal(after),
@@ -344,6 +353,10 @@ def _is_positive(tree: Tree) -> bool:
 def _positive(leaf: Compare | Flag) -> Compare:
     assert isinstance(leaf, Compare)
     return Compare(leaf.field, {"!=": "=", "!~": "~"}[leaf.op], leaf.values, leaf.at)
+
+
+def _may_lack(known: Field) -> bool:
+    return known.column is not None and bool(known.column.nullable)
 
 
 def _is_text(known: Field) -> bool:

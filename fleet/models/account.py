@@ -93,7 +93,7 @@ custody = Table(
     Column("since", String, nullable=False),
     Column("received_at", String),
     Column("benched_at", String),
-    Index(None, "state", "place"),
+    Index(None, "place", "state"),
     Index(None, "state", "since"),
     Index(None, "batch", "state"),
     sqlite_with_rowid=False,

@@ -136,7 +136,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_custody_batch_state"), "custody", ["batch", "state"], unique=False)
     op.create_index(op.f("ix_custody_assigned"), "custody", ["assigned"], unique=False)
     op.create_index(op.f("ix_custody_holder"), "custody", ["holder"], unique=False)
-    op.create_index(op.f("ix_custody_state_place"), "custody", ["state", "place"], unique=False)
+    op.create_index(op.f("ix_custody_place_state"), "custody", ["place", "state"], unique=False)
     op.create_index(op.f("ix_custody_state_since"), "custody", ["state", "since"], unique=False)
     op.create_table(
         "holdings",
