@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from fleet.errors import RegistryError
 
@@ -93,6 +93,13 @@ def told(where: str) -> Iterator[None]:
         if sentence is None:
             raise
         raise RegistryError(f"The registry {where} {sentence[0]}", sentence[1]) from error
+
+
+def unfit() -> tuple[type[Exception], ...]:
+    """What is raised about rows that the tables do not take."""
+    postgresql = sys.modules.get("psycopg")
+    drivers = (postgresql.DataError, postgresql.IntegrityError) if postgresql else ()
+    return (DataError, IntegrityError, OverflowError, *drivers)
 
 
 def _failures() -> tuple[type[Exception], ...]:

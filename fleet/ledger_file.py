@@ -202,27 +202,26 @@ def packed(row: Mapping[str, Any]) -> Row:
 
 def _event(line: str) -> Event:
     told = json.loads(line)
+    if "\\u" in line and not _storable(told):
+        raise ValueError(line)
     body = told.pop("body")
     event = Event(body=canonical(body), **told)
-    texts = (event.bench, event.actor, event.kind, event.subject, event.prev)
-    if type(event.seq) is not int or any(storable(text) != text for text in texts) or not _AT.fullmatch(event.at):
-        raise ValueError(line)
-    if event.line() != line or type(body["v"]) is not int or _has_nul(body):
+    if event.line() != line or type(event.seq) is not int or type(body["v"]) is not int or not _AT.fullmatch(event.at):
         raise ValueError(line)
     return event
 
 
-def _has_nul(value: Any) -> bool:
-    """PostgreSQL cannot keep it."""
+def _storable(value: Any) -> bool:
+    """Whether every database can keep it: what none can, a line of text can only say by an escape."""
     match value:
         case str():
-            return "\0" in value
+            return storable(value) == value
         case dict():
-            return any(_has_nul(inner) for pair in value.items() for inner in pair)
+            return all(_storable(inner) for pair in value.items() for inner in pair)
         case list():
-            return any(map(_has_nul, value))
+            return all(map(_storable, value))
         case _:
-            return False
+            return True
 
 
 def _chain(told: Mapping[str, Any]) -> Chain:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
-from sqlalchemy.exc import DataError, IntegrityError
 
 from fleet.bulk import batches, insert_values
+from fleet.db_errors import unfit
 from fleet.ledger import COLUMNS, End, chain_ends
 from fleet.ledger_file import Chain, Source, opened
 from fleet.ledger_merge_rows import take_health, take_names
@@ -83,11 +83,12 @@ def _project(conn: Connection, source: Source, new: ColumnElement[bool], *, empt
         project_again(conn, new, empty=empty)
     except Unprojectable as error:
         event = error.event
+        chain = next((one.shown for one in source.header.chains if one.bench == event.bench), printable(event.bench))
         source.refuse(
-            f"event {event.seq} of bench {printable(event.bench)} ({printable(event.kind)}) is not understood",
+            f"event {event.seq} of bench {chain}, {printable(event.kind)}, is not understood",
             "Nothing was taken over. Update fleet on this computer: the file may be of a newer one.",
         )
-    except (IntegrityError, DataError, OverflowError):
+    except unfit():
         source.refuse("its events do not fit together", "Nothing was taken over. Get the file again from its bench.")
 
 
