@@ -20,8 +20,9 @@ from fleet.account.custody_return import take_back
 from fleet.account.receive import Lot, receive
 from fleet.account.receive_rows import Listed
 from fleet.db import snapshot
-from fleet.errors import CustodyError
-from fleet.models import students
+from fleet.errors import CustodyError, UnitError
+from fleet.models import students, tag_series
+from fleet.projections import series
 from fleet.tags import the
 from fleet.units import Registry
 from profiles.errors import SchoolbagError, meant
@@ -40,6 +41,7 @@ MODES: Mapping[str, tuple[str, ...]] = {
 
 SETTINGS = ("place", "batch", "donor", "maker", "model", "taken-by", "condition", "kit")
 _IMEI = 15
+_ICCID = re.compile(r"89[0-9]{16,18}")
 _ONCE = ("id", "guardian", "missing")
 
 
@@ -80,7 +82,7 @@ class Session:
         """What was begun and is not done."""
         if self._counted:
             return Answer("refused", f"The count of {self.settings['place']} was not ended with FLEET:DONE: not kept.")
-        if self._student or self._unit:
+        if self.mode == "hand-over" and (self._student or self._unit):
             return Answer("refused", f"{self._student or self._unit} was scanned alone: nothing was handed over.")
         return None
 
@@ -153,6 +155,9 @@ class Session:
         return self._return(code) if self.mode == "return" else self._count(code)
 
     def _receive(self, code: str) -> Answer:
+        if self._unit and self._is_label(code):
+            tag, self._unit = self.registry.tag(self._unit, code), ""
+            return self._ready(code, "its tag", f"its tag is {tag}")
         if code.isdecimal() and len(code) == _IMEI and serials.luhn(code):
             return Answer("refused", f"{code} is an IMEI. Scan the serial number.")
         lot = Lot(self.settings["batch"], self.settings["place"], self.settings.get("donor"))
@@ -164,7 +169,16 @@ class Session:
             return Answer("refused", f"{one.why}. Scan it again to take it as it is.")
         if one.verdict == "refused":
             return Answer("refused", one.why)
+        self._unit = one.key
         return self._ready(code, "received", "received" if one.verdict != "unchanged" else "received before")
+
+    def _is_label(self, code: str) -> bool:
+        """Whether it is a tag that was printed."""
+        if not (numbered := series(code.upper())):
+            return False
+        with snapshot(self.registry.engine) as conn:
+            last = conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == numbered[0]))
+        return last is not None and numbered[1] <= last
 
     def _hand_over(self, code: str) -> Answer:
         if student := self._student_of(code):
@@ -225,5 +239,7 @@ class Session:
 
     def _named(self, code: str) -> str:
         """The key of the unit that a code means. UnitError for a wrong label."""
+        if _ICCID.fullmatch(code):
+            raise UnitError(f"{code} is the number of a SIM.", "Scan the label of the device.")
         with snapshot(self.registry.engine) as conn:
             return the(conn, code).key

@@ -24,8 +24,11 @@ CASES = yaml.safe_load((Path(__file__).parents[1] / "data/custody/scans.yaml").r
 
 @pytest.fixture
 def furnished(registry: Registry) -> Registry:
-    """A-0001 to A-0003 in stock, and B-0001 with the third student, who took charger and cable, too."""
+    """A-0001 to A-0003 in stock, and B-0001 with the third student, who took charger and cable, too. Labels up to
+    C-0009 were printed."""
     furnish(registry)
+    with transaction(registry.engine) as conn:
+        registry.ledger.append(conn, "tags.printed", "C", {"v": 1, "first": 1, "last": 9})
     take_in(registry, ["A-0001", "A-0002", "A-0003", "B-0001"])
     hand_over(registry, "B-0001", STUDENTS[2], Acceptance("guardian", {"device": 1, "charger": 1, "cable": 2}, "good"))
     return registry
