@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, or_, select
 
 from fleet.account.custody import ENDS, State
-from fleet.models import batches, custody, holdings, missing, units
+from fleet.models import acceptances, batches, custody, holdings, missing, units
 
 TRANSIT_DAYS = 14
 _EXAMPLES = 5
@@ -72,6 +72,7 @@ KINDS = {
     "in_transit": "in transit for too long",
     "missing": "not found when their place was counted",
     "seen_since": "seen at a bench since they were recorded as lost, retired, given back or in transit",
+    "accepted": "accepted by a student and recorded elsewhere since, by a bench that was offline",
     "unlisted": "seen at a bench and in no donor's list",
 }
 """What is not explained, in the order in which it is told."""
@@ -160,6 +161,7 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
     yield from _missing(conn, moment, place)
     if moment.until is None:
         yield from _seen_since(conn, place)
+        yield from _accepted(conn, place)
 
 
 def _oddities(held: Subquery, moment: _Moment, days: int) -> dict[str, ColumnElement[bool]]:
@@ -216,6 +218,22 @@ def _seen_since(conn: Connection, place: str) -> Iterator[Unexplained]:
     if number:
         query = select(units.c.tag, units.c.serial).join_from(custody, units).where(odd)
         yield Unexplained("seen_since", number, examples=_names(conn, query, custody.c.unit))
+
+
+_BACK = (State.STOCK, State.AT_BENCH, State.AT_SCHOOL, State.IN_TRANSIT)
+
+
+def _accepted(conn: Connection, place: str) -> Iterator[Unexplained]:
+    """Nobody took it back, and yet it is not with its student: two benches said two things while they were apart."""
+    odd = and_(acceptances.c.returned_at.is_(None), custody.c.state.in_(_BACK))
+    if place:
+        odd = and_(odd, custody.c.place == place)
+    both = acceptances.join(custody, custody.c.unit == acceptances.c.unit)
+    number = conn.scalar(select(func.count(custody.c.unit.distinct())).select_from(both).where(odd))
+    if number:
+        taken = select(acceptances.c.unit).select_from(both).where(odd)
+        query = select(units.c.tag, units.c.serial).where(units.c.key.in_(taken))
+        yield Unexplained("accepted", number, examples=_names(conn, query, units.c.key))
 
 
 def _names(conn: Connection, query: Select[Any], unit: ColumnElement[str]) -> tuple[str, ...]:

@@ -62,6 +62,20 @@ def test_what_nobody_can_explain(registry: Registry) -> None:
     assert _odd(_balance(registry, now="2025-03-02T00:00:00.000Z")).keys() == _odd(found).keys() - {"in_transit"}
 
 
+def test_two_benches_said_two_things(home: Home, database_url: str) -> None:
+    """One hands a unit over while the other, which was offline, moves it: what the later one said is kept, and told."""
+    with open_registry(home, None, "lan", clock=ticking("2025-01-01T00:00:00.000Z")) as registry:
+        furnish(registry)
+        take_in(registry, _tags(1, 1))
+        hand_over(registry, "A-0001", STUDENTS[0], Acceptance("guardian", {"device": 1}, "good"))
+        with transaction(registry.engine) as conn:
+            said = {"step": "move", "state": "at_school", "place": "LE-LOI", "student": None}
+            registry.ledger.append(conn, "unit.custody", "android:SNA0001", {"v": 1, **said})
+        assert _odd(_balance(registry))["accepted"] == (1, ("A-0001",))
+        custody_steps.do(registry, "repair", ["A-0001"], {"place": "WS", "fault": "screen", "why": "screen"})
+        assert "accepted" not in _odd(_balance(registry))
+
+
 def test_more_than_was_announced_is_odd_too(registry: Registry) -> None:
     furnish(registry, ())
     rows = [Listed(0, f"SN-{number}", maker="x") for number in range(3)]
