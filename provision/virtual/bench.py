@@ -5,9 +5,9 @@ It says what happens as JSON lines. The first is
 where there are Android devices, ``usbmuxd`` where there are iPhones or iPads); then ``plugged``, ``unplugged``,
 ``fault``, ``reboot``, ``erased``, and while traced ``service`` and ``program``. It takes orders as JSON lines:
 ``{"do": "unplug"|"plug"|"fault"|"clear_faults"|"state"|"trace", "serial": …}``, and for iPhones ``trust``, ``deny``,
-``lock``, ``unlock``, ``tap_install``, ``finish_setup``, ``clock`` (``seconds`` pass), ``sign_out``, ``usbmuxd`` and
-``activation_server`` (``on``); each is answered by one line ``done``, ``state`` or ``refused``, with the ``id`` of the
-order if it had one.
+``lock``, ``unlock``, ``tap_install``, ``finish_setup``, ``clock`` (``seconds`` pass), ``sign_in`` and ``sign_out``;
+``usbmuxd`` and ``activation_server`` (``on``) need no ``serial``. Each is answered by one line ``done``, ``state`` or
+``refused``, with the ``id`` of the order if it had one.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Party(Protocol):
     def ready(self) -> Mapping[str, Any]: ...
     def fault(self, tree: Mapping[str, Any], /) -> Fault: ...
     def orders(self, device: Any, /) -> Mapping[str, Callable[[Order], object]]: ...
+    def common_orders(self) -> Mapping[str, Callable[[Order], object]]: ...
     def close(self) -> None: ...
 
 
@@ -122,10 +123,16 @@ class Bench:
             order = json.loads(line)
             answer = {"id": order["id"]} if "id" in order else {}
             self._event(self._do(order) | answer)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        except KeyError as error:
+            self._event({"event": "refused", "why": f"the order has no {error}"} | answer)
+        except (ValueError, TypeError, AttributeError, OSError) as error:
             self._event({"event": "refused", "why": f"{type(error).__name__}: {error}"} | answer)
 
     def _do(self, order: Order) -> dict[str, Any]:
+        common = {name: do for party in self._parties for name, do in party.common_orders().items()}
+        if order["do"] in common:
+            common[order["do"]](order)
+            return {"event": "done", "do": order["do"]}
         party, device = self._find(order["serial"])
         if order["do"] == "state":
             return {"event": "state", "serial": device.serial, "state": device.state()}
@@ -138,7 +145,7 @@ class Bench:
             **party.orders(device),
         }
         if order["do"] not in orders:
-            raise ValueError(f"do must be one of state, {', '.join(orders)}")
+            raise ValueError(f"do must be one of {', '.join(['state', *orders, *common])}")
         orders[order["do"]](order)
         return {"event": "done", "do": order["do"], "serial": device.serial}
 

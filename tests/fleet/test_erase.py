@@ -60,7 +60,7 @@ class Story:
         return found
 
     def server(self, *, on: bool) -> None:
-        self.bench.send({"do": "activation_server", "serial": self.serial(), "on": on})
+        self.bench.send({"do": "activation_server", "on": on})
 
     def keybag(self, bag: Keybag) -> None:
         """From now on the bench has this one."""

@@ -38,6 +38,8 @@ def test_both_kinds_in_one_process(virtual_bench: Callable[[Any], Bench], adb_bi
     ):
         assert bench.send({"do": order, "serial": serial})["event"] == answer
     assert bench.state(phone.address)["locked"]
+    assert bench.send({"do": "activation_server", "on": False})["event"] == "done", "it is no device's"
+    assert bench.send({"do": "plug"})["why"] == "the order has no 'serial'"
 
 
 def test_iphones_need_no_adb_server() -> None:

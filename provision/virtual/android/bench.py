@@ -48,6 +48,10 @@ class Androids:
         """What they can be ordered beside what every virtual device can."""
         return {}
 
+    def common_orders(self) -> Mapping[str, Callable[[Mapping[str, Any]], object]]:
+        """What happens around them: the adb server is none of ours."""
+        return {}
+
     def close(self) -> None:
         """Take all phones away."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import plistlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,10 +26,12 @@ _UNREADABLE = (plistlib.InvalidFileException, ExpatError, ValueError, LookupErro
 
 
 class ActivationServer:
-    """Serves ``phones`` at :attr:`url` from now until :meth:`close`; ``on`` is its switch."""
+    """Serves ``phones`` at :attr:`url` from now until :meth:`close`; ``on`` is its switch, ``delay`` the seconds that
+    an answer takes."""
 
     def __init__(self, phones: Callable[[], Iterable[Phone]]) -> None:
         self.on = True
+        self.delay = 0.0
         self.asked: list[str] = []
         """The paths that were asked for, in order."""
         self._phones = phones
@@ -99,13 +102,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.service.on or not 0 <= size <= _LARGEST:
             self.close_connection = True
             return
-        found = self.server.service.answer(self.path, self.rfile.read(size))
-        kind, body = found or ("text/html", b"<html><body>The request was not understood.</body></html>")
+        body = self.rfile.read(size)
+        time.sleep(self.server.service.delay)
+        found = self.server.service.answer(self.path, body)
+        kind, said = found or ("text/html", b"<html><body>The request was not understood.</body></html>")
         self.send_response(200 if found else 400)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(said)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing on stderr."""

@@ -68,12 +68,20 @@ class Iphones:
             "lock": locking(True),
             "unlock": locking(False),
             "tap_install": lambda _: phone.tap_install(),
+            "sign_in": lambda _: phone.sign_in(),
             "sign_out": lambda _: phone.sign_out(),
             "finish_setup": lambda _: phone.finish_setup(),
             "clock": lambda order: phone.forward(float(order["seconds"])),
-            "usbmuxd": self._usbmuxd,
-            "activation_server": lambda order: setattr(self._activation, "on", bool(order.get("on", True))),
         }
+
+    def common_orders(self) -> Mapping[str, Callable[[Mapping[str, Any]], object]]:
+        """What happens around them, to none in particular."""
+        return {"usbmuxd": self._usbmuxd, "activation_server": self._serve}
+
+    def _serve(self, order: Mapping[str, Any]) -> None:
+        """The activation server answers or not; after ``delay`` seconds each time."""
+        self._activation.on = bool(order.get("on", True))
+        self._activation.delay = float(order.get("delay", 0))
 
     def _usbmuxd(self, order: Mapping[str, Any]) -> None:
         """The computer's usbmuxd goes (``on: false``; back after ``back_after`` seconds, or never) or comes."""

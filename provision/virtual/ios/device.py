@@ -56,7 +56,7 @@ class Device:
         self._silenced = False
         self._received: Counter[str] = Counter()
         self._opened: Counter[str] = Counter()
-        phone.detach, phone.attach, phone.on_erase = self.unplug, self.plug, self._erased
+        phone.detach, phone.attach, phone.on_erase = self._leave, self.plug, self._erased
         phone.on_waiting = self._waiting
 
     @property
@@ -86,13 +86,17 @@ class Device:
             self._number = self._muxer.plug(self)
         self.tell("plugged", number=self._number)
 
-    def unplug(self, replug_after: float | None = None) -> None:
+    def _leave(self) -> None:
+        """It restarts, or is switched off."""
+        self.unplug(lingers=float(self.phone.tree["lingers"]))
+
+    def unplug(self, replug_after: float | None = None, *, lingers: float = 0.0) -> None:
         """Pull the cable: it leaves usbmuxd's list. It comes back by itself after so many seconds."""
         with self._plugging:
             if self._number is None:
                 return
             number, self._number = self._number, None
-            self._muxer.unplug(number)
+            self._muxer.unplug(number, lingers)
             with self._lock:
                 streams = list(self._streams)
                 self._ports.clear()
@@ -189,6 +193,8 @@ class Device:
         self.leaving(service, size)
         struck = self.faults.on_bytes(service, size)
         fault, through = struck or (None, size)
+        if fault is not None and fault.kind == "locks":
+            through = size  # it goes on over the connections that it has
         with self._lock:
             self._received[service] += through
         if fault is not None:

@@ -39,10 +39,11 @@ class Plugged(Protocol):
 
 
 class _Client:
-    """A program on the computer that talks to usbmuxd."""
+    """A program on the computer that talks to usbmuxd, or through it to a device."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self._whole = sock.dup()  # what has become of ``sock`` by then, this ends the connection
         self._sending = threading.Lock()
 
     def recv(self) -> tuple[int, int, bytes]:
@@ -75,7 +76,11 @@ class _Client:
 
     def hang_up(self) -> None:
         with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+            self._whole.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.sock.close()
+        self._whole.close()
 
 
 class Muxer:
@@ -84,6 +89,7 @@ class Muxer:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._devices: dict[int, Plugged] = {}
+        self._left: set[int] = set()
         self._last = 0
         self._clients: set[_Client] = set()
         self._listening: set[_Client] = set()
@@ -127,8 +133,17 @@ class Muxer:
             self._tell(_attached(self._last, device))
             return self._last
 
-    def unplug(self, number: int) -> None:
+    def unplug(self, number: int, after: float = 0.0) -> None:
+        """The device is gone; it is listed for so many seconds more, as when the bus is slow to notice."""
+        if after:
+            with self._lock:
+                self._left.add(number)
+            timer = threading.Timer(after, self.unplug, (number,))
+            timer.daemon = True
+            timer.start()
+            return
         with self._lock:
+            self._left.discard(number)
             if self._devices.pop(number, None) is not None:
                 self._tell({"MessageType": "Detached", "DeviceID": number})
 
@@ -157,7 +172,7 @@ class Muxer:
                 if alive:
                     self._clients.add(client)
             if not alive:
-                sock.close()
+                client.close()
                 return
             threading.Thread(target=self._serve, args=(client,), name="usbmuxd client", daemon=True).start()
 
@@ -172,7 +187,7 @@ class Muxer:
             with self._lock:
                 self._clients.discard(client)
                 self._listening.discard(client)
-            client.sock.close()
+            client.close()
 
     def _talk(self, client: _Client) -> Callable[[socket.socket], None] | None:
         """Answer requests until one connects to a device; what takes the socket over."""
@@ -196,7 +211,8 @@ class Muxer:
 
     def _connect(self, said: Mapping[str, Any]) -> tuple[int, Callable[[socket.socket], None] | None]:
         with self._lock:
-            device = self._devices.get(_number(said.get("DeviceID")))
+            number = _number(said.get("DeviceID"))
+            device = None if number in self._left else self._devices.get(number)
         if device is None:
             return BADDEV, None
         taker = device.connect(socket.ntohs(_number(said.get("PortNumber")) & 0xFFFF))

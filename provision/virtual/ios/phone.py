@@ -6,6 +6,7 @@ it. Behaviours: facts, iOS §1 and §4.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -96,7 +97,7 @@ class Phone:
 
     def _factory(self) -> None:
         """As it leaves the factory, or an erase."""
-        self.locked = self.has_passcode = self.find_my = self.set_up = False
+        self.locked = self.has_passcode = self.find_my = self._set_up = False
         self.activation = "Unactivated"
         self.restrictions: dict[str, Any] = {}
         """The keys of ``com.apple.applicationaccess`` in force."""
@@ -126,7 +127,7 @@ class Phone:
         """As its last owner gave it away."""
         tree = self.tree
         self.locked, self.has_passcode = bool(tree["locked"]), bool(tree["has_passcode"] or tree["locked"])
-        self.find_my, self.set_up = bool(tree["find_my"]), bool(tree["set_up"])
+        self.find_my, self._set_up = bool(tree["find_my"]), bool(tree["set_up"])
         self.activation = "Activated" if tree["activated"] else "Unactivated"
         self.cloud = dict(tree["cloud"]) if tree["cloud"] else None
         if self.cloud and tree["supervised_by"]:
@@ -173,6 +174,16 @@ class Phone:
     @property
     def supervised(self) -> bool:
         return bool(self.cloud and self.cloud.get("IsSupervised"))
+
+    @property
+    def set_up(self) -> bool:
+        """Whether the Setup Assistant was gone through. It ends by itself some seconds after it was told from outside
+        to be skipped: by a cloud configuration and the mark that computers leave for it (facts, iOS §1; inferred)."""
+        if not self._set_up and self.cloud and self.activation == "Activated" and self.tree["setup_ends"] is not None:
+            with contextlib.suppress(OSError):
+                marked = (self.home / "media/iTunes_Control/iTunes/SkipSetup").stat().st_ctime
+                self._set_up = time.time() >= marked + float(self.tree["setup_ends"])
+        return self._set_up
 
     def read(self, domain: str) -> dict[str, Any] | None:
         """The values of a domain as they are now, the changing ones too; ``None``: no such domain."""
@@ -289,13 +300,18 @@ class Phone:
     def finish_setup(self) -> None:
         """A person goes through the rest of the Setup Assistant."""
         with self.lock:
-            self.set_up = True
+            self._set_up = True
 
     def forward(self, seconds: float) -> None:
         """Time passes for the phone."""
         with self.lock:
             before = self.clock
             self.clock = lambda: before() + seconds
+
+    def sign_in(self) -> None:
+        """Its user turns Find My on."""
+        with self.lock:
+            self.find_my = self.activation_lock = True
 
     def sign_out(self) -> None:
         """Its owner turns Find My off, and Apple's server lets go of it."""

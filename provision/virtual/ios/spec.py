@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provision.virtual import trees
@@ -22,8 +22,10 @@ class DeviceSpec:
 
 def parse(tree: Mapping[str, Any], where: str, number: int, links: Mapping[str, float]) -> DeviceSpec:
     """The device that is described. ValueError says what is wrong, and where."""
-    trees.known(tree, ("preset", "serial", "link", "faults", "state"), where)
+    trees.known(tree, ("preset", "serial", "udid", "link", "faults", "state"), where)
     common = trees.common(tree, where, number, links)
+    if tree.get("udid"):
+        common = replace(common, overrides={**common.overrides, "udid": str(tree["udid"])})
     _person(common.overrides, "trust", ("ask", "deny"), where)
     _person(common.overrides, "installs", ("ask",), where)
     try:

@@ -112,7 +112,7 @@ def test_unplugging_ends_what_runs_over_the_cable(iphones: Iphones, usbmuxd: str
 def test_usbmuxd_goes_and_comes_back(iphones: Iphones, usbmuxd: str) -> None:
     with Mux(usbmuxd) as listener:
         listener.ask("Listen")
-        iphones.orders(iphones.devices[0])["usbmuxd"]({"on": False, "back_after": 0.3})
+        iphones.common_orders()["usbmuxd"]({"on": False, "back_after": 0.3})
         while listener.sock.recv(4096):
             pass
     with pytest.raises(ConnectionRefusedError):
