@@ -17,9 +17,11 @@ from fleet.ledger import Broken, verify
 from fleet.models import events
 from fleet.supervision import keybag
 from provision.doctor.check import Check, Look, Mark
+from provision.ios import computer
 from provision.text import counted, printable
 
 _SLACK = timedelta(minutes=5)
+_PAIRINGS = "pairings"
 _SOON = timedelta(days=180)
 
 
@@ -30,6 +32,8 @@ def looks(home: Home, url: URL, now: datetime) -> Mapping[str, Look]:
         "keybag": partial(_keybag, home=home, now=now),
         "registry": partial(_opens, url=url),
     }
+    if computer.file_of(home.path / _PAIRINGS).exists():
+        first["pairing"] = partial(_pairing, home=home)
     if not _can_be_read(url):
         return first
     return {
@@ -55,7 +59,7 @@ def _home(name: str, home: Home) -> Iterator[Check]:
         yield Check(name, Mark.BAD, f"{home.path} cannot be written to.", mend)
         return
     yield Check(name, Mark.GOOD, str(home.path))
-    for path in (home.path / "seal.key", home.secrets_file, home.database_file, home.path / "pairings"):
+    for path in (home.path / "seal.key", home.secrets_file, home.database_file, home.path / _PAIRINGS):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             rights = "700" if path.is_dir() else "600"
             yield Check(name, Mark.WARN, f"Other users may read {path}.", f"Run 'chmod {rights} {path}'.")
@@ -75,6 +79,12 @@ def _keybag(name: str, home: Home, now: datetime) -> Iterator[Check]:
     else:
         what = f"That of {printable(bag.organisation)} holds until {bag.ends:%Y-%m-%d}."
         yield Check(name, Mark.GOOD, what)
+
+
+def _pairing(name: str, home: Home) -> Iterator[Check]:
+    """The keys by which iPhones and iPads know this computer. DeviceError says it when they are damaged."""
+    computer.keys(home.path / _PAIRINGS)
+    yield Check(name, Mark.GOOD, "The keys by which iPhones and iPads know this computer are whole.")
 
 
 def _opens(name: str, url: URL) -> Iterator[Check]:

@@ -46,9 +46,9 @@ class Bench:
 class Guest:
     """One device. ``place`` is where it is listed now.
 
-    While its own run may erase it, it ``holds`` its address: it goes and comes back as it has to (:meth:`moved`), and
-    is neither dismissed nor served by another guest. ``released`` is called when that is over. ``lost``: it was pulled
-    then and plugged in anew, so that it has to be served from the start.
+    From the order to erase it until it is back it ``holds`` its address: it goes and comes back as it has to
+    (:meth:`moved`), and is neither dismissed nor served by another guest. ``released`` is called when that is over.
+    ``lost``: it was pulled then and plugged in anew, so that it has to be served from the start.
     """
 
     def __init__(
@@ -58,7 +58,6 @@ class Guest:
         self.gone = threading.Event()
         self.attached = Attached(place)
         self.clash: SchoolbagError | None = None
-        self.holds = False
         self.lost = False
         self._has_moved = False
         self._bench = bench
@@ -72,6 +71,20 @@ class Guest:
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def holds(self) -> bool:
+        return self.attached.device is not None and self.attached.device.away
+
+    def went_to(self, place: Place) -> bool:
+        """Whether what is listed there, with another number than here, is this device, sent there by its erasing."""
+        device = self.attached.device
+        anew = _same(self.place, place) and place.number != self.place.number
+        return anew and device is not None and (device.away or device.number == place.number)
+
+    def has_left(self, place: Place) -> bool:
+        """Whether it was there before its erasing, and usbmuxd has not dropped that yet."""
+        return self._has_moved and _same(self.place, place) and place.number < self.place.number
 
     def moved(self, place: Place) -> None:
         """It is back, at the same address."""
@@ -151,13 +164,11 @@ class Guest:
 
     def _provision(self) -> None:
         bench, lane = self._bench, self._lanes.to(self.place.port)
-        self.holds = bench.order.erase and self.place.platform == "ios"
         try:
             ended = carry_out(self.attached, bench.order, bench.registry, bench.emit, lane)
             self.lost = self._has_moved and ended.report.lost
         finally:
-            if self.holds:
-                self.holds = False
+            if bench.order.erase:
                 self._released()
         if ended.error:
             self._noted(ended.error)
@@ -198,3 +209,7 @@ class Seats:
     def leave(self, guest: Guest) -> None:
         with self._lock:
             self._taken[guest.attached.serial].remove(guest)
+
+
+def _same(one: Place, other: Place) -> bool:
+    return (one.platform, one.address) == (other.platform, other.address)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
 from fleet.buglog import as_error
 from fleet.guests import TO_END, Bench, Guest, Seats
@@ -96,13 +96,16 @@ class Watch:
                 )
                 self._guests[key].start()
 
-    def _find_again(self, now: Mapping[Hashable, Place]) -> None:
-        """Who holds its address and went is the one who is there now."""
-        for key, place in now.items():
-            for old, guest in tuple(self._guests.items()):
-                if guest.holds and old not in now and key not in self._guests and _same(guest.place, place):
-                    self._guests[key] = self._guests.pop(old)
-                    guest.moved(place)
+    def _find_again(self, now: dict[Hashable, Place]) -> None:
+        """Who was sent away to be erased is the one who is there anew, also where usbmuxd still lists it as it was."""
+        for old, guest in tuple(self._guests.items()):
+            there = [key for key, place in now.items() if key not in self._guests and guest.went_to(place)]
+            if there:
+                new = max(there, key=lambda key: now[key].number)
+                self._guests[new] = self._guests.pop(old)
+                guest.moved(now[new])
+            for key in [key for key, place in now.items() if guest.has_left(place)]:
+                del now[key]
 
     def _farewell(self, key: Hashable, addresses: set[str]) -> None:
         guest = self._guests.pop(key)
@@ -127,7 +130,3 @@ class Watch:
             guest.leave()
         for guest in guests:
             guest.join(until)
-
-
-def _same(one: Place, other: Place) -> bool:
-    return (one.platform, one.address) == (other.platform, other.address)

@@ -12,7 +12,9 @@ from provision.setting import Answer, Reader, Setting
 
 
 class Device(Protocol):
-    """An attached device, identified. ``address`` is where it is now, ``port`` the socket it hangs on ("" unknown).
+    """An attached device, identified. ``address`` is where it is now, ``port`` the socket it hangs on ("" unknown),
+    ``number`` that of its place (:class:`Place`). ``away``: it was sent away by our own doing, an erasing, and comes
+    back with another number.
 
     ``ask`` and ``perform`` raise :class:`provision.errors.DeviceError`; nothing else touches the device.
     """
@@ -21,6 +23,10 @@ class Device(Protocol):
     def address(self) -> str: ...
     @property
     def port(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def away(self) -> bool: ...
     @property
     def identity(self) -> Identity: ...
     @property

@@ -54,6 +54,14 @@ class AndroidDevice:
     def port(self) -> str:
         return self.link.listed.usb
 
+    @property
+    def number(self) -> int:
+        return self.link.listed.transport_id
+
+    @property
+    def away(self) -> bool:
+        return False  # nothing that we do to an Android device sends it away
+
     def ask(self, questions: Mapping[str, Command], /) -> Mapping[str, Answer]:
         """See :meth:`provision.device.Device.ask`; one shell script, one round trip."""
         return ask(self.link, questions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import plistlib
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -103,7 +103,10 @@ async def _escalate(connection: ServiceConnection, keybag: Keybag | None) -> Non
     if keybag is None:
         raise No("NoKeybag")
     reply = await _told(connection, "Escalate", SupervisorCertificate=keybag.certificate)
-    answer = await asyncio.to_thread(signed, keybag, reply["Challenge"])
+    challenge = reply.get("Challenge")
+    if not isinstance(challenge, bytes):
+        raise No("Unreadable")
+    answer = await asyncio.to_thread(signed, keybag, challenge)
     await _told(connection, "EscalateResponse", SignedRequest=answer)
     await _told(connection, "ProceedWithKeybagMigration")
 
@@ -149,8 +152,12 @@ async def supervise(client: LockdownClient, skip: Iterable[str], keybag: Keybag 
         await files.fclose(await files.fopen("iTunes_Control/iTunes/SkipSetup", "w"))
 
 
-async def erase(client: LockdownClient) -> None:
-    """Have it erase itself, with the data plan of an eSIM kept. It may go without a word (facts, iOS §1)."""
+async def erase(client: LockdownClient, check: Callable[[], Awaitable[None]]) -> None:
+    """Have it erase itself, with the data plan of an eSIM kept. It may go without a word (facts, iOS §1).
+
+    ``check`` is awaited when nothing is left to do but to give the order, and raises where it may not be given.
+    """
     async with _configurator(client) as connection:
+        await check()
         with suppress(ConnectionTerminatedError):
             await _told(connection, "EraseDevice", PreserveDataPlan=True, DisallowProximitySetup=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pymobiledevice3.lockdown import LockdownClient
 
-from provision.errors import DeviceError, NotReady, Refused
-from provision.ios import activation, configurator, files, install_errors, link, pairing, services
+from provision.errors import NotReady, Refused, Unplugged
+from provision.ios import activation, asking, configurator, files, install_errors, link, pairing, services
 from provision.ios.actions import (
     Activate,
     AskActivation,
@@ -26,21 +25,9 @@ from provision.ios.actions import (
     Supervise,
 )
 from provision.ios.keybag import Keybag
-from provision.ios.loop import Calls, Told, together
-from provision.ios.questions import (
-    Activation,
-    Apps,
-    CloudConfiguration,
-    Passcode,
-    Profiles,
-    Question,
-    Registry,
-    Shared,
-    SharedFile,
-    Value,
-)
-from provision.ios.reading import answer, refusal
-from provision.ios.refusals import explained, word
+from provision.ios.loop import Calls, Told, apart
+from provision.ios.questions import Question, Shared, Value
+from provision.ios.refusals import explained
 from provision.model import Action, Identity
 from provision.setting import Answer, Reader, Setting
 
@@ -58,8 +45,19 @@ _DO_SECONDS = 180.0
 _BACK_SECONDS = 900.0
 """An erasing with its restart takes from one to some ten minutes, the longer the older the device [inferred]."""
 
+_SLOWEST = 100_000
+"""Bytes a second; what comes slower is as good as broken, however often it shows a sign of life."""
+
+_INSTALLING_SECONDS = 3600.0
+"""For an app that was sent to be checked and installed."""
+
+_ACTIVATION_SECONDS = 420.0
+"""For what the device and the activation server say to one another, each within its own time."""
+
 _TRUST_SECONDS = 300.0
 """For a person to let this computer in again after it; in the Setup Assistant nobody is asked [inferred]."""
+
+_FIND_MY = Value("com.apple.fmip", "IsAssociated")
 
 _IDENTITY_KEYS = (
     "UniqueDeviceID",
@@ -85,13 +83,15 @@ class At:
 class IosDevice:
     """One iPhone or iPad, identified. Satisfies :class:`provision.device.Device`.
 
-    ``keybag`` is the one that this bench supervises with, ``None`` where it has none.
+    ``keybag`` is the one that this bench supervises with, ``None`` where it has none. ``number`` is what usbmuxd called
+    it when it said who it is, and since it came back from our erasing it.
     """
 
     def __init__(
         self,
         at: At,
         who: Identity,
+        number: int,
         keybag: Keybag | None,
         readers: Mapping[str, Reader[Any]],
         settings: Mapping[str, Setting[Any]],
@@ -99,6 +99,8 @@ class IosDevice:
         self.identity = who
         self.readers = readers
         self.settings = settings
+        self.number = number
+        self.away = False
         self._at = at
         self._keybag = keybag
         self._calls = Calls()
@@ -115,7 +117,7 @@ class IosDevice:
         """See :meth:`provision.device.Device.ask`; equal questions are asked once, different services side by side."""
         reads_all = any(isinstance(question, Shared) and question.hashed for question in questions.values())
         seconds = _HASHING_SECONDS if reads_all else _ASK_SECONDS
-        known = self._call(lambda client, _: _answers(client, set(questions.values()), self._keybag), seconds)
+        known = self._call(lambda client, _: asking.answers(client, set(questions.values()), self._keybag), seconds)
         return {name: known[question] for name, question in questions.items()}
 
     def perform(self, action: Action, progress: Callable[[int], None], /) -> None:
@@ -124,13 +126,13 @@ class IosDevice:
             case InstallApp() | RemoveApp():
                 self._app(action, progress)
             case SendFiles():
-                self._call(lambda client, told: files.send_files(client, action, told), None, progress)
+                self._call(lambda client, told: files.send_files(client, action, told), _seconds(action), progress)
             case Erase():
                 self._erase()
             case Activate() | AskActivation():
                 self._activation(action)
             case _:
-                self._call(lambda client, _: self._small(client, action), self._seconds(action))
+                self._call(lambda client, _: self._small(client, action), _seconds(action))
 
     def stop(self) -> None:
         """See :meth:`provision.device.Device.stop`."""
@@ -149,10 +151,6 @@ class IosDevice:
 
         with explained():
             return self._calls.call(conversation, seconds, progress)
-
-    @staticmethod
-    def _seconds(action: Action) -> float:
-        return _DO_SECONDS + (action.seconds if isinstance(action, InstallProfile) else 0)
 
     async def _small(self, client: LockdownClient, action: Action) -> None:
         match action:
@@ -177,7 +175,7 @@ class IosDevice:
                 await services.remove_app(client, action.bundle)
 
         try:
-            self._call(work, None, progress)
+            self._call(work, _seconds(action), progress)
         except Refused as refused:
             no = refused.__cause__
             if not isinstance(no, services.NoApp):
@@ -186,29 +184,63 @@ class IosDevice:
             raise Refused(found.reason, found.next_action, evidence=refused.evidence) from no
 
     def _erase(self) -> None:
-        """Have it erased, see it come back, and be let in again: it has forgotten this computer."""
+        """Have it erased, see it come back, and be let in again: it has forgotten this computer.
 
-        async def work(client: LockdownClient, _: Told) -> int:
-            before = link.device_id(client)
-            await configurator.erase(client)
-            return before
+        What it was looked at for may be long ago, and its user may have pulled the cable to keep it: so only the one
+        that never left is erased, and only if it still says that nobody holds it.
+        """
+
+        async def work(client: LockdownClient, _: Told) -> None:
+            async def check() -> None:
+                await _may_be_erased(client, self.number, self.identity.serial)
+                self.away = True
+
+            await configurator.erase(client, check)
 
         async def come_back(_: Told) -> None:
-            await link.returned(self._at.udid, before, _BACK_SECONDS)
+            self.number = await link.returned(self._at.udid, self.number, _BACK_SECONDS)
             await pairing.let_in(self._at.udid, self._at.records, self._keybag, _TRUST_SECONDS)
 
-        before = self._call(work, _DO_SECONDS)
-        with explained():
-            self._calls.call(come_back, _BACK_SECONDS + _TRUST_SECONDS)
+        try:
+            self._call(work, _DO_SECONDS)
+            with explained():
+                self._calls.call(come_back, _BACK_SECONDS + _TRUST_SECONDS)
+        finally:
+            self.away = False
 
     def _activation(self, action: Activate | AskActivation) -> None:
+        """The server is asked apart: nobody who stops this waits for it."""
+
         def send(command: Mapping[str, Any]) -> Mapping[str, Any]:
             return self._call(lambda client, _: services.activation_command(client, command), _DO_SECONDS)
 
-        if isinstance(action, Activate):
-            activation.activate(send, activation.server())
-        else:
-            activation.ask(send, activation.server())
+        talk = activation.activate if isinstance(action, Activate) else activation.ask
+        with explained():
+            self._calls.call(lambda _: apart(lambda: talk(send, activation.server())), _ACTIVATION_SECONDS)
+
+
+def _seconds(action: Action) -> float:
+    """What it may take at the very most, by what is sent and by how long a person is waited for."""
+    waits = action.seconds if isinstance(action, InstallProfile) else 0
+    installs = _INSTALLING_SECONDS if isinstance(action, InstallApp | RemoveApp) else 0
+    return _DO_SECONDS + action.size / _SLOWEST + waits + installs
+
+
+async def _may_be_erased(client: LockdownClient, number: int, serial: str) -> None:
+    """Raises Unplugged unless it was there all the time, Refused unless it says that nobody holds it."""
+    if link.device_id(client) != number:
+        raise Unplugged(
+            "The device was unplugged before it was erased: nothing was done to it.",
+            "Plug it in again and run again, where it may be erased.",
+        )
+    wanted = {Value("", "SerialNumber"): serial, Value("", "ActivationState"): "Activated", _FIND_MY: False}
+    said = {question: await asking.fresh(client, question) for question in wanted}
+    if said != wanted:
+        raise Refused(
+            "It says something else of its owner than before: nothing was erased.",
+            "Look whether Find My was turned on (Settings › its user's name), then run again.",
+            evidence=repr({question.key: value for question, value in said.items()}),
+        )
 
 
 def attach(
@@ -220,16 +252,16 @@ def attach(
 ) -> IosDevice:
     """Identify the device; with ``trust`` a person has so many seconds to let this computer in. Raises DeviceError."""
 
-    async def identify(_: Told) -> Identity:
+    async def identify(_: Told) -> tuple[Identity, int]:
         if trust is not None:
             await pairing.let_in(at.udid, at.records, keybag, trust)
         async with link.opened(at.udid, at.records) as client:
             _check_trust(client)
-            return _identity(client)
+            return _identity(client), link.device_id(client)
 
     with explained():
-        who = Calls().call(identify, _DO_SECONDS + (trust or 0))
-    return IosDevice(at, who, keybag, readers, settings)
+        who, number = Calls().call(identify, _DO_SECONDS + (trust or 0))
+    return IosDevice(at, who, number, keybag, readers, settings)
 
 
 def _check_trust(client: LockdownClient) -> None:
@@ -258,70 +290,3 @@ def _identity(client: LockdownClient) -> Identity:
         build=values.get("BuildVersion", ""),
         properties={key: values[key] for key in _IDENTITY_KEYS if key in values},
     )
-
-
-# Questions --------------------------------------------------------------------------------------------------------
-
-
-async def _answers(client: LockdownClient, questions: set[Question], keybag: Keybag | None) -> dict[Question, Answer]:
-    """The answers of lockdownd one after another, those of services side by side; a lost link is raised."""
-    mine = [question for question in questions if isinstance(question, Value)]
-    others = [question for question in questions if not isinstance(question, Value)]
-
-    async def values() -> list[Answer]:
-        return [await _answered(_value(client, question)) for question in mine]
-
-    async def service(question: Question) -> list[Answer]:
-        return [await _answered(_asked(client, question, keybag))]
-
-    answers = await together([values(), *map(service, others)])
-    return dict(zip([*mine, *others], chain.from_iterable(answers), strict=True))
-
-
-async def _answered(asked: Coroutine[Any, Any, Any]) -> Answer:
-    """One that is refused, or answered with something odd, leaves the others as they are; a lost link does not."""
-    try:
-        with explained():
-            found = await asked
-    except DeviceError as error:
-        said = error.__cause__
-        if isinstance(said, Exception) and (no := word(said)):
-            return refusal(no)
-        if isinstance(error, Refused):
-            return refusal(type(said).__name__)
-        raise
-    if found is None:
-        return refusal("MissingValue")
-    try:
-        return answer(found)
-    except (TypeError, OverflowError):  # what XML property lists cannot hold
-        return refusal("Unreadable")
-
-
-async def _value(client: LockdownClient, question: Value) -> Any:
-    """What the conversation began with holds most values of no domain."""
-    if not question.domain and question.key in client.all_values:
-        return client.all_values[question.key]
-    return await client.get_value(question.domain or None, question.key or None)
-
-
-async def _asked(client: LockdownClient, question: Question, keybag: Keybag | None) -> Any:
-    match question:
-        case Registry(entry_class, name):
-            return await services.registry(client, entry_class, name)
-        case Apps():
-            return await services.apps(client)
-        case Profiles():
-            return await configurator.profiles(client)
-        case CloudConfiguration():
-            return await configurator.cloud_configuration(client)
-        case Activation():
-            return await services.activation(client)
-        case Passcode():
-            return await configurator.passcode(client, keybag)
-        case Shared():
-            return await files.shared(client, question)
-        case SharedFile():
-            return await files.shared_file(client, question)
-        case _:
-            raise TypeError(f"an iPhone cannot be asked {question!r}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import posixpath
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from io import BytesIO, FileIO
 from pathlib import Path
@@ -19,11 +20,10 @@ from pymobiledevice3.service_connection import ServiceConnection
 from pymobiledevice3.services.afc import AfcOpcode, AfcService
 
 from provision.ios.actions import PART, RemoveFiles, SendFiles, Sent
-from provision.ios.link import started
+from provision.ios.link import said, started
+from provision.ios.loop import Told
 from provision.ios.questions import Shared, SharedFile
 from provision.ios.refusals import No
-
-Told = Callable[[int], None]
 
 _PIECE = 1_000_000
 _AHEAD = 2
@@ -43,6 +43,7 @@ class Files(AfcService):
 
     def __init__(self, client: LockdownClient, documents: str = "") -> None:
         super().__init__(client, "com.apple.mobile.house_arrest" if documents else None)
+        self.logger = logging.getLogger(AfcService.__module__)  # else ours: it goes by the name of this class's module
         self._client = client
         self._documents = documents
 
@@ -71,7 +72,7 @@ class Files(AfcService):
 
 
 async def _vend(connection: ServiceConnection, bundle: str) -> None:
-    reply = await connection.send_recv_plist({"Command": "VendDocuments", "Identifier": bundle})
+    reply = await said(connection, {"Command": "VendDocuments", "Identifier": bundle}, _SILENCE)
     if error := reply.get("Error"):
         raise No(str(error))
 

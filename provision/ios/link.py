@@ -21,10 +21,12 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKC
 from pymobiledevice3.exceptions import MuxException, PasswordRequiredError, PyMobileDevice3Exception
 from pymobiledevice3.lockdown import SERVICE_PORT, LockdownClient, PlistUsbmuxLockdownClient
 from pymobiledevice3.service_connection import ServiceConnection
-from pymobiledevice3.usbmux import MuxDevice, list_devices
+from pymobiledevice3.usbmux import list_devices
 
+from provision.ios import computer
 from provision.ios.keybag import Keybag
 from provision.ios.loop import unbroken
+from provision.ios.refusals import No
 
 _USB = "USB"
 
@@ -50,7 +52,7 @@ async def opened(udid: str, records: Path) -> AsyncIterator[LockdownClient]:
 
 
 async def _client(udid: str, records: Path) -> LockdownClient:
-    records.mkdir(mode=0o700, parents=True, exist_ok=True)  # pymobiledevice3 would let everybody read the keys
+    await asyncio.to_thread(computer.prepare, records, udid)
     connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
     try:
         client: LockdownClient = await PlistUsbmuxLockdownClient.create(
@@ -96,33 +98,47 @@ async def service(client: LockdownClient, name: str) -> AsyncIterator[ServiceCon
 async def said(connection: ServiceConnection, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """The reply to one plist."""
     async with asyncio.timeout(seconds):
-        return dict(await connection.send_recv_plist(dict(question)))
+        return understood(await connection.send_recv_plist(dict(question)))
 
 
-async def returned(udid: str, before: int, seconds: float) -> None:
-    """Wait until the device that had the number ``before`` is attached anew and takes a connection.
+def understood(reply: object) -> dict[str, Any]:
+    """A reply, which is a dict. Raises No where it is something else."""
+    if not isinstance(reply, Mapping):
+        raise No("Unreadable")
+    return dict(reply)
 
-    usbmuxd itself may end while nothing is attached, and be back with the device.
+
+async def returned(udid: str, before: int, seconds: float) -> int:
+    """Wait until the device that had the number ``before`` is attached anew and takes a connection; its number then.
+
+    usbmuxd itself may end while nothing is attached, and be back with the device, counting from the start again.
     """
     async with asyncio.timeout(seconds):
-        while not await unbroken(_is_back(udid, before), _OPEN_SECONDS):
+        while True:
+            numbers = await unbroken(_numbers(udid), _OPEN_SECONDS)
+            anew = [number for number in numbers if number != before]
+            if anew and await unbroken(_answers(udid), _OPEN_SECONDS):
+                return max(anew)
+            if not numbers:
+                before = -1
             await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _is_back(udid: str, before: int) -> bool:
+async def _numbers(udid: str) -> list[int]:
+    """As what usbmuxd lists the device now, over USB."""
     try:
-        if not any(device.devid != before for device in await _listed(udid)):
-            return False
+        return [device.devid for device in await list_devices() if device.is_usb and device.matches_udid(udid)]
+    except (MuxException, OSError):
+        return []
+
+
+async def _answers(udid: str) -> bool:
+    try:
         connection = await ServiceConnection.create_using_usbmux(udid, SERVICE_PORT, connection_type=_USB)
     except (MuxException, OSError, PyMobileDevice3Exception):
         return False
     await connection.close()
     return True
-
-
-async def _listed(udid: str) -> list[MuxDevice]:
-    """Where usbmuxd lists the device now, over USB."""
-    return [device for device in await list_devices() if device.is_usb and device.matches_udid(udid)]
 
 
 def signed(keybag: Keybag, challenge: bytes) -> bytes:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -17,6 +19,9 @@ from profiles.once import once
 from provision.errors import Stopped
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger("fleet.device")
+_LIBRARY = "pymobiledevice3"
 
 Told = Callable[[int], None]
 """Takes the bytes sent since its last call."""
@@ -38,6 +43,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_noted)
         self._thread = threading.Thread(target=self._run, name="iphones", daemon=True)
         self._thread.start()
 
@@ -63,9 +69,25 @@ class Loop:
         self._loop.close()
 
 
+def _noted(_loop: asyncio.AbstractEventLoop, what: Mapping[str, Any]) -> None:
+    """What nobody waited for, such as the answer to the last piece before the cable was pulled, is news for the log
+    only: whoever did the work was told."""
+    _LOG.debug("%s %r", what.get("message", ""), what.get("exception"))
+
+
+class _Unsaid(logging.Handler):
+    """What pymobiledevice3 says of packets goes into our log, and never onto the screen by itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _LOG.debug("%s: %s", record.name, record.getMessage())
+
+
 @once
 def shared() -> Loop:
     """The loop of this process, started when it is first needed."""
+    library = logging.getLogger(_LIBRARY)
+    library.addHandler(_Unsaid())
+    library.propagate = False
     loop = Loop()
     atexit.register(loop.close)
     return loop
@@ -153,6 +175,33 @@ async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def apart(work: Callable[[], T]) -> T:
+    """The result of ``work`` on a thread of its own.
+
+    Cancelled, it is not waited for: it goes on unseen and keeps neither other devices nor the program's end waiting,
+    as it would in the pool of asyncio.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def tell(tells: Callable[[Any], None], what: object) -> None:
+        if not result.done():
+            tells(what)
+
+    def run() -> None:
+        tells: Callable[[Any], None]
+        what: object
+        try:
+            tells, what = result.set_result, work()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            tells, what = result.set_exception, error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, tells, what)
+
+    threading.Thread(target=run, name="apart", daemon=True).start()
+    return await result
 
 
 _going_on: set[asyncio.Task[Any]] = set()

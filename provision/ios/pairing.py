@@ -8,7 +8,6 @@ private keys stay here: unlike pymobiledevice3, we send no device the root's.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import plistlib
 import socket
 import threading
@@ -27,12 +26,10 @@ from pymobiledevice3.exceptions import FatalPairingError, PairingError
 from pymobiledevice3.lockdown import LockdownClient
 from pymobiledevice3.usbmux import PlistMuxConnection, create_mux
 
-from provision.ios.keybag import Keybag, KeybagError, write_once
-from provision.ios.link import opened, said, signed
+from provision.ios import computer
+from provision.ios.keybag import Keybag
+from provision.ios.link import device_id, opened, said, signed
 from provision.ios.refusals import No
-
-_COMPUTER = "this-computer"
-"""Our file of keys; no UDID, so that it is nobody's pair record."""
 
 _PRIVATE = ("RootPrivateKey", "HostPrivateKey")
 
@@ -60,11 +57,19 @@ async def let_in(udid: str, records: Path, keybag: Keybag | None, seconds: float
         record = await asyncio.to_thread(_record, records, await _public_key(client))
         record["SystemBUID"] = await _system_buid() or client.system_buid
         bag = await _pair(client, record, keybag, end)
-        client.pair_record = record | ({} if bag is None else {"EscrowBag": bag})
-        await client.save_pair_record()
-        (records / f"{udid}.plist").chmod(0o600)
+        client.pair_record = record = record | ({} if bag is None else {"EscrowBag": bag})
+        await _keep(client, records, plistlib.dumps(record))
         if not await client.validate_pairing():
             raise FatalPairingError
+
+
+async def _keep(client: LockdownClient, records: Path, record: bytes) -> None:
+    """Save the record for us, and with usbmuxd for all others. pymobiledevice3 would let everybody read it at first."""
+    udid = str(client.identifier)
+    await asyncio.to_thread(computer.keep, records, udid, record)
+    async with await create_mux() as mux:
+        if isinstance(mux, PlistMuxConnection):
+            await mux.save_pair_record(udid, device_id(client), record)
 
 
 async def _public_key(client: LockdownClient) -> bytes:
@@ -91,12 +96,20 @@ async def _pair(client: LockdownClient, record: Mapping[str, Any], keybag: Keyba
         reply = await _request(client, record, shown)
         word = reply.get("Error", "")
         if word == "MCChallengeRequired" and keybag:
-            return await _prove(client, record, keybag, reply["ExtendedResponse"]["PairingChallenge"])
+            return await _prove(client, record, keybag, _challenge(reply))
         if not word:
             return reply.get("EscrowBag")
         if word not in _WAITING or time.monotonic() + _ASK_EVERY > end:
             raise No(word)
         await asyncio.sleep(_ASK_EVERY)
+
+
+def _challenge(reply: Mapping[str, Any]) -> bytes:
+    more = reply.get("ExtendedResponse")
+    challenge = more.get("PairingChallenge") if isinstance(more, Mapping) else None
+    if not isinstance(challenge, bytes):
+        raise PairingError
+    return challenge
 
 
 async def _prove(client: LockdownClient, record: Mapping[str, Any], keybag: Keybag, challenge: bytes) -> bytes:
@@ -128,27 +141,20 @@ async def _request(client: LockdownClient, record: Mapping[str, Any], options: M
 
 def _record(records: Path, device_key: bytes) -> dict[str, Any]:
     """A new pair record for the device with this public key (PEM), all but SystemBUID and EscrowBag."""
-    computer = _this_computer(records)
+    with _making:
+        computer.have_keys(records, _made)
+    ours = computer.keys(records)
     # Our own file; checking the key would hold up all threads for 70 ms, and for every device.
-    root_key = load_pem_private_key(computer["RootPrivateKey"], None, unsafe_skip_rsa_key_validation=True)
-    public = load_pem_public_key(device_key)
+    root_key = load_pem_private_key(ours["RootPrivateKey"], None, unsafe_skip_rsa_key_validation=True)
+    try:
+        public = load_pem_public_key(device_key)
+    except ValueError as error:
+        raise PairingError from error
     if not isinstance(root_key, rsa.RSAPrivateKey) or not isinstance(public, rsa.RSAPublicKey):
         raise PairingError
-    root = x509.load_pem_x509_certificate(computer["RootCertificate"])
+    root = x509.load_pem_x509_certificate(ours["RootCertificate"])
     certificate = ca.build_device_certificate(public, root, root_key, hashes.SHA256())
-    return computer | {"DeviceCertificate": ca.serialize_cert_pem(certificate)}
-
-
-def _this_computer(records: Path) -> dict[str, Any]:
-    """HostID, keys and certificates of this computer, made at first use; two programs that make them at once end up
-    with the same."""
-    path = records / _COMPUTER
-    with _making:
-        if not path.exists():
-            with contextlib.suppress(KeybagError):  # another program was faster; else reading it fails
-                write_once(path, plistlib.dumps(_made()))
-    known: dict[str, Any] = plistlib.loads(path.read_bytes())
-    return known
+    return ours | {"DeviceCertificate": ca.serialize_cert_pem(certificate)}
 
 
 def _made() -> dict[str, Any]:

@@ -8,6 +8,7 @@ Exceptions are known by their names, so that nothing of pymobiledevice3 is impor
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import NamedTuple
 
 import yaml
 
+from profiles.errors import SchoolbagError
 from profiles.once import once
 from provision.errors import DeviceError, NoAnswer, NotReady, Refused, Unplugged
 from provision.text import printable
 
 _LIMIT = 20_000
+_LIBRARY = "pymobiledevice3."
 
 
 class No(Exception):
@@ -84,15 +87,22 @@ def word(error: Exception) -> str:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Whatever a device makes of the work inside is raised as DeviceError; an error of ours passes."""
+    """Whatever a device makes of the work inside is raised as DeviceError; an error of ours passes, and so does what
+    is our own mistake."""
     try:
         yield
-    except (OSError, EOFError, ValueError, LookupError, No) as error:
-        raise explain(error) from error
+    except SchoolbagError:
+        raise
     except Exception as error:
-        if not type(error).__module__.startswith("pymobiledevice3."):
+        if not isinstance(error, No | OSError | EOFError) and not _of_the_library(error):
             raise
         raise explain(error) from error
+
+
+def _of_the_library(error: Exception) -> bool:
+    """It is of pymobiledevice3, or came out of its reading what the device sent."""
+    names = (str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(name.startswith(_LIBRARY) for name in (type(error).__module__, *names))
 
 
 @once

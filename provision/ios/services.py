@@ -16,8 +16,9 @@ from pymobiledevice3.lockdown import LockdownClient
 from pymobiledevice3.service_connection import ServiceConnection
 
 from provision.ios.actions import InstallApp
-from provision.ios.files import Files, Told, send
-from provision.ios.link import said, service
+from provision.ios.files import Files, send
+from provision.ios.link import said, service, understood
+from provision.ios.loop import Told
 from provision.ios.refusals import No
 
 _SILENCE = 60.0
@@ -102,7 +103,7 @@ async def _operate(client: LockdownClient, command: Mapping[str, Any]) -> None:
             if "Error" in reply:
                 raise NoApp(reply)
             async with asyncio.timeout(_INSTALLING):
-                reply = dict(await connection.recv_plist())
+                reply = understood(await connection.recv_plist())
 
 
 async def registry(client: LockdownClient, entry_class: str, name: str) -> dict[str, Any]:

@@ -151,11 +151,13 @@ def test_watch_goes_on_when_somebody_taps(mixed: Callable[..., Mixed]) -> None:
 def test_a_run_that_erases_keeps_its_row(mixed: Callable[..., Mixed]) -> None:
     """It vanishes from usbmuxd and comes back with another number: no farewell, and no second run.
 
-    One whose cable is pulled after that, and plugged in again at once, is served from the start.
+    One whose cable is pulled after that, and plugged in again at once, is served from the start. One that usbmuxd lists
+    twice for a moment is one device.
     """
     cut = {"kind": "unplug", "at_service": 1, "service": "com.apple.afc", "replug_after": 0.05}
-    box = mixed(trusting("iphone-17"), trusting("ipad-nosim", faults=[cut]))
-    iphone, ipad = box.devices
+    lingers = trusting("iphone-17", state={"lingers": 1.2})
+    box = mixed(trusting("iphone-17"), trusting("ipad-nosim", faults=[cut]), lingers)
+    iphone, ipad, twice = box.devices
     assert box.fleet("supervision", "init", "--organisation", "Schoolbag tests").code == 0
     with watching(box.fleet, "--erase") as watch:
         watch.wait_for(reported(ipad.serial, "failed"))
@@ -167,9 +169,29 @@ def test_a_run_that_erases_keeps_its_row(mixed: Callable[..., Mixed]) -> None:
     assert len(numbers(box, iphone)) == 2
     assert len(rows(watch, event("device", iphone))) == 1
     assert len(rows(watch, event("gone", iphone))) == 1
+    assert len(numbers(box, twice)) == 2
+    assert len(rows(watch, event("device", twice))) == 1
+    assert not rows(watch, event("waiting", twice, what="2 devices"))
     assert len(numbers(box, ipad)) == 3
     assert len(rows(watch, event("device", ipad))) == 2
-    assert sum(row["event"] == "erased" for row in box.bench.events) == 2
+    assert sum(row["event"] == "erased" for row in box.bench.events) == 3
+
+
+def test_pulled_before_it_is_erased_and_plugged_in_again(mixed: Callable[..., Mixed]) -> None:
+    """Whoever pulls the cable stops it, and it is looked at anew: Find My was turned on meanwhile."""
+    box = mixed(trusting("iphone-17"))
+    (iphone,) = box.devices
+    assert box.fleet("supervision", "init", "--organisation", "Schoolbag tests").code == 0
+    box.bench.send({"do": "activation_server", "delay": 2})
+    with watching(box.fleet, "--erase") as watch:
+        watch.wait_for(event("step", iphone, item="supervision.erased"))
+        box.do("unplug", iphone)
+        box.do("sign_in", iphone)
+        box.do("plug", iphone)
+        watch.wait_for(event("waiting", iphone, what="Find My"))
+        code, err = watch.end()
+    assert (code, "Traceback" in err) == (130, False)
+    assert box.state(iphone)["erased"] == 0
 
 
 def numbers(box: Mixed, device: VirtualDevice) -> set[int]:

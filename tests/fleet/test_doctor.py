@@ -17,6 +17,7 @@ from fleet.home import Home, Options
 from fleet.supervision import file_of, keep
 from fleet.units import Registry
 from provision.doctor.check import Check, Mark, examine
+from provision.ios import computer
 from provision.ios.keybag import create
 from tests.fleet.making import SQLITE, identity, report
 from tests.fleets import Fleet
@@ -54,6 +55,17 @@ def test_without_a_registry_nothing_is_made(home: Home) -> None:
 
 def test_a_whole_registry(used: Home) -> None:
     assert marks(used) == dict.fromkeys(("home", "keybag", "registry", "integrity", "ledger", "ledger time"), Mark.GOOD)
+
+
+def test_damaged_keys_of_this_computer(used: Home) -> None:
+    """By them iPhones know it; a pairing would say so too, of every device."""
+    (used.path / "pairings").mkdir(mode=0o700)
+    ours = computer.file_of(used.path / "pairings")
+    ours.write_bytes(b"bplist00 cut short")
+    ours.chmod(0o600)
+    told = found(used)["pairing"]
+    assert (told.mark, str(ours) in told.what) == (Mark.BAD, True)
+    assert "Delete that file" in told.mend
 
 
 def test_a_clock_that_was_moved_back(used: Home) -> None:

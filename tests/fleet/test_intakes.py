@@ -43,6 +43,8 @@ class Told:
     pulled: bool = False
     address: str = "here"
     port: str = "1-1"
+    number: int = 1
+    away: bool = False
     readers: Mapping[str, Any] = field(default_factory=lambda: READERS)
     settings: Mapping[str, Any] = field(default_factory=dict)
 

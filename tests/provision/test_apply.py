@@ -32,6 +32,8 @@ class Digesting:
     ends: Mapping[int, Exception] = field(default_factory=dict)
     address: str = "a"
     port: str = ""
+    number: int = 1
+    away: bool = False
     identity: Identity = field(default_factory=lambda: Identity("test", "S1", "maker", "model", "1", 1))
     readers: Mapping[str, Reader[Any]] = field(default_factory=dict)
     settings: Mapping[str, Setting[Any]] = field(default_factory=dict)

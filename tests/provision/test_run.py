@@ -55,6 +55,8 @@ class Box:
     log: list[str] = field(default_factory=list)
     address: str = "box"
     port: str = ""
+    number: int = 1
+    away: bool = False
     identity: Identity = WHO
     locks: Locks = field(default_factory=lambda: Locks(accounts={}, users=1))
     gone: bool = False

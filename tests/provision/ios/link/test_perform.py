@@ -156,24 +156,6 @@ def test_stopped_in_the_middle(iphone: Iphones, ipa: Path) -> None:
         device.ask({"": Value("", "SerialNumber")})
 
 
-def test_one_that_falls_silent_in_the_middle(iphone: Iphones, ipa: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provision.ios.files._SILENCE", 0.5)
-    device = iphone.trusted()
-    iphone.order("fault", fault={"kind": "silent", "after_bytes": 1_000_000})
-    with pytest.raises(NoAnswer, match="did not answer in time"):
-        do(device, _install(ipa))
-
-
-def test_usbmuxd_goes_in_the_middle(iphones: Start, ipa: Path) -> None:
-    bench = iphones("iphone-17", faults=[{"kind": "slow_link", "rate": 2_000_000}])
-    device = bench.trusted()
-    threading.Timer(0.4, lambda: bench.order("usbmuxd", on=False)).start()
-    with pytest.raises(Unplugged):
-        do(device, _install(ipa))
-    with pytest.raises(Unplugged, match="usbmuxd"):
-        device.ask({"": Value("", "SerialNumber")})
-
-
 def test_what_befalls_one_leaves_the_others_alone(iphones: Start, ipa: Path) -> None:
     """All on one loop: one is pulled out, one falls silent, one is full, one is stopped, and one is filled."""
     bench = iphones("iphone-17", count=5)
