@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, exists, select, update
 
 from fleet.account import places
+from fleet.account.identifiers import exact, loose
 from fleet.account.roster_match import Found, Matcher, mark
 from fleet.account.roster_read import Gathered, Table
 from fleet.account.roster_rows import Entry, Noted, Refused
@@ -171,6 +172,17 @@ def _happenings(
         fields: dict[str, Json] = {name: storable(value) for name, value in one.fields.items()}
         yield "student.set", one.student, {"v": 1, "fields": fields, "ids": dict(one.ids)}
     kept.write()
+    _keep_teachers(conn, keys, found.teachers)
+
+
+def _keep_teachers(conn: Connection, keys: Vault, teachers: Mapping[str, str]) -> None:
+    """Their names, for whoever has to call them. One that is known is not written over by one without marks."""
+    known: set[str] = set()
+    for some in batches(teachers, _NAMED):
+        known.update(conn.scalars(select(vault.c.student).where(vault.c.student.in_(some))))
+    for teacher, name in teachers.items():
+        if teacher not in known or exact(name) != loose(name):
+            keys.put(conn, teacher, Person(name=name))
 
 
 @dataclass
@@ -181,11 +193,8 @@ class _Kept:
     keys: Vault
     _rows: dict[str, tuple[str, bytes, str]] = field(default_factory=dict)
     _old: list[str] = field(default_factory=list)
-    _teachers: set[str] = field(default_factory=set)
 
     def keep(self, one: Found) -> None:
-        if one.entry.teacher:
-            self._teacher(one.entry)
         if one.person is None and one.known is not None and not one.ids:
             return
         said = mark(self.keys, one.entry)
@@ -196,13 +205,6 @@ class _Kept:
         self._old += [one.student] * (one.known is not None)
         if len(self._rows) >= _TOGETHER:
             self.write()
-
-    def _teacher(self, entry: Entry) -> None:
-        teacher = entry.fields["teacher"]
-        if teacher not in self._teachers:
-            self._teachers.add(teacher)
-            if self.conn.scalar(select(vault.c.student).where(vault.c.student == teacher)) is None:
-                self.keys.put(self.conn, teacher, Person(name=entry.teacher))
 
     def write(self) -> None:
         for some in batches(self._old, _NAMED):

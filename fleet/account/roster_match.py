@@ -59,7 +59,7 @@ class Matcher:
     crowds: frozenset[int]
     alike: Set[tuple[int, int]]
     source: str
-    claimed: dict[str, int] = field(default_factory=dict)
+    claimed: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _last: str = ""
 
@@ -108,6 +108,7 @@ class Matcher:
         if len(sure) > 1:
             names = " and ".join(shown(student) for student in sorted(sure))
             return Found(entry, entry.key, why=f"is {names} by its numbers: they may be one student, or a number wrong")
+        by_number = bool(sure)
         if not sure:
             sure = set(self._alike(entry, mine, hashes, kinds))
         if len(sure) > 1:
@@ -115,7 +116,10 @@ class Matcher:
             return Found(entry, entry.key, why=f"may be {names}: write the student number")
         if not sure:
             return self._new(entry, known, alike=bool(hashes.get(mine.get("birth", ""))))
-        return self._claim(entry, known[sure.pop()], kinds)
+        student = sure.pop()
+        if not by_number and student in self.claimed and differ(mine, self.claimed[student][1]):
+            return self._new(entry, known, alike=True)
+        return self._claim(entry, known[student], kinds)
 
     def _alike(
         self,
@@ -139,18 +143,22 @@ class Matcher:
             person = self._opened(student)
             if person is None or not same_name(person.name, entry.who.name):
                 continue
-            if student in born or not person.birthday or person.birthday == entry.who.birthday:
+            if student in born or not _two(person.birthday, entry.who.birthday):
                 yield student
 
     def _claim(self, entry: Entry, known: Known, kinds: Mapping[str, dict[str, set[str]]]) -> Found:
-        """The row is this student, unless another row of the list is."""
+        """The row is this student, unless another row of the list is, or it is somebody else with the same number."""
         student = known.student
-        if student != entry.key:
-            if student in self.claimed or student in self.keys:
-                return Found(entry, student, known, why=f"is {shown(student)}, as another row of this list is")
-            self.claimed[student] = entry.row
-        elif student in self.claimed:
-            return Found(entry, student, known, why=f"is {shown(student)}, as row {self.claimed[student]} is")
+        if student in self.claimed:
+            why = f"is {shown(student)}, as row {self.claimed[student][0]} is"
+            return Found(entry, student, known, why=why)
+        if student != entry.key and student in self.keys:
+            return Found(entry, student, known, why=f"is {shown(student)}, as another row of this list is")
+        person = self._opened(student)
+        if person and loose(person.name) != loose(entry.who.name) and _two(person.birthday, entry.who.birthday):
+            why = f"has a number of {shown(student)}, but another name and birthday: one of the lists is wrong"
+            return Found(entry, student, known, why=why)
+        self.claimed[student] = (entry.row, by_kind(entry))
         return self._compare(entry, known, kinds[student])
 
     def _compare(self, entry: Entry, known: Known, kinds: Mapping[str, set[str]] | None) -> Found:
@@ -226,6 +234,11 @@ class Matcher:
 def mark(vault: Vault, entry: Entry) -> str:
     """By which the same row is known again without opening anything."""
     return vault.mark("\0".join((*map(str, entry.person), *entry.ids)).encode("utf-8", "surrogatepass"))
+
+
+def _two(birthday: str, other: str) -> bool:
+    """Whether both are known and are not one; of some only the year is known."""
+    return bool(birthday and other) and not birthday.startswith(other) and not other.startswith(birthday)
 
 
 def _named_best(before: Person, now: Person) -> Person:

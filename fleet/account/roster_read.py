@@ -71,6 +71,7 @@ class Gathered:
     others: int = 0
     crowds: frozenset[int] = frozenset()
     alike: set[tuple[int, int]] = field(default_factory=set)
+    teachers: dict[str, str] = field(default_factory=dict)
     keys: Sample = field(default_factory=Sample)
     _same: Sample = field(default_factory=Sample)
     _shared: Sample = field(default_factory=Sample)
@@ -163,6 +164,7 @@ def _read(
         first=table.first,
         school=request.school,
         from_1904=sheet.from_1904,
+        teachers=found.teachers,
     )
     for line in lines:
         found.take(reader.read(line))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fleet.account import identifiers, roster_columns
-from fleet.account.identifiers import Unusable, folded, loose, spelled
+from fleet.account.identifiers import Unusable, exact, folded, loose, spelled
 from fleet.account.identifiers_dates import Order, birthday
 from fleet.account.identifiers_phones import phones
 from fleet.account.roster_columns import Columns
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     ``strongest`` is the hash of which the pseudonym is made, ``key`` the pseudonym if nothing stands against it.
     ``ids`` are hashes with their kinds, ``home`` those of name and phone together, which are compared, but not kept.
     ``fields`` are columns of the table of students, only those that the row says; ``shared`` is the hash that the
-    household has from a phone, ``teacher`` a name for the vault.
+    household has from a phone.
     """
 
     sheet: int
@@ -50,7 +50,6 @@ class Entry(NamedTuple):
     fields: dict[str, str]
     person: tuple[str, str, tuple[str, ...], str, str, str]
     shared: str
-    teacher: str
 
     @property
     def who(self) -> Person:
@@ -77,7 +76,10 @@ class Noted(NamedTuple):
 
 @dataclass
 class Reader:
-    """Reads the rows of one sheet. ``school`` is the code for all rows ("" the column says it)."""
+    """Reads the rows of one sheet. ``school`` is the code for all rows ("" the column says it).
+
+    ``teachers`` are the names that were read, by pseudonym, in the spelling with most marks.
+    """
 
     vault: Vault
     columns: Columns
@@ -89,6 +91,7 @@ class Reader:
     school: str = ""
     from_1904: bool = False
     noted: list[Noted] = field(default_factory=list)
+    teachers: dict[str, str] = field(default_factory=dict)
     _column: str = ""
 
     def read(self, line: Line) -> Entry | Refused | None:
@@ -176,7 +179,7 @@ class Reader:
             ids[hashed("phone", phone)] = "phone"
         fields = self._fields(said, school, area)
         shared = self._household(said, fields, numbers)
-        teacher = self._teacher(said, fields, school)
+        self._teacher(said, fields, school)
         guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
         person = (name, born, numbers, guardian, address, number and spelled(said["number"]))
         key = self.vault.student_key(strongest)
@@ -190,7 +193,6 @@ class Reader:
             fields,
             person,
             shared,
-            teacher,
         )
 
     def _name(self, said: dict[str, str]) -> str:
@@ -259,16 +261,17 @@ class Reader:
             return fields["household"]
         return ""
 
-    def _teacher(self, said: dict[str, str], fields: dict[str, str], school: str) -> str:
+    def _teacher(self, said: dict[str, str], fields: dict[str, str], school: str) -> None:
         """A code is kept as it is; of a name only a pseudonym, the name goes into the vault."""
-        text = spelled(said.get("teacher", ""))
-        if not text:
-            return ""
+        if not (text := spelled(said.get("teacher", ""))):
+            return
         if _CODE_OF_TEACHER.match(text):
             fields["teacher"] = text
-            return ""
-        fields["teacher"] = self.vault.teacher_key(school, loose(text))
-        return text
+            return
+        plain = loose(text)
+        key = fields["teacher"] = self.vault.teacher_key(school, plain)
+        if key not in self.teachers or exact(self.teachers[key]) == plain:
+            self.teachers[key] = text
 
 
 @lru_cache(maxsize=10_000)
