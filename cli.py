@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "vault": ("fleet.account.vault_commands", "The key of students' names: back it up, carry it to other benches."),
         "balance": ("fleet.account.balance_commands", "Received = the sum of all places; what is not explained."),
         "count": ("fleet.account.count_commands", "Compare what lies at a place with what is recorded there."),
+        "label": ("fleet.account.paper.commands", "Print labels for devices, SIMs, chargers and boxes."),
         "scan": ("fleet.account.scan_commands", "Receive, hand over, take back and count with a scanner."),
         "losses": ("fleet.account.losses_commands", "Losses that repeat, faults of one model or batch."),
         "place": ("fleet.account.place_commands", "The places where units lie."),

@@ -70,6 +70,11 @@ def _bench_placed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  #
     mine.put(bench_places, {"place": body["place"]})
 
 
+def _tags_printed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``tags.printed``: first, last. Labels with these numbers of the series are out there, so none is given again."""
+    mine.reach(event.subject, body["last"])
+
+
 def _place_counted(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``place.counted``: how many were expected, found, missing, and there unexpectedly."""
     numbers = {name: body[name] for name in ("expected", "found", "missing", "unexpected")}
@@ -196,6 +201,7 @@ KINDS: Mapping[str, Projection] = {
     "student.forgotten": _student_forgotten,
     "vault.read": noted,
     "place.counted": _place_counted,
+    "tags.printed": _tags_printed,
     "bench.placed": _bench_placed,
     "unit.received": _unit_received,
     "unit.custody": _unit_custody,

@@ -46,8 +46,12 @@ def checked(tag: str) -> str:
 def next_free(conn: Connection, prefix: str) -> str:
     """The next number of a series, from 0001. Call it in the transaction that gives the tag."""
     series = checked_prefix(prefix)
-    last = conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == series).with_for_update()) or 0
-    return checked(numbered(series, last + 1))
+    return checked(numbered(series, last_number(conn, series) + 1))
+
+
+def last_number(conn: Connection, series: str) -> int:
+    """The highest number of a series that was ever given or printed, 0 for none; held until the transaction ends."""
+    return conn.scalar(select(tag_series.c.last).where(tag_series.c.prefix == series).with_for_update()) or 0
 
 
 def checked_prefix(prefix: str) -> str:

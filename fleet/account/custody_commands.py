@@ -174,37 +174,56 @@ def refused(ctx: click.Context, name: str, student: str, why: str, note: str, pl
 
 
 @click.command("hand-over")
-@click.argument("name", metavar="TAG-OR-SERIAL")
-@click.argument("student")
-@click.option("--taken-by", metavar="ROLE", required=True, help="Who took it: guardian, student or teacher.")
+@click.argument("name", metavar="[TAG-OR-SERIAL]", required=False)
+@click.argument("student", metavar="[STUDENT]", required=False)
+@click.option("--taken-by", metavar="ROLE", help="Who took it: guardian, student or teacher.")
 @click.option("--kit", "pieces", metavar="PIECE=N", multiple=True, required=True, help="Each piece that was given.")
-@click.option("--condition", metavar="WORD", required=True, help="What it looks like: new, good, worn, damaged.")
+@click.option("--condition", metavar="WORD", help="What it looks like: new, good, worn, damaged.")
 @click.option("--guardian-present", is_flag=True, help="A guardian was there.")
 @click.option("--id", "ids", metavar="ROLE=1234", multiple=True, help="Whose paper was looked at; its last four only.")
 @click.option("--allow", metavar="REASON", default="", help="Why a student who has one gets another.")
+@click.option("--sheet", metavar="SCHOOL/CLASS", help="Print the register of a class instead, to be signed.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="With --sheet: the PDF to write.")
+@click.option("--call", "contact", default="", metavar="TEXT", help="With --sheet: whom to call.")
+@click.option("--lang", type=click.Choice(["en", "zh", "vi"]), help="With --sheet: the language; by the locale.")
 @_json
 @click.pass_context
 def hand_over(
     ctx: click.Context,
-    name: str,
-    student: str,
-    taken_by: str,
+    name: str | None,
+    student: str | None,
+    taken_by: str | None,
     pieces: tuple[str, ...],
-    condition: str,
+    condition: str | None,
     guardian_present: bool,
     ids: tuple[str, ...],
     allow: str,
+    sheet: str | None,
+    out: Path | None,
+    contact: str,
+    lang: str | None,
     as_json: bool,
 ) -> None:
     """Record that a student's unit was accepted. Without this nothing counts as delivered.
 
+    With --sheet it prints a register instead: a line and a code for every student of the class who is to get a unit,
+    the kit by piece, a place to sign. It has names, and every name that is read is an event.
+
     Example: fleet hand-over A-0007 S-7K3M9PQ2R --taken-by guardian --kit device --kit charger=1 --condition good
+    Example: fleet hand-over --sheet LE-LOI/3A --kit device --kit charger --call "0912 345 678" --out 3a.pdf
     """
     from fleet.account import custody_kit
     from fleet.account.custody_hand_over import Acceptance, ids_of
     from fleet.account.custody_hand_over import hand_over as accept
 
     kit = custody_kit.parse(pieces)
+    if sheet:
+        if name or not out:
+            raise click.UsageError("With --sheet name no unit, and pass --out FILE.")
+        _sheet(ctx, sheet, tuple(kit), contact, out, lang, as_json)
+        return
+    if not (name and student and taken_by and condition):
+        raise click.UsageError("Name the unit and the student, and pass --taken-by and --condition.")
     accepted = Acceptance(taken_by, kit, condition, guardian_present, ids_of(ids), allow.strip())
     with _open(ctx) as registry:
         done = accept(registry, name, student, accepted)
@@ -216,6 +235,19 @@ def hand_over(
     )
     if not as_json:
         _also(done)
+
+
+def _sheet(
+    ctx: click.Context, group: str, pieces: tuple[str, ...], contact: str, out: Path, lang: str | None, as_json: bool
+) -> None:
+    from fleet.account.paper.commands import sheet
+    from provision.progress import now
+
+    count = sheet(ctx, group, pieces, contact, "register of a hand-over", out, lang)
+    if as_json:
+        click.echo(json.dumps({"v": 1, "event": "sheet", "at": now(), "file": str(out), "students": count}))
+    else:
+        click.echo(f"{count} students are on the register {out}. It has names: keep it locked up.")
 
 
 def _also(done: HandedOver) -> None:

@@ -1,0 +1,1 @@
+"""Paper: labels to stick on things, and registers to sign."""
