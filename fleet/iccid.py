@@ -26,6 +26,8 @@ _TEXT_MARK = "'’`"
 
 def plain(text: str) -> str:
     """``text`` without what is written around or between the digits; a filler or a maker's letter is gone, too."""
+    if is_digits(text):
+        return text
     squeezed = _BETWEEN.sub("", text.strip().lstrip(_TEXT_MARK))
     if len(squeezed) != max(LENGTHS) or not squeezed.isascii() or not squeezed[-1].isalpha():
         return squeezed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import groupby, islice
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -18,6 +18,7 @@ from provision.text import counted
 _COSTS = {"money": "Costs money", "child": "Students without data", "account": "The account does not fit"}
 _STYLES = {"money": "bold red", "child": "bold yellow", "account": "bold"}
 _FEW = 3
+_SCREEN = 50
 
 
 def overview(found: Overview) -> Iterable[RenderableType]:
@@ -38,12 +39,16 @@ def overview(found: Overview) -> Iterable[RenderableType]:
     yield text(f"Usage is known of {reach}." if reach else "No usage file yet: what is not used is not known.")
 
 
-def one_list(found: Sequence[Line], ends_in: int | None) -> Iterable[RenderableType]:
-    """The SIMs that end, or the idle ones."""
-    if not found:
+def one_list(found: Iterable[Line], ends_in: int | None) -> Iterable[RenderableType]:
+    """The SIMs that end, or the idle ones: the first of them."""
+    rest = iter(found)
+    first = list(islice(rest, _SCREEN))
+    if not first:
         yield Text("No SIM is idle." if ends_in is None else f"No plan ends within {counted(ends_in, 'day')}.")
         return
-    yield lines(found, *(("last", "notice", "until") if ends_in is None else ("ends_at",)))
+    yield lines(first, *(("last", "notice", "until") if ends_in is None else ("ends_at",)))
+    if more := sum(1 for _ in rest):
+        yield Text(f"and {more} more; --csv lists all.")
 
 
 def _list(one: Found) -> Iterable[RenderableType]:
@@ -55,11 +60,16 @@ def _list(one: Found) -> Iterable[RenderableType]:
 
 def _endings(found: Overview) -> Iterable[RenderableType]:
     yield Text("Endings: " + ", ".join(f"{count} within {days} days" for days, count in found.ends.items()))
-    if found.waves:
-        grid = table("ENDS", "AREA", "PLANS")
-        for wave in found.waves:
-            grid.add_row(text(wave.day), text(wave.area or "not known"), str(wave.count))
-        yield grid
+    if not found.waves:
+        return
+    grid = table("ENDS", "PLANS", "AREAS")
+    grid.columns[0].no_wrap = True
+    for day, group in groupby(found.waves, key=lambda wave: wave.day):
+        waves = sorted(group, key=lambda wave: (-wave.count, wave.area))
+        areas = ", ".join(f"{wave.area or 'not known'} {wave.count}" for wave in waves[:_FEW])
+        more = f", {counted(len(waves) - _FEW, 'more area')}" if len(waves) > _FEW else ""
+        grid.add_row(text(day), str(sum(wave.count for wave in waves)), text(f"{areas}{more}"))
+    yield grid
 
 
 def _terms(found: Overview) -> Iterable[RenderableType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from fleet.errors import AccountError
 
@@ -32,6 +33,7 @@ class Terms:
     days: int | None = None
 
 
+@lru_cache
 def terms(text: str) -> Terms:
     """What ``text`` says of quota and days, in any order. AccountError when it says anything else."""
     quota, days = "", None

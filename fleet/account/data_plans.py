@@ -17,6 +17,8 @@ from fleet.sim_states import SimState
 
 WAVES = (30, 7)
 _FIRST = 10
+_STREAM = {"yield_per": 1000}
+"""Of a million rows no more than so many are in memory."""
 
 Line = Mapping[str, Any]
 """A SIM in a list: the columns of :data:`COLUMNS`."""
@@ -89,22 +91,22 @@ def overview(conn: Connection, now: str, first: int = _FIRST) -> Overview:
 def every(conn: Connection, now: str) -> Iterator[tuple[str, Line]]:
     """Every SIM of every list, with the name of the list."""
     for one in lists(conn, now):
-        for row in conn.execute(selected(one.where)).mappings():
+        for row in conn.execute(selected(one.where), execution_options=_STREAM).mappings():
             yield one.name, dict(row)
     for row in conn.execute(_strangers()).mappings():
         yield "not_ours", dict(row)
 
 
-def ends_in(conn: Connection, now: str, days: int) -> tuple[Line, ...]:
+def ends_in(conn: Connection, now: str, days: int) -> Iterator[Line]:
     """The SIMs whose plan ends within so many days, the next first."""
     query = select(*COLUMNS).select_from(JOINED).where(ending(now, days)).order_by(sims.c.ends_at, sims.c.iccid)
-    return tuple(dict(row) for row in conn.execute(query).mappings())
+    return (dict(row) for row in conn.execute(query, execution_options=_STREAM).mappings())
 
 
-def notices(conn: Connection) -> tuple[Line, ...]:
+def notices(conn: Connection) -> Iterator[Line]:
     """The idle SIMs: ``last`` use or hand-over, ``notice`` when the student is to be asked, ``until`` the days of grace
     after which the plan is to be ended."""
-    return tuple(_notice(dict(row)) for row in conn.execute(selected(idle())).mappings())
+    return (_notice(dict(row)) for row in conn.execute(selected(idle()), execution_options=_STREAM).mappings())
 
 
 def _notice(line: dict[str, Any]) -> Line:

@@ -126,7 +126,9 @@ def refusals(found: Sequence[Refused], title: str = "Refused") -> Iterable[Rende
 
 
 def _end(changes: int, applied: bool) -> Iterable[RenderableType]:
-    if applied:
+    if not changes:
+        yield Text("Nothing new to take over.")
+    elif applied:
         yield Text("Taken over.")
-    elif changes:
+    else:
         yield Text("Nothing was written; --apply takes it over.")
