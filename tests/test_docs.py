@@ -36,5 +36,5 @@ def test_links_lead_somewhere_and_commands_are_there(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", said):
         assert (page.parent / link).exists(), link
     commands = {name for section in cli.SECTIONS.values() for name in section}
-    for line in re.findall(r"^(?:    |`)fleet ([a-z]+)", said, re.MULTILINE):
+    for line in re.findall(r"^(?:    |`)fleet ([a-z-]+)", said, re.MULTILINE):
         assert line in commands
