@@ -120,6 +120,39 @@ def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
         click.echo(f"{printable(serial)} is {given}.")
 
 
+@unit.command()
+@click.argument("name", metavar="TAG-OR-SERIAL")
+@click.option("--why", default="to unlock it", show_default=True, help="For the record.")
+@_json
+@click.pass_context
+def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
+    """Show the PIN of a unit's screen lock, and record who read it.
+
+    Example: fleet unit pin A-0001 --why "the family forgot it"
+    """
+    from fleet import tags
+    from fleet.account.vault import the_vault
+    from fleet.db import transaction
+    from fleet.errors import UnitError
+    from fleet.home import home_of
+    from fleet.units import open_registry
+
+    options = ctx.find_object(Options) or Options()
+    home = home_of(options)
+    with open_registry(home, options.database, options.actor) as registry, transaction(registry.engine) as conn:
+        found = tags.the(conn, name)
+        shown = the_vault(home, conn).show_pin(conn, registry.ledger, found.key, why)
+    if not shown:
+        raise UnitError(
+            f"No PIN was made for {found.shown}.",
+            "One is made when it is provisioned with a profile that says screen_lock: {pin: per_unit}.",
+        )
+    if as_json:
+        _write("pin", {"unit": found.tag, "serial": found.serial, "pin": shown})
+    else:
+        click.echo(shown)
+
+
 @contextmanager
 def _registry(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
     from fleet.account.health_rules import rules_of

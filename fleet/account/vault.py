@@ -133,20 +133,30 @@ class Vault:
     def unit_pin(self, conn: Connection, unit: str) -> str:
         """The PIN of the screen lock of one unit (its key): six digits, random, decided when it is first asked for.
 
-        To whom it is shown is an event: append ``vault.read`` where a person gets to see it.
+        A person gets to see it by :meth:`show_pin`, which is told in the ledger.
         """
-        sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == unit))
-        if sealed is not None:
-            return str(self.unseal(unit, sealed)["pin"])
+        if pin := self._pin(conn, unit):
+            return pin
         pin = _new_pin()
         sealed = self.seal(unit, _encode({"pin": pin}).encode())
         conn.execute(insert(vault).values(student=unit, sealed=sealed, mark=""))
+        return pin
+
+    def show_pin(self, conn: Connection, ledger: Ledger, unit: str, why: str) -> str:
+        """The PIN of a unit, for somebody who wants to know it because of ``why``; "" when none was made yet."""
+        pin = self._pin(conn, unit)
+        if pin:
+            ledger.append(conn, "vault.read", unit, {"v": 1, "why": storable(why)})
         return pin
 
     def check(self, conn: Connection) -> None:
         """VaultError when what is kept in this registry was sealed with another key."""
         if row := conn.execute(select(vault.c.student, vault.c.sealed).limit(1)).one_or_none():
             self.unseal(row.student, row.sealed)
+
+    def _pin(self, conn: Connection, unit: str) -> str:
+        sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == unit))
+        return "" if sealed is None else str(self.unseal(unit, sealed)["pin"])
 
     def _person(self, conn: Connection, student: str) -> Person | None:
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))

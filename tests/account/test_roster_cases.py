@@ -11,12 +11,19 @@ import yaml
 from fleet.account.places import Place, put
 from fleet.db import snapshot, transaction
 from fleet.errors import FileError
+from fleet.home import Home
 from fleet.ledger import Verified, verify
 from fleet.units import Registry
 from tests.account.roster_making import DATA, bring, listed, told
 from tests.fleet.making import tables
 
 CASES = sorted(DATA.glob("*.yaml"))
+
+
+@pytest.fixture
+def database_url(home: Home) -> str:
+    """SQLite alone: what is asked of the database here, test_roster_import.py asks of both."""
+    return f"sqlite:///{home.database_file}"
 
 
 def test_every_list_has_a_case() -> None:

@@ -23,6 +23,12 @@ STUDENT = "S0123456789"[:10]
 PASSPHRASE = "four words are enough"
 
 
+@pytest.fixture
+def database_url(home: Home) -> str:
+    """SQLite alone: what is asked of the database here, test_roster_import.py asks of both."""
+    return f"sqlite:///{home.database_file}"
+
+
 def keep(registry: Registry, student: str = STUDENT, person: Person = ANN) -> Vault:
     with transaction(registry.engine) as conn:
         keys = the_vault(registry.home, conn)
@@ -146,6 +152,17 @@ def test_the_pin_of_a_unit_stays_and_is_none_that_a_child_tries_first(registry: 
         assert not any(
             pin.encode() in bytes(row) for pin in pins.values() for row in conn.scalars(select(vault.c.sealed))
         )
+
+
+def test_who_reads_a_pin_is_told_of(registry: Registry) -> None:
+    with transaction(registry.engine) as conn:
+        keys = the_vault(registry.home, conn)
+        assert keys.show_pin(conn, registry.ledger, "android:A", "to unlock it") == ""
+        pin = keys.unit_pin(conn, "android:A")
+        assert keys.show_pin(conn, registry.ledger, "android:A", "to unlock it") == pin
+        read = conn.execute(select(events.c.subject, events.c.body).where(events.c.kind == "vault.read")).all()
+    assert [(row.subject, json.loads(row.body)["why"]) for row in read] == [("android:A", "to unlock it")]
+    assert not any(pin in row.body for row in read)
 
 
 def test_a_backup_gives_the_key_to_who_has_the_passphrase() -> None:
