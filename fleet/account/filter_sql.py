@@ -334,12 +334,14 @@ def newest_digests(conn: Connection) -> Mapping[str, str]:
     each = first.union_all(select(later).where(first.c.profile.is_not(None)))
     last = select(runs.c.digest).where(runs.c.profile == each.c.profile).order_by(runs.c.ended.desc()).limit(1)
     query = select(each.c.profile, last.correlate(each).scalar_subquery()).where(each.c.profile.is_not(None))
-    return dict(conn.execute(query).tuples().all())
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def _filled(known: Field) -> Clause:
     column = known.column
     assert column is not None
+    if known.name == "school":
+        return places.c.kind == "school"
     return and_(column.is_not(None), column != "") if _is_text(known) else column.is_not(None)
 
 

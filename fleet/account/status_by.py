@@ -79,4 +79,4 @@ def _of_places(grouped: Query, dimension: str) -> Query:
 
 
 def _names(conn: Connection) -> dict[str, str]:
-    return dict(conn.execute(select(places.c.place, places.c.name)).tuples().all())
+    return {row[0]: row[1] for row in conn.execute(select(places.c.place, places.c.name))}

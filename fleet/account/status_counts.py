@@ -81,7 +81,7 @@ def _places(conn: Connection, within: Asked) -> dict[str, int]:
     number = func.count().label("number")
     query = select(custody.c.place, number).select_from(frame.source).where(frame.where, custody.c.place != "")
     most = query.group_by(custody.c.place).order_by(number.desc(), custody.c.place).limit(_PLACES)
-    return dict(conn.execute(most).tuples().all())
+    return {row[0]: row[1] for row in conn.execute(most)}
 
 
 def _changes(conn: Connection, within: Asked, since: str) -> dict[str, dict[str, int]]:

@@ -5,17 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
+from fleet.account.unit_view import UnitView
+from fleet.account.unit_view import unit_view as view_of
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.home import Home
 from fleet.ledger import Verified, verify
 from fleet.models import events, health, health_now, items, runs, units
-from fleet.status import unit_view
 from fleet.units import Registry, open_registry
 from provision.model import Cellular, Facts, Health, Result, Verdict
 from tests.fleet.making import SERIAL, facts, identity, outcomes, report
+
+
+def unit_view(conn: Connection, name: str) -> UnitView:
+    return view_of(conn, {}, name, "2025-03-02T08:00:00.000Z")
 
 
 def count(registry: Registry, table: Any) -> int:
