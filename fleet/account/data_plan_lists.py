@@ -5,6 +5,7 @@ A list is a condition over ``sims`` with what they are joined to, so that any of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
@@ -39,7 +40,7 @@ COLUMNS = (
     sims.c.msisdn,
     sims.c.carrier,
     sims.c.state,
-    units.c.tag.label("unit"),
+    func.coalesce(units.c.tag, sims.c.unit).label("unit"),
     custody.c.state.label("unit_state"),
     sims.c.student,
     SCHOOL.label("place"),
@@ -71,94 +72,99 @@ def selected(where: ColumnElement[bool]) -> Select[tuple[object, ...]]:
 
 def lists(conn: Connection, now: str) -> tuple[Case, ...]:
     """Every list as it is at ``now``, what costs money first."""
-    past = sims.c.ends_at <= now
-    return (
-        Case(
-            "not_handed_over",
-            "money",
-            "billed, but not handed over",
-            "Hand them over, or have them suspended: fleet sim request suspend.",
-            _BILLED & ~_ACCEPTED,
-        ),
-        Case(
-            "two_for_one_child",
-            "money",
-            "two active for one child",
-            "Have all but one ended: fleet sim end, or fleet sim request end.",
-            and_(_BILLED, _ACCEPTED, _HERE, sims.c.student.in_(_doubled())),
-        ),
-        Case(
-            "unit_gone",
-            "money",
-            "active in a unit that was returned, lost or retired",
-            "Have them suspended until the unit is handed over again.",
-            and_(_BILLED, _ACCEPTED, custody.c.state.in_(_GONE)),
-        ),
-        Case(
-            "nobody",
-            "money",
-            "active with nobody: the student has left",
-            "Ask for the unit back, and have the SIM ended.",
-            and_(_BILLED, _ACCEPTED, or_(students.c.student.is_(None), students.c.state != "enrolled")),
-        ),
-        Case(
-            "past_end",
-            "money",
-            "active after the end of its plan",
-            "Have them renewed or ended: fleet sim request renew or end.",
-            and_(_BILLED, past),
-        ),
-        Case(
-            "never_used",
-            "money",
-            "never used since its hand-over",
-            "Call the family: does the SIM work, is there coverage?",
-            and_(_BILLED, _ACCEPTED, _unused(conn)),
-        ),
-        Case(
-            "ended_with_student",
-            "child",
-            "ended, but the unit is still with the student",
-            "Have it renewed, or give another SIM.",
-            and_(or_(past, sims.c.state == SimState.ENDED), custody.c.holder == sims.c.student, ~_other(now)),
-        ),
-        Case(
-            "not_activated",
-            "child",
-            "handed over, but not activated",
-            "Have them activated: fleet sim request activate.",
-            and_(_ACCEPTED, sims.c.activated_at.is_(None), sims.c.state != SimState.ENDED),
-        ),
-        Case("spent", "child", "its data are spent", "Have it renewed.", and_(_BILLED, _spent(conn, now))),
-        Case(
-            "suspended",
-            "child",
-            "suspended, but the unit is with the student",
-            "fleet sim request activate, or fleet sim resume.",
-            and_(sims.c.state == SimState.SUSPENDED, custody.c.holder == sims.c.student),
-        ),
-        Case(
-            "read_elsewhere",
-            "account",
-            "read in another unit than it was put into",
-            "See which of the two is right: fleet sim insert.",
-            and_(sims.c.read_unit != sims.c.unit, sims.c.state != SimState.ENDED),
-        ),
-        Case(
-            "changed",
-            "account",
-            "changed for another SIM since its hand-over",
-            "Ask the family for the SIM.",
-            and_(_ACCEPTED, sims.c.state != SimState.ENDED, custody.c.holder == sims.c.student, _changed()),
-        ),
-        Case(
-            "used_before",
-            "account",
-            "used before it was handed over",
-            "Find out who has it; fleet hand-over was not recorded.",
-            and_(sims.c.used_at.is_not(None), ~_ACCEPTED),
-        ),
-    )
+    conditions = {**_money(conn, now), **_children(conn, now), **_account()}
+    return tuple(Case(name, *_TEXTS[name], where) for name, where in conditions.items())
+
+
+_TEXTS: Mapping[str, tuple[str, str, str]] = {
+    "not_handed_over": (
+        "money",
+        "billed, but not handed over",
+        "Hand them over, or have them suspended: fleet sim request suspend.",
+    ),
+    "two_for_one_child": (
+        "money",
+        "two active for one child",
+        "Have all but one ended: fleet sim request end.",
+    ),
+    "unit_gone": (
+        "money",
+        "active in a unit that was returned, lost or retired",
+        "Have them suspended until the unit is handed over again.",
+    ),
+    "nobody": (
+        "money",
+        "active with nobody: the student has left",
+        "Ask for the unit back, and have the SIM ended.",
+    ),
+    "past_end": (
+        "money",
+        "active after the end of its plan",
+        "Have them renewed or ended: fleet sim request renew or end.",
+    ),
+    "never_used": (
+        "money",
+        "never used since its hand-over",
+        "Call the family: does the SIM work, is there coverage?",
+    ),
+    "ended_with_student": (
+        "child",
+        "ended, but the unit is still with the student",
+        "Have it renewed, or give another SIM.",
+    ),
+    "not_activated": (
+        "child",
+        "handed over, but not activated",
+        "Have them activated: fleet sim request activate.",
+    ),
+    "spent": ("child", "its data are spent", "Have it renewed: fleet sim request renew."),
+    "suspended": (
+        "child",
+        "suspended, but the unit is with the student",
+        "Have it resumed, then say so: fleet sim resume.",
+    ),
+    "read_elsewhere": (
+        "account",
+        "read in another unit than it was put into",
+        "See which of the two is right: fleet sim insert.",
+    ),
+    "changed": ("account", "changed for another SIM since its hand-over", "Ask the family for the SIM."),
+    "used_before": ("account", "used before it was handed over", "Find out who has it, and record the hand-over."),
+}
+"""What a list costs, what its SIMs are, and what to do about them."""
+
+
+def _money(conn: Connection, now: str) -> dict[str, ColumnElement[bool]]:
+    with_student = _BILLED & _ACCEPTED
+    return {
+        "not_handed_over": _BILLED & ~_ACCEPTED,
+        "two_for_one_child": and_(with_student, _HERE, sims.c.student.in_(_doubled())),
+        "unit_gone": with_student & custody.c.state.in_(_GONE),
+        "nobody": and_(with_student, or_(students.c.student.is_(None), students.c.state != "enrolled")),
+        "past_end": _BILLED & (sims.c.ends_at <= now),
+        "never_used": and_(with_student, _unused(conn)),
+    }
+
+
+def _children(conn: Connection, now: str) -> dict[str, ColumnElement[bool]]:
+    in_hand = custody.c.holder == sims.c.student
+    over = or_(sims.c.ends_at <= now, sims.c.state == SimState.ENDED)
+    never = and_(_ACCEPTED, sims.c.activated_at.is_(None), sims.c.state != SimState.ENDED)
+    return {
+        "ended_with_student": and_(over, in_hand, ~_other(now)),
+        "not_activated": never,
+        "spent": and_(_BILLED, _spent(conn, now)),
+        "suspended": and_(sims.c.state == SimState.SUSPENDED, in_hand),
+    }
+
+
+def _account() -> dict[str, ColumnElement[bool]]:
+    runs = sims.c.state != SimState.ENDED
+    return {
+        "read_elsewhere": and_(sims.c.read_unit != sims.c.unit, runs),
+        "changed": and_(_ACCEPTED, runs, custody.c.holder == sims.c.student, _changed()),
+        "used_before": and_(sims.c.used_at.is_not(None), ~_ACCEPTED),
+    }
 
 
 def ending(now: str, days: int) -> ColumnElement[bool]:

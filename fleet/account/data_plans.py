@@ -128,7 +128,7 @@ def _found(conn: Connection, now: str, first: int) -> Iterator[Found]:
         yield Found("not_ours", "account", _NOT_OURS, "Add it if it is ours: fleet sim add.", count, rows)
 
 
-_NOT_OURS = "SIMs in our units that are in no list of ours"
+_NOT_OURS = "in our units, and in no list of ours"
 
 
 def _counts(conn: Connection, cases: Sequence[Case]) -> tuple[int, ...]:
@@ -152,7 +152,12 @@ def _waves(conn: Connection, now: str) -> tuple[Wave, ...]:
 
 def _strangers() -> Select[Any]:
     """Cards that benches read in our units, and that are in no list of ours; in the columns of all lists."""
-    told = {"iccid": sim_slots.c.iccid, "unit": units.c.tag, "unit_state": custody.c.state, "student": custody.c.holder}
+    told = {
+        "iccid": sim_slots.c.iccid,
+        "unit": func.coalesce(units.c.tag, units.c.key),
+        "unit_state": custody.c.state,
+        "student": custody.c.holder,
+    }
     told["place"] = custody.c.place
     columns = [told.get(column.name, null()).label(column.name) for column in COLUMNS]
     of = sim_slots.join(units, units.c.key == sim_slots.c.unit).outerjoin(custody, custody.c.unit == sim_slots.c.unit)

@@ -19,7 +19,7 @@ from fleet.home import Home
 from fleet.ledger import Verified, verify
 from fleet.ledger_replay import replay
 from fleet.models import metadata, sim_slots
-from fleet.units import Registry
+from fleet.units import Registry, open_registry
 from profiles.schema import DataPlan
 from tests.account.sim_making import OTHER, STUDENT, accept, enrol, listed, number, read, row, step
 from tests.fleet.making import tables
@@ -55,6 +55,25 @@ def test_a_list_that_comes_after_the_reading(registry: Registry) -> None:
     [iccid] = listed(registry, 1)
     found = row(registry, iccid)
     assert (found["state"], found["unit"]) == ("read", unit)
+
+
+def test_a_reading_of_another_bench_counts_at_the_hand_over(registry: Registry, home: Home, tmp_path: Path) -> None:
+    """That bench was offline and had no list of SIMs."""
+    [iccid] = listed(registry, 1)
+    enrol(registry, STUDENT)
+    other = Home(tmp_path / "other")
+    with open_registry(other, f"sqlite:///{other.database_file}", "minh") as offline:
+        unit = read(offline, "A", iccid)
+    exported = ["--home", str(other.path), "--database", f"sqlite:///{other.database_file}"]
+    for words in (
+        [*exported, "ledger", "export", str(tmp_path / "b.ledger")],
+        ["--home", str(home.path), "ledger", "merge", str(tmp_path / "b.ledger")],
+    ):
+        assert CliRunner().invoke(cli.root, words, catch_exceptions=False).exit_code == 0
+    assert row(registry, iccid)["unit"] is None
+    [taken] = accept(registry, unit, STUDENT, AT)
+    assert taken.iccid == iccid
+    assert row(registry, iccid)["state"] == "handed_over"
 
 
 def test_the_profile_says_what_the_sim_is_planned_for(registry: Registry) -> None:
