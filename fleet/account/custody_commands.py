@@ -181,7 +181,7 @@ def refused(ctx: click.Context, name: str, student: str, why: str, note: str, pl
 @click.option("--condition", metavar="WORD", help="What it looks like: new, good, worn, damaged.")
 @click.option("--guardian-present", is_flag=True, help="A guardian was there.")
 @click.option("--id", "ids", metavar="ROLE=1234", multiple=True, help="Whose paper was looked at; its last four only.")
-@click.option("--allow", metavar="REASON", default="", help="Why a student who has one gets another.")
+@click.option("--allow", metavar="REASON", default="", help="Why, against the guards of an assignment.")
 @click.option("--sheet", metavar="SCHOOL/CLASS", help="Print the register of a class instead, to be signed.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="With --sheet: the PDF to write.")
 @click.option("--call", "contact", default="", metavar="TEXT", help="With --sheet: whom to call.")

@@ -5,30 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from fleet.account import custody_kit, custody_steps, custody_words, programme, sims
+from fleet.account import assign_hand, custody_kit, custody_steps, custody_words, programme, sims, students, vault
+from fleet.account.assign_units import COLUMNS, JOINED
 from fleet.account.custody_kit import Kit
-from fleet.account.custody_names import Held
-from fleet.account.custody_steps import Moved
-from fleet.account.programme import HandOver
+from fleet.account.custody_steps import Going, Moved
+from fleet.account.programme import HandOver, Programme
 from fleet.account.sims import Accepted
 from fleet.db import transaction
-from fleet.errors import AccountError, CustodyError
-from fleet.models import custody, students, units
+from fleet.errors import CustodyError
+from fleet.models import units
 from fleet.units import Registry
 from fleet.values import Json, storable
-from provision.text import printable
 
 _LAST = re.compile(r"[0-9A-Z]{4}")
-_KEY = re.compile(r"S[0-9A-HJKMNP-TV-Z]{9}")
 
 
 @dataclass(frozen=True)
 class Acceptance:
     """Who took it and what was looked at. ``taken_by`` is a role; ``ids`` is role to the last four characters of the
-    paper that was shown; ``allowed`` the reason for which a second unit is given."""
+    paper that was shown; ``allowed`` the reason for which it is given against the guards of
+    an assignment."""
 
     taken_by: str
     kit: Kit
@@ -47,17 +47,6 @@ class HandedOver:
     sims: tuple[Accepted, ...]
 
 
-def student_key(text: str) -> str:
-    """``s-abcde12345`` as it is kept. AccountError when it cannot be the key of a student."""
-    key = text.strip().upper().replace("-", "")
-    if not _KEY.fullmatch(key):
-        raise AccountError(
-            f"{printable(text)!r} is no key of a student.",
-            "It is an S and nine letters or digits, such as S-7K3M9PQ2R.",
-        )
-    return key
-
-
 def ids_of(said: tuple[str, ...]) -> dict[str, str]:
     """``("guardian=1234",)``: the last four of the paper that each showed. CustodyError for more than that."""
     found: dict[str, str] = {}
@@ -74,41 +63,39 @@ def ids_of(said: tuple[str, ...]) -> dict[str, str]:
 
 
 def hand_over(registry: Registry, name: str, student: str, accepted: Acceptance) -> HandedOver:
-    """The unit that ``name`` means is accepted for ``student``, in one transaction with the SIM that is in it.
+    """The unit that ``name`` means is accepted for ``student``, in one transaction with the SIMs that are in it.
 
-    CustodyError lists all that is missing or stands against it; nothing has happened then.
+    A unit that was not assigned to the student before has to pass the guards of an assignment, too. CustodyError lists
+    all that is missing or stands against it; nothing has happened then.
     """
-    key = student_key(student)
     taken_by = custody_words.checked("roles", accepted.taken_by)
-    condition = custody_words.checked("conditions", accepted.condition)
     said: dict[str, Json] = {
-        "student": key,
         "taken_by": taken_by,
         "kit": {piece: count for piece, count in accepted.kit.items() if count},
-        "condition": condition,
+        "condition": custody_words.checked("conditions", accepted.condition),
         "checks": {"guardian_present": accepted.guardian_present, "ids": {**accepted.ids}},
         "allowed": storable(accepted.allowed),
     }
     with transaction(registry.engine) as conn:
+        said["student"] = students.the(conn, student)
         [going] = custody_steps.plan(conn, "hand_over", [name], said)
-        wanted = programme.current(conn).hand_over
-        against = [*_of_programme(wanted, accepted, taken_by), *_of_student(conn, going.held, key, accepted.allowed)]
+        wanted = programme.current(conn)
+        against = _of_programme(wanted.hand_over, accepted, taken_by)
+        against += _of_assignment(conn, registry, wanted, going, accepted.allowed)
         if against:
             raise CustodyError(
                 f"{going.held.shown} cannot be handed over: {'; '.join(against)}.", "Nothing was changed."
             )
         event = registry.ledger.append(conn, "unit.custody", going.held.key, going.body("hand_over", said))
-        cards = sims.accepted(conn, registry.ledger, going.held.key, key, event.at)
-    return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.kit, accepted.kit), cards)
+        cards = sims.accepted(conn, registry.ledger, going.held.key, going.student or "", event.at)
+    return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.hand_over.kit, accepted.kit), cards)
 
 
 def refuse(registry: Registry, name: str, student: str, why: str, note: str, place: str | None) -> Moved:
     """The family of ``student`` did not take the unit; ``why`` is a word of custody_words.yaml. Raises as above."""
-    key = student_key(student)
-    said: dict[str, Json] = {"student": key, "why": custody_words.checked("refusals", why), "note": note}
+    said: dict[str, Json] = {"why": custody_words.checked("refusals", why), "note": note}
     with transaction(registry.engine) as conn:
-        if conn.scalar(select(students.c.student).where(students.c.student == key)) is None:
-            raise AccountError(f"There is no student {key[0]}-{key[1:]}.", "fleet student find looks for one.")
+        said["student"] = students.the(conn, student)
         [going] = custody_steps.plan(conn, "refuse", [name], said | ({"place": place} if place else {}))
         registry.ledger.append(conn, "unit.custody", going.held.key, going.body("refuse", said))
     return going.moved("refuse")
@@ -127,20 +114,22 @@ def _of_programme(wanted: HandOver, accepted: Acceptance, taken_by: str) -> list
     return against
 
 
-def _of_student(conn: Connection, held: Held, student: str, allowed: str) -> list[str]:
-    """What stands against this student's taking this unit."""
-    shown = f"{student[0]}-{student[1:]}"
-    state = conn.scalar(select(students.c.state).where(students.c.student == student))
-    if state is None:
-        return [f"there is no student {shown} (fleet student find)"]
-    against = [] if state == "enrolled" else [f"{shown} is not enrolled any more, but {state}"]
-    if held.assigned not in (None, student):
-        against.append(f"it is meant for {held.assigned[0]}-{held.assigned[1:]} (fleet assign)")
+def _of_assignment(conn: Connection, registry: Registry, wanted: Programme, going: Going, allowed: str) -> list[str]:
+    """What stands against this student's having this unit."""
+    student = assign_hand.the_student(conn, wanted, going.student or "")
+    held = going.held
+    if student.state != "enrolled":
+        return [f"{vault.shown(student.student)} is not enrolled any more, but {student.state}"]
+    if held.assigned == student.student:
+        return []
+    if held.assigned:
+        return [f"it is meant for {vault.shown(held.assigned)} (fleet unassign {held.shown})"]
     if allowed:
-        return against
-    others = units.c.key != held.key
-    mine = select(units.c.tag, units.c.serial).join_from(units, custody).where(custody.c.holder == student, others)
-    for row in conn.execute(mine.order_by(units.c.key)):
-        name = row.tag or printable(row.serial)
-        against.append(f"{shown} has {name} already (fleet return or fleet lost; or say why two: --allow)")
-    return against
+        return []
+    row = conn.execute(select(*COLUMNS).select_from(JOINED).where(units.c.key == held.key)).one()
+    today = datetime.fromisoformat(registry.ledger.clock()).astimezone().date().isoformat()
+    against = [
+        *assign_hand.against_student(conn, wanted, student, today),
+        *assign_hand.against_unit(row, wanted, student, registry.ignored),
+    ]
+    return [*against, "say why it is done all the same: --allow REASON"] if against else []

@@ -64,7 +64,8 @@ def take_back(
 def _returned(going: Going, went: Kit, kit: Kit | None, without: Kit) -> Returned:
     if strange := custody_kit.strangers(went, without):
         raise CustodyError(f"{going.held.shown} never had {', '.join(strange)}.", f"It had {custody_kit.words(went)}.")
-    came = kit if kit is not None else {piece: max(n - without.get(piece, 0), 0) for piece, n in went.items()}
+    left = {piece: number - without.get(piece, 0) for piece, number in went.items()}
+    came = {piece: number for piece, number in (left if kit is None else kit).items() if number > 0}
     return Returned(going.moved("return"), came, custody_kit.missing(went, came), custody_kit.strangers(went, came))
 
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from fleet.account import custody_hand_over, custody_kit, programme, serials
+from fleet.account import custody_hand_over, custody_kit, programme, serials, students, vault
 from fleet.account.count import count
 from fleet.account.custody_hand_over import Acceptance
 from fleet.account.custody_return import take_back
 from fleet.account.receive import Lot, receive
 from fleet.account.receive_rows import Listed
 from fleet.db import snapshot
-from fleet.errors import CustodyError, UnitError
-from fleet.models import students, tag_series
+from fleet.errors import AccountError, CustodyError, UnitError
+from fleet.models import tag_series
 from fleet.projections import series
 from fleet.tags import the
 from fleet.units import Registry
@@ -29,7 +29,6 @@ from profiles.errors import SchoolbagError, meant
 from provision.text import printable
 
 _COMMAND = re.compile(r"(?:FLEET[:;]|/)\s*(\S+)\s*(.*)", re.IGNORECASE)
-_STUDENT = re.compile(r"S-?[0-9A-HJKMNP-TV-Z]{9}", re.IGNORECASE)
 
 MODES: Mapping[str, tuple[str, ...]] = {
     "receive": ("batch", "place"),
@@ -192,17 +191,19 @@ class Session:
         self._student = ""
         self._once.clear()
         remarks = [f"SIM {card.iccid} {card.remark}" for card in done.sims if card.remark]
-        shown = f"{student[0]}-{student[1:]}"
+        shown = vault.shown(student)
         self._done[shown.casefold()] = self._done[student.casefold()] = f"has {done.moved.shown}"
         return self._ready(code, f"with {shown}", "; ".join([f"{done.moved.shown} to {shown}", *remarks]), unit)
 
     def _student_of(self, code: str) -> str:
         """The student whose key it is; "" when it is none: a serial may look like one."""
-        if not _STUDENT.fullmatch(code):
+        if not vault.is_student(code):
             return ""
-        key = custody_hand_over.student_key(code)
         with snapshot(self.registry.engine) as conn:
-            return conn.scalar(select(students.c.student).where(students.c.student == key)) or ""
+            try:
+                return students.the(conn, code)
+            except AccountError:
+                return ""
 
     def _acceptance(self) -> Acceptance:
         """As it was set; the kit that the programme gives where none was."""

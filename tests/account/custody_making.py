@@ -15,7 +15,7 @@ from fleet.ledger_replay import replay
 from fleet.models import custody, metadata, units
 from fleet.units import Registry
 from fleet.values import Json
-from tests.fleet.making import tables
+from tests.fleet.making import identity, report, tables
 
 KINDS: Mapping[str, str] = {
     "STORE": "store",
@@ -47,6 +47,12 @@ def take_in(
     """Units with these tags, received from a donor."""
     rows = [Listed(0, f"SN{tag.replace('-', '')}", tag=tag, **{"maker": "samsung", **row}) for tag in tags]
     receive(registry, Lot(batch, place, "VNPT"), rows, all_of_them=True)
+
+
+def make_ready(registry: Registry, tags: Iterable[str]) -> None:
+    """A bench made these units what a profile says."""
+    for tag in tags:
+        registry.record(report(identity(f"SN{tag.replace('-', '')}")))
 
 
 def where(registry: Registry, tag: str) -> tuple[str, str, str | None, str | None]:

@@ -20,6 +20,7 @@ from tests.account.custody_making import STUDENTS, assert_replays, enrol, furnis
 from tests.fleet.making import SQLITE, identity, report, ticking
 from tests.fleets import Fleet
 
+ACCEPTED = Acceptance("guardian", {"device": 1}, "good", allowed="never made ready")
 NOW = "2025-06-01T00:00:00.000Z"
 
 
@@ -67,7 +68,7 @@ def test_two_benches_said_two_things(home: Home, database_url: str) -> None:
     with open_registry(home, None, "lan", clock=ticking("2025-01-01T00:00:00.000Z")) as registry:
         furnish(registry)
         take_in(registry, _tags(1, 1))
-        hand_over(registry, "A-0001", STUDENTS[0], Acceptance("guardian", {"device": 1}, "good"))
+        hand_over(registry, "A-0001", STUDENTS[0], ACCEPTED)
         with transaction(registry.engine) as conn:
             said = {"step": "move", "state": "at_school", "place": "LE-LOI", "student": None}
             registry.ledger.append(conn, "unit.custody", "android:SNA0001", {"v": 1, **said})
@@ -118,7 +119,7 @@ def _second_day(registry: Registry) -> None:
 
 
 def _third_day(registry: Registry) -> None:
-    hand_over(registry, "A-0001", STUDENTS[0], Acceptance("guardian", {"device": 1}, "good"))
+    hand_over(registry, "A-0001", STUDENTS[0], ACCEPTED)
     count(registry, "LE-LOI", ["A-0002"], apply=True)
 
 
@@ -164,7 +165,7 @@ def test_who_loses_again(registry: Registry) -> None:
             enrol(conn, registry, student, household=household)
     take_in(registry, _tags(1, 5))
     for tag, student in zip(_tags(1, 5), (*_students(1, 1), *_students(1, 4)), strict=True):
-        hand_over(registry, tag, student, Acceptance("guardian", {"device": 1}, "good"))
+        hand_over(registry, tag, student, ACCEPTED)
         custody_steps.do(registry, "lose", [tag], {"search": "home", "evidence": "none"})
     custody_steps.do(registry, "find", ["A-0002"], {"place": "STORE"})
     with snapshot(registry.engine) as conn:

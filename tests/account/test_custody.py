@@ -22,7 +22,7 @@ from fleet.models import acceptances, events, sims
 from fleet.units import Registry
 from fleet.values import Json
 from profiles.errors import SchoolbagError
-from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in, where
+from tests.account.custody_making import STUDENTS, assert_replays, furnish, make_ready, take_in, where
 from tests.fleet.making import SQLITE, identity, report
 
 STORIES = yaml.safe_load((Path(__file__).parents[1] / "data/custody/stories.yaml").read_text(encoding="utf-8"))
@@ -34,6 +34,7 @@ ACCEPTED = Acceptance("guardian", {"device": 1}, "good")
 def test_story(registry: Registry, story: str) -> None:
     furnish(registry)
     take_in(registry, ["A-0001", "A-0002"])
+    make_ready(registry, ["A-0001", "A-0002"])
     for step in STORIES[story]:
         before = _facts(registry)
         if "refused" in step:
@@ -79,6 +80,7 @@ def test_every_state_can_be_reached_and_every_step_has_a_story() -> None:
 def test_an_acceptance_keeps_what_was_looked_at(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-0001"])
+    make_ready(registry, ["A-0001"])
     programme = {"programme": "p", "one_per": "student"}
     wanted = {"takers": ["guardian"], "id_checks": ["guardian", "student"], "kit": {"charger": 1, "device": 1}}
     _apply(registry, {**programme, "hand_over": wanted})
@@ -101,6 +103,7 @@ def test_an_acceptance_keeps_what_was_looked_at(registry: Registry) -> None:
 def test_a_guardian_has_to_be_there_where_the_programme_looks_at_papers(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-0001"])
+    make_ready(registry, ["A-0001"])
     _apply(registry, {"programme": "p", "one_per": "student", "hand_over": {"id_checks": ["guardian"]}})
     with pytest.raises(CustodyError, match="a guardian has to be there"):
         hand_over(
@@ -111,6 +114,7 @@ def test_a_guardian_has_to_be_there_where_the_programme_looks_at_papers(registry
 def test_the_clock_of_the_sim_starts_at_acceptance(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-0001"])
+    make_ready(registry, ["A-0001"])
     with transaction(registry.engine) as conn:
         activated = "2025-01-01T00:00:00.000Z"
         fields: dict[str, Json] = {
@@ -135,6 +139,7 @@ def test_the_clock_of_the_sim_starts_at_acceptance(registry: Registry) -> None:
 def test_who_left_is_given_nothing(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-0001"])
+    make_ready(registry, ["A-0001"])
     with transaction(registry.engine) as conn:
         registry.ledger.append(conn, "student.set", STUDENTS[0], {"v": 1, "fields": {"state": "left"}, "ids": {}})
     with pytest.raises(CustodyError, match="S-000000001 is not enrolled any more, but left"):

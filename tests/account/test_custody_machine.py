@@ -78,7 +78,7 @@ def _act(registry: Registry, action: str, what: Any, where: str) -> None:
             case "count":
                 count(registry, where, sorted(what), apply=True)
             case "hand_over":
-                hand_over(registry, what, where, Acceptance("guardian", {"device": 1}, "good"))
+                hand_over(registry, what, where, Acceptance("guardian", {"device": 1}, "good", allowed="chance"))
             case "return":
                 take_back(registry, [what], where, None, "good")
             case step:

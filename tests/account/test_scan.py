@@ -15,7 +15,7 @@ from fleet.account.scan import MODES, Session
 from fleet.db import transaction
 from fleet.home import Home
 from fleet.units import Registry
-from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in, where
+from tests.account.custody_making import STUDENTS, assert_replays, furnish, make_ready, take_in, where
 from tests.fleet.making import SQLITE
 from tests.fleets import FLEET, Fleet
 
@@ -30,6 +30,7 @@ def furnished(registry: Registry) -> Registry:
     with transaction(registry.engine) as conn:
         registry.ledger.append(conn, "tags.printed", "C", {"v": 1, "first": 1, "last": 9})
     take_in(registry, ["A-0001", "A-0002", "A-0003", "B-0001"])
+    make_ready(registry, ["A-0001", "A-0002", "A-0003", "B-0001"])
     hand_over(registry, "B-0001", STUDENTS[2], Acceptance("guardian", {"device": 1, "charger": 1, "cable": 2}, "good"))
     return registry
 
