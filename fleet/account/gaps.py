@@ -17,7 +17,10 @@ from fleet.account.assign_household import needed
 from fleet.account.gaps_sql import HELD, REASONS, SIM, UNIT, first_of, flag, joined, reasons
 from fleet.account.programme import Programme
 from fleet.bulk import batches
+from fleet.errors import AccountError
 from fleet.models import custody, students, units
+from profiles.errors import meant
+from provision.text import printable
 
 PAGE = 50
 
@@ -210,6 +213,17 @@ def _of_keys(programme: Programme, by: str, tallies: Mapping[str, _Tally]) -> tu
 def anybody(conn: Connection, scope: Scope) -> bool:
     """Whether there is an enrolled student in ``scope`` at all."""
     return conn.scalar(select(students.c.student).where(*conditions(scope)).limit(1)) is not None
+
+
+def unknown(conn: Connection, scope: Scope) -> AccountError:
+    """What to say where nobody is enrolled in ``scope``: that there is nobody, and what may have been meant."""
+    for name in ("school", "area", "category", "teacher"):
+        if value := getattr(scope, name):
+            known = set(conn.scalars(select(students.c[name]).where(students.c.state == "enrolled").distinct()))
+            if value not in known:
+                what = f'No enrolled student has the {name} "{printable(value)}"{meant(value, known)}.'
+                return AccountError(what, f"fleet gaps --by {name} lists them." if name != "teacher" else "")
+    return AccountError("No enrolled student is of all of these at once.", "Leave one of them out.")
 
 
 def enrolled(conn: Connection, scope: Scope) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from itertools import chain, islice
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +29,7 @@ _BY = click.Choice(["school", "area", "category", "reason"])
 @click.option("--reason", default="", metavar="R", help="Only students to whom this applies: no_device, never_seen, …")
 @click.option("--two", is_flag=True, help="Instead: who has more devices than are due.")
 @click.option("--page", type=click.IntRange(min=1), metavar="N", help="This page of the list; 1 where none is named.")
-@click.option("--all", "is_all", is_flag=True, help="The whole list, not a page of it.")
+@click.option("--all", "is_all", is_flag=True, help="With --json: the whole list, not a page of it.")
 @click.option(
     "--names", metavar="WHY", help="With --school: names instead of keys. Who saw them, and why, is recorded."
 )
@@ -60,37 +58,46 @@ def gaps(
 
     Examples: fleet gaps · fleet gaps --by area · fleet gaps --school LE-LOI --names "visit on Monday"
     """
-    from fleet.account.gaps import Scope, anybody
+    from fleet.account.gaps import Scope
 
-    scope = Scope(_school(school), area, category, reason=_reason(reason))
-    _consistent(scope, by=by, two=two, names=names, paged=page is not None, is_all=is_all)
+    scope = Scope(school.strip().upper(), area, category, reason=_reason(reason))
+    _consistent(scope, by=by, two=two, names=names, paged=page is not None)
+    if (is_all and (page is not None or by or two or not as_json)) or (as_csv and (as_json or two)):
+        raise click.UsageError("--all goes with --json, and with no page; --csv with neither --json nor --two.")
+    out = _Out(page, page is None and (is_all or as_csv), as_csv, as_json)
     if two:
         _two(ctx, scope, as_json)
     elif by:
         _counts(ctx, by, scope, as_csv, as_json)
     elif names is not None:
-        _named(ctx, scope, names, page, is_all or as_csv, as_csv, as_json)
+        _named(ctx, scope, names, out)
     else:
         with _reading(ctx) as conn:
-            if not anybody(conn, scope) and not (as_csv or as_json):
-                click.echo("No student of that kind is enrolled.")
-                return
-            _list(_found(conn, scope), page, is_all or as_csv, as_csv, as_json, {})
+            if _there(conn, scope) or as_csv or as_json:
+                _list(_found(conn, scope), out, {})
+            else:
+                click.echo("No student is enrolled.")
 
 
-def _consistent(scope: Scope, *, by: str | None, two: bool, names: str | None, paged: bool, is_all: bool) -> None:
+@dataclass(frozen=True)
+class _Out:
+    """``page`` ``None``: the first. ``is_whole``: no page, but all."""
+
+    page: int | None
+    is_whole: bool
+    as_csv: bool
+    as_json: bool
+
+
+def _consistent(scope: Scope, *, by: str | None, two: bool, names: str | None, paged: bool) -> None:
     if names is not None and (not scope.school or by or two):
         raise click.UsageError("--names belongs to the list of one school: say --school, too.")
     if names is not None and not names.strip():
         raise click.UsageError("--names wants the reason for which names are shown.")
-    if sum((by is not None, two, paged or is_all)) > 1 or (paged and is_all):
-        raise click.UsageError("--by, --two, --page and --all do not go together.")
+    if sum((by is not None, two, paged)) > 1:
+        raise click.UsageError("--by, --two and --page do not go together.")
     if (by or two) and scope.reason:
         raise click.UsageError("--reason belongs to the list.")
-
-
-def _school(name: str) -> str:
-    return name.strip().upper()
 
 
 def _reason(name: str) -> str:
@@ -102,6 +109,19 @@ def _reason(name: str) -> str:
     return name
 
 
+def _there(conn: Connection, scope: Scope) -> bool:
+    """Whether anybody is enrolled in ``scope``. AccountError for a school, area or category that nobody is of."""
+    from dataclasses import replace
+
+    from fleet.account.gaps import Scope, anybody, unknown
+
+    if anybody(conn, replace(scope, reason="")):
+        return True
+    if scope != Scope(reason=scope.reason):
+        raise unknown(conn, scope)
+    return False
+
+
 def _found(conn: Connection, scope: Scope) -> Iterator[Gap]:
     from fleet.account.gaps import listed
     from fleet.account.programme import current
@@ -110,47 +130,37 @@ def _found(conn: Connection, scope: Scope) -> Iterator[Gap]:
     return listed(conn, current(conn), now(), scope)
 
 
-def _list(
-    found: Iterator[Gap], page: int | None, is_all: bool, as_csv: bool, as_json: bool, names: dict[str, str]
-) -> None:
+def _list(found: Iterator[Gap], out: _Out, names: Mapping[str, str]) -> None:
     """``names`` by student; empty where none are shown."""
     from fleet.account.gaps import PAGE
 
-    if is_all and page is None:
-        _write_all(found, as_csv, as_json, names)
+    if out.is_whole:
+        _write_all(found, out, names)
         return
-    number = page or 1
+    number = out.page or 1
     rows = list(islice(found, (number - 1) * PAGE, number * PAGE + 1))
     shown, more = rows[:PAGE], len(rows) > PAGE
-    if as_csv or as_json:
-        _write_all(iter(shown), as_csv, as_json, names)
-        if as_json:
+    if out.as_csv or out.as_json:
+        _write_all(iter(shown), out, names)
+        if out.as_json:
             _write("page", {"page": number, "more": more})
         return
-    _show(shown, number, names, more=more)
-
-
-def _write_all(found: Iterator[Gap], as_csv: bool, as_json: bool, names: dict[str, str]) -> None:
-    if as_json:
-        for one in found:
-            name = {"name": names[one.student]} if one.student in names else {}
-            _write("gap", {**asdict(one), "first": one.first, **name})
-    elif as_csv:
-        _write_csv(_HEAD, (_cells(one, names) for one in found))
-    else:
-        _show(list(found), 1, names, more=False)
-
-
-def _show(rows: list[Gap], page: int, names: dict[str, str], *, more: bool) -> None:
     from fleet import screen
     from fleet.account import gaps_screen
 
-    screen.show(*gaps_screen.listed(rows, page, more=more, names=names))
+    screen.show(*gaps_screen.listed(shown, number, more=more, names=names))
 
 
-def _named(
-    ctx: click.Context, scope: Scope, why: str, page: int | None, is_all: bool, as_csv: bool, as_json: bool
-) -> None:
+def _write_all(found: Iterator[Gap], out: _Out, names: Mapping[str, str]) -> None:
+    if out.as_csv:
+        _write_csv(_HEAD, (_cells(one, names) for one in found))
+        return
+    for one in found:
+        name = {"name": names[one.student]} if one.student in names else {}
+        _write("gap", {**asdict(one), "first": one.first, **name})
+
+
+def _named(ctx: click.Context, scope: Scope, why: str, out: _Out) -> None:
     """Names are read from the vault, each with its event, before any of them is shown."""
     from fleet.account.gaps import PAGE
     from fleet.account.gaps_names import names
@@ -161,11 +171,12 @@ def _named(
     options = _options(ctx)
     opened = open_registry(home_of(options), options.database, options.actor)
     with opened as registry, transaction(registry.engine) as conn:
-        end = None if is_all and page is None else (page or 1) * PAGE
+        _there(conn, scope)
+        end = None if out.is_whole else (out.page or 1) * PAGE
         rows = list(islice(_found(conn, scope), None if end is None else end + 1))
         shown = rows if end is None else rows[end - PAGE : end]
         known = names(conn, registry, [one.student for one in shown], why)
-    _list(iter(rows), page, is_all, as_csv, as_json, known)
+    _list(iter(rows), out, known)
 
 
 def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bool) -> None:
@@ -206,7 +217,7 @@ def _two(ctx: click.Context, scope: Scope, as_json: bool) -> None:
 _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "unit", "place", "why", "also", "since")
 
 
-def _cells(one: Gap, names: dict[str, str]) -> list[object]:
+def _cells(one: Gap, names: Mapping[str, str]) -> list[object]:
     from fleet.account.gaps_sql import REASONS
     from fleet.account.vault import shown as pseudonym
 
@@ -216,17 +227,10 @@ def _cells(one: Gap, names: dict[str, str]) -> list[object]:
     return [who, *about, REASONS[one.first], also, one.reasons[one.first][:10]]
 
 
-def _write_csv(head: tuple[str, ...], rows: Iterable[list[object]]) -> None:
-    """Cells that a spreadsheet would run are written as text."""
-    first: list[object] = list(head)
-    for row in chain([first], rows):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\r\n").writerow([_text(cell) for cell in row])
-        click.echo(line.getvalue(), nl=False)
+def _write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    from fleet.account import csv_out
 
-
-def _text(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    csv_out.write(click.get_text_stream("stdout", encoding="utf-8"), head, rows)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.gaps import Double, Gap, Row
+from fleet.account.gaps import PAGE, Double, Gap, Row
 from fleet.account.gaps_sql import REASONS
 from fleet.account.vault import shown as pseudonym
 from provision.screen import table, text
@@ -67,6 +67,8 @@ def doubles(found: Sequence[Double]) -> Iterator[RenderableType]:
         yield Text("Nobody has more devices than are due.")
         return
     grid = table("STUDENTS", "UNITS", "DUE")
-    for one in found:
+    for one in found[:PAGE]:
         grid.add_row(Text(", ".join(map(pseudonym, one.students))), text(", ".join(one.units)), str(one.due))
     yield grid
+    if (more := len(found) - PAGE) > 0:
+        yield Text(f"and {more} more; --json lists all.")

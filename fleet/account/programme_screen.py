@@ -12,7 +12,7 @@ from fleet.account.programme import Phase, Programme, Target
 from fleet.account.programme_store import Applied
 from fleet.account.progress import Progress, Reached
 from provision.screen import table, text
-from provision.text import counted, printable
+from provision.text import counted
 
 _TICKS = "▁▂▃▄▅▆▇█"
 
@@ -105,15 +105,14 @@ def progress(found: Progress) -> Iterator[RenderableType]:
     if not found.targets:
         yield Text("The programme in force has no targets. fleet programme show tells what it says.")
         return
-    grid = table("TARGET", "DONE", "BY", "PER WEEK", "AT THIS PACE", "SO FAR")
-    for column in (1, 2, 3):
+    grid = table("TARGET", "DONE", "BY", "AT THIS PACE", "SO FAR")
+    for column in (1, 2, 4):
         grid.columns[column].no_wrap = True
     for one in found.targets:
         grid.add_row(
             text(_what(one)),
             _done(one),
             one.by,
-            "" if one.per_week is None else f"{one.per_week:.1f}",
             _verdict(one),
             Text(_sparks([done for _, done in one.burn_up])),
         )
@@ -137,10 +136,14 @@ def _verdict(one: Reached) -> Text:
         case "nobody":
             return Text("nobody is in it")
         case "no pace":
-            return text("no pace: nothing in 28 days" + ("; overdue" if one.overdue else ""), "bold red")
+            return Text("no pace: nothing in 28 days" + ("; overdue" if one.overdue else ""), "bold red")
         case "in time":
-            return text(str(one.expected), "green")
-    return Text(printable(f"{one.expected or 'not in ten years'}, late"), "yellow")
+            return Text(f"{one.expected}, in time ({_pace(one)})", "green")
+    return Text(f"{one.expected or 'not in ten years'}, late ({_pace(one)})", "yellow")
+
+
+def _pace(one: Reached) -> str:
+    return f"{one.per_week or 0:.1f} a week"
 
 
 def _sparks(values: list[int]) -> str:

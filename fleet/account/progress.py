@@ -23,7 +23,7 @@ WINDOW = 28
 """Days back from today whose pace counts."""
 
 _FAR = 3650
-_POINTS = 12
+_POINTS = 8
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _expected(programme: Programme, left: int, pace: float | None, day: date) ->
 
 
 def _burn_up(by_day: Mapping[str, int], phase: Phase, day: date) -> tuple[tuple[str, int], ...]:
-    """Twelve days from the phase's first day, or the first on which something happened, up to today."""
+    """Eight days from the phase's first day, or the first on which something happened, up to today."""
     begin = min([phase.begin, *by_day])
     first = min(date.fromisoformat(begin), day)
     step = max((day - first).days / (_POINTS - 1), 1)
