@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, func, make_url, select, text
 
 from fleet import db
@@ -22,7 +24,7 @@ from fleet.errors import RegistryError
 from fleet.home import Home
 from fleet.intakes import _claim
 from fleet.ledger import Verified, verify
-from fleet.models import events, places, tag_series, units
+from fleet.models import events, metadata, places, tag_series, units
 from fleet.tags import find
 from fleet.units import Registry, open_registry
 from tests.fleet.making import POSTGRES, identity, report, tables
@@ -182,6 +184,12 @@ def test_every_column_of_text_is_compared_so(registry: Registry) -> None:
             " AND data_type IN ('character varying', 'text') AND collation_name IS DISTINCT FROM 'C'"
         )
         assert conn.execute(query).all() == []
+
+
+@POSTGRES
+def test_the_tables_are_those_of_the_models(registry: Registry) -> None:
+    with snapshot(registry.engine) as conn:
+        assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
 
 
 @POSTGRES
