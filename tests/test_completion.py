@@ -37,7 +37,7 @@ def test_there_is_a_script_for_each_shell_of_the_page(shell: str) -> None:
 
 
 def test_commands_are_completed() -> None:
-    assert set(completed("pro")) == {"provision", "profile"}
+    assert set(completed("prov")) == {"provision"}
     assert "show" in completed("unit", "")
 
 
