@@ -169,8 +169,7 @@ def _happenings(
     kept = _Kept(conn, keys)
     for one in _decided(conn, keys, found, report):
         kept.keep(one)
-        fields: dict[str, Json] = {name: storable(value) for name, value in one.fields.items()}
-        yield "student.set", one.student, {"v": 1, "fields": fields, "ids": dict(one.ids)}
+        yield "student.set", one.student, {"v": 1, "fields": {**one.fields}, "ids": {**one.ids}}
     kept.write()
     _keep_teachers(conn, keys, found.teachers)
 

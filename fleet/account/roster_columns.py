@@ -49,12 +49,11 @@ class Columns:
 
     def repeated(self, cells: list[str]) -> bool:
         """Whether a row is the header once more, as on every printed page."""
-        return any(cells) and all(
-            spelled(cells[place]) == self.header[place]
-            for places in self.places.values()
-            for place in places
-            if place < len(cells)
-        )
+        first = next(iter(self.places.values()))[0]
+        if first >= len(cells) or spelled(cells[first]) != self.header[first]:
+            return False
+        places = (place for places in self.places.values() for place in places if place < len(cells))
+        return all(spelled(cells[place]) == self.header[place] for place in places)
 
 
 def find(lines: Iterable[Line]) -> Columns | None:

@@ -233,7 +233,8 @@ class Matcher:
 
 def mark(vault: Vault, entry: Entry) -> str:
     """By which the same row is known again without opening anything."""
-    return vault.mark("\0".join((*map(str, entry.person), *entry.ids)).encode("utf-8", "surrogatepass"))
+    name, birthday, phones, guardian, address, number = entry.person
+    return vault.mark("\0".join((name, birthday, guardian, address, number, *phones, *entry.ids)))
 
 
 def _two(birthday: str, other: str) -> bool:

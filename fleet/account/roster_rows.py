@@ -22,7 +22,7 @@ _LONGEST = 200
 _SPARE = frozenset({"phone", "guardian", "address", "teacher", "connection", "category"})
 """A child without these is a child all the same: what cannot be used of them is noted and left out."""
 
-_TELLING = frozenset({"name", "family_name", "given_name", "birthday", "national_id", "number", "phone"})
+_TELLING = ("name", "family_name", "given_name", "birthday", "national_id", "number", "phone")
 """A row that has none of these says nothing of a student."""
 
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
@@ -94,6 +94,9 @@ class Reader:
     teachers: dict[str, str] = field(default_factory=dict)
     _column: str = ""
 
+    def __post_init__(self) -> None:
+        self._hasher = {kind: self.vault.hasher(kind) for kind in ("id", "number", "birth", "name", "phone", "home")}
+
     def read(self, line: Line) -> Entry | Refused | None:
         """``None``: the row is no student (a sum, a signature, the header once more)."""
         self._column = ""
@@ -147,11 +150,10 @@ class Reader:
         return text
 
     def _is_no_student(self, said: dict[str, str], cells: list[str]) -> bool:
-        if said.keys() & {"birthday", "national_id", "number"} and "name" in said:
-            return self.columns.repeated(cells)
-        if not said.keys() & _TELLING:
+        if self.columns.repeated(cells) or not any(what in said for what in _TELLING):
             return True
-        return roster_columns.is_footer(cells) or self.columns.repeated(cells)
+        named = "name" in said and ("birthday" in said or "national_id" in said or "number" in said)
+        return not named and roster_columns.is_footer(cells)
 
     def _entry(self, row: int, said: dict[str, str]) -> Entry:
         name = self._name(said)
@@ -161,39 +163,41 @@ class Reader:
         number = self._of("number", said, identifiers.school_number)
         born = self._birthday(said, national)
         numbers = self._phones(row, said)
-        hashed, key_of = self.vault.hashed, loose(name)
-        ids: dict[str, str] = {}
-        if national:
-            ids[hashed("id", national)] = "id"
-        if number:
-            ids[hashed("number", school, number)] = "number"
-        if born:
-            ids[hashed("birth", key_of, born, school)] = "birth"
-        home = tuple(hashed("home", key_of, phone) for phone in numbers)
-        if not ids and not home:
-            self._column = "birthday"
-            raise Unusable("is missing, and so are ID number, student number and phone: nobody can tell who this is")
-        strongest = next(iter(ids), "") or home[0]
-        ids[hashed("name", key_of)] = "name"
-        for phone in numbers:
-            ids[hashed("phone", phone)] = "phone"
+        plain = loose(name)
+        ids = self._ids(plain, school, national, number, born, numbers)
+        home = tuple(self._hasher["home"](f"{plain}\0{phone}") for phone in numbers)
+        strongest = next(iter(ids))
+        if ids[strongest] == "name":
+            if not home:
+                self._column = "birthday"
+                raise Unusable(
+                    "is missing, and so are ID number, student number and phone: nobody can tell who this is"
+                )
+            strongest = home[0]
+        key = self.vault.student_key(strongest)
         fields = self._fields(said, school, area)
         shared = self._household(said, fields, numbers)
         self._teacher(said, fields, school)
         guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
         person = (name, born, numbers, guardian, address, number and spelled(said["number"]))
-        key = self.vault.student_key(strongest)
-        return Entry(
-            self.sheet,
-            row,
-            key,
-            strongest,
-            ids,
-            home,
-            fields,
-            person,
-            shared,
-        )
+        return Entry(self.sheet, row, key, strongest, ids, home, fields, person, shared)
+
+    def _ids(
+        self, plain: str, school: str, national: str, number: str, born: str, numbers: Sequence[str]
+    ) -> dict[str, str]:
+        """All hashes by which the student may be known, the strongest first."""
+        ids: dict[str, str] = {}
+        hasher = self._hasher
+        if national:
+            ids[hasher["id"](national)] = "id"
+        if number:
+            ids[hasher["number"](f"{school}\0{number}")] = "number"
+        if born:
+            ids[hasher["birth"](f"{plain}\0{born}\0{school}")] = "birth"
+        ids[hasher["name"](plain)] = "name"
+        for phone in numbers:
+            ids[hasher["phone"](phone)] = "phone"
+        return ids
 
     def _name(self, said: dict[str, str]) -> str:
         self._column = "name"

@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ _HASH_BYTES = 12
 _PIN_DIGITS = 6
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
 _KEY_LETTERS = 9
 _RESTORE = "Put back the backup of it: fleet vault restore FILE."
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -74,14 +75,24 @@ class Vault:
 
     def hashed(self, kind: str, *parts: str) -> str:
         """The keyed hash (BLAKE2b, 96 bits) of a normalised identifier, 16 letters."""
-        return _letters(self._hash(kind, "\0".join(parts).encode("utf-8", "surrogatepass")))
+        return self.hasher(kind)("\0".join(parts))
+
+    def hasher(self, kind: str) -> Callable[[str], str]:
+        """The same for many of one kind; parts are joined by NUL."""
+        if (made := self._hashers.get(kind)) is None:
+            key = hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
+            made = self._hashers[kind] = _hasher(
+                hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=kind.encode())
+            )
+        return made
 
     def student_key(self, identifier: str, attempt: int = 0) -> str:
         """The pseudonym of whose strongest identifier this is (a keyed hash).
 
         ``attempt``: the next one, where another student has that already; one in some ten thousand has to take it.
         """
-        number = int.from_bytes(self._hash("student", f"{identifier}{attempt or ''}".encode())[:6]) >> 3
+        six = binascii.a2b_base64(self.hashed("student", f"{identifier}{attempt or ''}")[:8].translate(_FROM_URL_SAFE))
+        number = int.from_bytes(six) >> 3
         three = _three_letters()
         return f"S{three[number >> 30]}{three[number >> 15 & 0x7FFF]}{three[number & 0x7FFF]}"
 
@@ -106,14 +117,14 @@ class Vault:
         assert isinstance(found, dict)
         return found
 
-    def mark(self, said: bytes) -> str:
+    def mark(self, said: str) -> str:
         """A keyed hash of what a list said of somebody: when it says the same again, nothing has to be opened."""
-        return _letters(self._hash("mark", said))
+        return self.hasher("mark")(said)
 
     def put(self, conn: Connection, subject: str, person: Person) -> None:
         """Keep who the student (or teacher) is, instead of what was kept before."""
         plain = person.plain()
-        row = {"student": subject, "sealed": self.seal(subject, plain), "mark": self.mark(plain)}
+        row = {"student": subject, "sealed": self.seal(subject, plain), "mark": self.mark(plain.decode())}
         conn.execute(delete(vault).where(vault.c.student == subject))
         conn.execute(insert(vault).values(row))
 
@@ -162,18 +173,8 @@ class Vault:
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))
         return None if sealed is None else person_of(self.unseal(student, sealed))
 
-    def _hash(self, kind: str, text: bytes) -> bytes:
-        started = self._started.get(kind)
-        if started is None:
-            key = hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
-            started = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=kind.encode())
-            self._started[kind] = started
-        hashing = started.copy()
-        hashing.update(text)
-        return hashing.digest()
-
     @cached_property
-    def _started(self) -> dict[str, hashlib.blake2b]:
+    def _hashers(self) -> dict[str, Callable[[str], str]]:
         return {}
 
     @cached_property
@@ -183,8 +184,13 @@ class Vault:
         return AESGCM(hashlib.blake2b(b"people", key=self.key, digest_size=KEY_BYTES).digest())
 
 
-def _letters(digest: bytes) -> str:
-    return binascii.b2a_base64(digest, newline=False).translate(_URL_SAFE).decode()
+def _hasher(started: hashlib.blake2b) -> Callable[[str], str]:
+    def hashed(text: str) -> str:
+        hashing = started.copy()
+        hashing.update(text.encode("utf-8", "surrogatepass"))
+        return binascii.b2a_base64(hashing.digest(), newline=False).translate(_URL_SAFE).decode()
+
+    return hashed
 
 
 @cache
