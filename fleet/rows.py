@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from fleet.bulk import batches, delete_rows, insert_rows, update_rows
-from fleet.models import PROJECTIONS, student_ids, tag_series
+from fleet.models import PROJECTIONS, tag_series
 
 Row = dict[str, Any]
 _Kept = dict[str, dict[Any, Row]]
@@ -22,13 +22,9 @@ _NAMED = 5000
 """Subjects named in one query."""
 
 
-def _owner(table: Table) -> Column[Any]:
-    return student_ids.c.student if table is student_ids else next(iter(table.primary_key.columns))
-
-
 _OWNED = tuple(table for table in PROJECTIONS if table is not tag_series)
-_OWNERS = {table: _owner(table).name for table in _OWNED}
-"""The column that holds the subject to which a row belongs."""
+_OWNERS = {table: next(iter(table.primary_key)).name for table in _OWNED}
+"""The column that holds the subject to which a row belongs: the first of its key."""
 
 _KEYS = {table: tuple(one.name for one in table.primary_key if one.name != _OWNERS[table]) for table in _OWNED}
 """What tells the rows of one subject apart: mostly nothing, as there is but one, or one column."""

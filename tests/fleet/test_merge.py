@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, insert, select
+from sqlalchemy import Connection, Engine, StaticPool, Table, UniqueConstraint, create_engine, insert, select
 
 from fleet.db import database_of, snapshot, transaction, writing
 from fleet.home import Bench, Home
@@ -20,7 +20,7 @@ from fleet.ledger import Happening, Ledger, Verified, verify
 from fleet.ledger_export import export
 from fleet.ledger_merge import Merged, merge
 from fleet.ledger_replay import replay
-from fleet.models import events, health, health_now, metadata, students, tag_series, units, vault
+from fleet.models import PROJECTIONS, events, health, health_now, metadata, students, tag_series, units, vault
 from fleet.units import Registry, open_registry
 from tests.fleet.making import identity, report, tables, ticking
 from tests.fleet.test_ledger_many import received, student
@@ -151,6 +151,17 @@ def test_since(sides: tuple[Side, Side], tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 3
     assert other.merge(path) == Merged(events=1, benches=("bench a (aaaaaaaa)",))
     assert other.tables() == one.tables()
+
+
+@pytest.mark.parametrize(
+    "table", [table for table in PROJECTIONS if table is not tag_series], ids=lambda table: table.name
+)
+def test_no_row_stands_in_the_way_of_another_subjects(table: Table) -> None:
+    """Else the order in which benches merge would decide: keys begin with the subject, nothing else is unique."""
+    subject = next(iter(table.primary_key))
+    assert [one.parent.name for one in table.foreign_keys] in ([], [subject.name])
+    assert not [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+    assert not [index for index in table.indexes if index.unique]
 
 
 _KEYS = st.sampled_from("ABC")
