@@ -43,7 +43,7 @@ class Postgres:
         self._numbers = count()
         self._folder = Path(tempfile.mkdtemp(prefix="fleet-pg-"))
         self._as = _unprivileged()
-        if self._as:
+        if not os.geteuid():
             os.chown(self._folder, pwd.getpwnam("nobody").pw_uid, -1)
         self._run("initdb", "-D", self._data, "-U", "fleet", "-A", "trust", "-E", "UTF8", "--no-sync", *_VIETNAMESE)
         (self._data / "pg_hba.conf").write_text(_WHO_MAY)
@@ -119,10 +119,9 @@ _VIETNAMESE = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=vi")
 
 
 def _unprivileged() -> Sequence[str]:
-    """PostgreSQL refuses to be run by root."""
-    if os.geteuid():
-        return ()
-    return ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    """PostgreSQL refuses to be run by root. It ends with whoever started it, even where that is killed."""
+    others = ("--reuid=nobody", "--regid=nogroup", "--clear-groups") if not os.geteuid() else ()
+    return ("setpriv", *others, "--pdeathsig=INT")
 
 
 def _free_port() -> int:
