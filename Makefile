@@ -1,5 +1,6 @@
 # make        what CI runs          make run    the main job on virtual phones, no phone needed
-# make test   all tests             make lint   style, types, and who may import whom
+# make test   the tests             make slow   the slow ones, and the registry's again on PostgreSQL
+# make lint   style, types, and who may import whom
 # make bench  measurements          make lock   refresh the pinned requirements
 #
 # All of it works in .venv of this folder, which is made on first use and brought up to date when requirements change.
@@ -11,16 +12,19 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input -q
 ARGS ?=
 
 .DEFAULT_GOAL := ci
-.PHONY: ci run test lint bench lock wheel apt clean
+.PHONY: ci run test slow lint bench lock wheel apt clean
 .DELETE_ON_ERROR:
 
-ci: lint test wheel
+ci: lint test slow wheel
 
 run: .venv/.ready
 	FLEET_HOME=.fleet .venv/bin/python examples/run.py
 
 test: apt .venv/.ready-dev
-	.venv/bin/pytest -q -n auto $(ARGS)
+	.venv/bin/pytest -q -n auto -m "not slow" $(ARGS)
+
+slow: apt .venv/.ready-dev
+	.venv/bin/pytest -q -n auto -m slow $(ARGS)
 
 lint: .venv/.ready-dev
 	.venv/bin/ruff check

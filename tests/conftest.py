@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,6 +28,20 @@ for _name in (
     "ADB_TRACE",
 ):
     os.environ.pop(_name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What was tested on SQLite already is slow on PostgreSQL: CI runs it, nobody waits for it."""
+    for item in items:
+        if "postgresql" in getattr(item, "callspec", _NO_PARAMETERS).params.values():
+            item.add_marker(pytest.mark.slow)
+
+
+class _NoParameters:
+    params: Mapping[str, Any] = MappingProxyType({})
+
+
+_NO_PARAMETERS = _NoParameters()
 
 
 def find_wheel_adb() -> Path | None:
