@@ -44,9 +44,9 @@ def spelled(text: str) -> str:
     plain = text.isprintable() and (" " not in text or ("  " not in text and max(text) < "\u2000"))
     if plain and unicodedata.is_normalized("NFKC", text):
         return text
+    if not text.isprintable():
+        text = "".join(" " if _is_gap(c) else c for c in text if unicodedata.category(c) != "Cf")
     seen = unicodedata.normalize("NFKC", text)
-    if not seen.isprintable():
-        seen = "".join(" " if _is_gap(c) else c for c in seen if unicodedata.category(c) != "Cf")
     return _BETWEEN_HAN.sub("", _SPACES.sub(" ", seen)).strip()
 
 
