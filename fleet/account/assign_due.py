@@ -59,8 +59,9 @@ def due(conn: Connection, programme: Programme, day: str) -> Iterator[Due]:
     for area, category in in_order(conn, programme, day):
         wanted = [students.c.state == "enrolled", students.c.area == area, students.c.category == category]
         query = select(*columns(programme)).where(*wanted, *without(programme)).order_by(students.c.student)
-        for row in conn.execute(query, execution_options={"yield_per": 2000}):
-            yield Due(*row)
+        with conn.execute(query, execution_options={"yield_per": 2000}) as found:
+            for row in found:
+                yield Due(*row)
 
 
 def in_order(conn: Connection, programme: Programme, day: str) -> list[tuple[str, str]]:

@@ -62,9 +62,10 @@ def ready(conn: Connection, programme: Programme, ignored: Collection[str], plac
     query = select(*COLUMNS).select_from(JOINED).where(*_is_ready()).order_by(custody.c.since, units.c.key)
     if place:
         query = query.where(custody.c.place == place)
-    for row in conn.execute(query, execution_options={"yield_per": 5000}):
-        if row.serial not in ignored:
-            yield as_ready(row, programme)
+    with conn.execute(query, execution_options={"yield_per": 5000}) as found:
+        for row in found:
+            if row.serial not in ignored:
+                yield as_ready(row, programme)
 
 
 def as_ready(row: Any, programme: Programme) -> Ready:

@@ -103,9 +103,10 @@ def _read(
     rows = select(*_COLUMNS, *flags).select_from(joined(programme)).where(*conditions(scope, exact=exact)).subquery()
     wanted = rows.c[scope.reason] == 1 if scope.reason else or_(*(rows.c[name] == 1 for name in REASONS))
     query = select(rows).where(wanted).order_by(*(rows.c[name] for name in order))
-    for row in conn.execute(query, execution_options={"yield_per": PAGE}).mappings():
-        why = {name: _since(name, row) for name in REASONS if row[name]}
-        yield Gap(**{name: row[name] or "" for name in _OWN}, reasons=why)
+    with conn.execute(query, execution_options={"yield_per": PAGE}) as found:  # a reader may stop after one page
+        for row in found.mappings():
+            why = {name: _since(name, row) for name in REASONS if row[name]}
+            yield Gap(**{name: row[name] or "" for name in _OWN}, reasons=why)
 
 
 _OWN = ("student", "school", "class_name", "grade", "area", "category", "teacher", "connection", "unit", "place")

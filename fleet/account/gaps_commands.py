@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -230,7 +231,7 @@ def _cells(one: Gap, names: Mapping[str, str]) -> list[object]:
 def _write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from fleet.account import csv_out
 
-    csv_out.write(click.get_text_stream("stdout", encoding="utf-8"), head, rows)
+    csv_out.write(sys.stdout, head, rows)
 
 
 @contextmanager

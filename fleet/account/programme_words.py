@@ -15,7 +15,7 @@ from fleet.account.programme_schema import SHAPES, Programme
 from profiles.errors import Problem, meant
 from profiles.rules import OURS
 from profiles.shape import Place, is_section, item_types, written_keys
-from profiles.strict_yaml import Node
+from profiles.strict_yaml import Node, SecretName
 
 _NAMES: Mapping[Any, str] = {str: "a text", int: "a whole number"}
 
@@ -91,6 +91,8 @@ def _listed(kinds: tuple[Any, ...]) -> str:
 def _got(node: Node) -> str:
     if isinstance(node.value, Mapping | tuple):
         return "a map" if isinstance(node.value, Mapping) else "a list"
+    if isinstance(node.value, SecretName):
+        return f"!secret {node.value.name}"
     return f'"{node.raw}"' if isinstance(node.value, str) else node.raw
 
 

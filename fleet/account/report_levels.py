@@ -96,7 +96,8 @@ def trace(conn: Connection, level: str, key: str, figure: str, at: str) -> Itera
     programme = current(conn)
     scope, _, _ = _scope(conn, programme, level, key)
     query = _records(programme, scope, figure, at)
-    yield from conn.scalars(query, execution_options={"yield_per": 1000})
+    with conn.execute(query, execution_options={"yield_per": 1000}) as found:
+        yield from found.scalars()
 
 
 def _records(programme: Programme, scope: Scope, figure: str, at: str) -> Select[Any]:

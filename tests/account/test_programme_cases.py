@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from tests.account.programme_making import Clock, World, at, cases, key, read
 
 
 @pytest.fixture
-def made(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+def made(tmp_path: Path, home: Home, database_url: str, request: pytest.FixtureRequest) -> Iterator[World]:
     clock = Clock()
     case = read(request.param)
-    with open_registry(Home(tmp_path / "home"), None, "lan", clock=clock) as registry:
+    with open_registry(home, None, "lan", clock=clock) as registry:
         world = World(registry, clock, case)
         world.make(tmp_path)
         clock.day = case["day"]
@@ -36,7 +36,14 @@ _each = pytest.mark.parametrize("made", cases(), indirect=True, ids=lambda file:
 @_each
 def test_case(made: World) -> None:
     case = made.case
-    told = {"gaps": _gaps, "served": _served, "counts": _counts, "two": _two, "progress": _progress, "why": _why}
+    told: dict[str, Callable[[World, Any], None]] = {
+        "gaps": _gaps,
+        "served": _served,
+        "counts": _counts,
+        "two": _two,
+        "progress": _progress,
+        "why": _why,
+    }
     known = {"about", "day", "programme", "places", "students", "units", "sims", "assign", *told}
     assert set(case) <= known, f"unknown: {set(case) - known}"
     for name, check in told.items():
