@@ -79,7 +79,7 @@ class Guest:
     def went_to(self, place: Place) -> bool:
         """Whether what is listed there, with another number than here, is this device, sent there by its erasing."""
         device = self.attached.device
-        anew = _same(self.place, place) and place.number != self.place.number
+        anew = _same(self.place, place) and place.number != self.place.number and not self.has_left(place)
         return anew and device is not None and (device.away or device.number == place.number)
 
     def has_left(self, place: Place) -> bool:

@@ -117,7 +117,8 @@ async def returned(udid: str, before: int, seconds: float) -> int:
         while True:
             numbers = await unbroken(_numbers(udid), _OPEN_SECONDS)
             anew = [number for number in numbers if number != before]
-            if anew and await unbroken(_answers(udid), _OPEN_SECONDS):
+            answers = bool(anew) and await unbroken(_answers(udid), _OPEN_SECONDS)
+            if answers:
                 return max(anew)
             if not numbers:
                 before = -1

@@ -13,10 +13,12 @@ import pytest
 from fleet import supervision
 from fleet.home import Home
 from provision.ios.keybag import Keybag, create
+from tests.bench.test_watch import Watching
 from tests.benches import Bench
 from tests.fleets import Done, Fleet
 
-DONOR: Mapping[str, Any] = {"trust": 0, "reboot_seconds": 0.3}
+DONOR: Mapping[str, Any] = {"trust": 0, "reboot_seconds": 0.3, "setup_ends": 0.1}
+"""Its Setup Assistant ends in the middle of what we do to it, as soon as it is told to be skipped."""
 ESIM = {**DONOR, "sim": {"operator": "45204", "esim": True, "number": "+84 98 123 45 67"}}
 HELLO = {**DONOR, "activated": False, "set_up": False}
 """As its last owner, or a run that was cut off, left it: erased."""
@@ -118,6 +120,7 @@ def test_a_mixed_box(story: Tell) -> None:
     assert (donor["erased"], donor["supervised"], donor["activation"]) == (1, True, "Activated")
     assert donor["cloud"]["OrganizationName"] == "Schoolbag Hanoi"
     assert "Siri" in donor["cloud"]["SkipSetup"]
+    assert donor["set_up"], "the Setup Assistant had ended by then, and nothing needed a tap"
     (configuration,) = donor["profiles"].values()
     assert configuration["silent"]
     assert donor["restrictions"]["allowUIAppInstallation"] is False
@@ -169,9 +172,11 @@ def test_power_lost_after_the_erasing(story: Tell) -> None:
     running = told.fleet.start(
         "provision", "--all", "--erase", "--json", "--tags", "ST", "--profile", str(told.profile)
     )
-    told.bench.wait_for(lambda event: event["event"] == "erased")
-    running.kill()
-    running.communicate(timeout=20)
+    try:
+        told.bench.wait_for(lambda event: event["event"] == "erased")
+    finally:
+        running.kill()
+        running.communicate(timeout=20)
     told.bench.send({"do": "plug", "serial": told.serial()})
     assert (told.state()["erased"], told.state()["activation"]) == (1, "Unactivated")
 
@@ -180,6 +185,26 @@ def test_power_lost_after_the_erasing(story: Tell) -> None:
     assert told.results(done) == ["verified"] * 3
     state = told.state()
     assert (state["erased"], state["supervised"], len(state["profiles"])) == (1, True, 1)
+
+
+def test_pulled_between_the_look_and_the_erasing(story: Tell) -> None:
+    """Plugged in again while the activation server is asked: it is not the one that was looked at, and is let be."""
+    told = story(DONOR)
+    before = told.state()
+    told.bench.send({"do": "activation_server", "delay": 1.5})
+    started = told.fleet.start("provision", "--all", "--erase", "--json", "--profile", str(told.profile))
+    running = Watching(started, told.fleet.home)
+    try:
+        running.wait_for(lambda row: row["event"] == "step" and row["item"] == "supervision.erased")
+        for order in ("unplug", "plug"):
+            told.bench.send({"do": order, "serial": told.serial()})
+        running.wait_for(lambda row: row["event"] == "summary")
+        assert running.end(0)[0] == 1
+    finally:
+        running.close()
+    (report,) = (row for row in running.lines if row["event"] == "report")
+    assert "nothing was done to it" in report["error"]
+    assert not changed(before, told.state())
 
 
 def test_without_a_keybag_nothing_is_erased(story: Tell) -> None:
