@@ -6,6 +6,7 @@ DeviceError               the device did not do it
  ├─ NotReady              attached, but not usable as it is (unauthorized, offline, recovery, …)
  ├─ NoAnswer              nothing came back in time
  └─ Refused               the device said no
+     └─ NeedsOwner        somebody's account holds it
 NoServer                  the bench's own helper (adb server) is not there
 """
 
@@ -40,6 +41,20 @@ class Refused(DeviceError):
     def __init__(self, what: str, next_action: str = "", *, evidence: str = "") -> None:
         super().__init__(what, next_action)
         self.evidence = evidence
+
+
+LET_GO = (
+    "Have its owner turn Find My off on it (Settings › their name › Find My), or remove it from their account at "
+    "iCloud.com/find, which works from anywhere; then run again."
+)
+"""How the owner of an iPhone or iPad lets go of it; whatever stands in the way of our taking it, the same."""
+
+
+class NeedsOwner(Refused):
+    """Somebody's Apple Account holds the device."""
+
+    def __init__(self, *, evidence: str = "") -> None:
+        super().__init__("It needs its owner: it is locked to an Apple Account.", LET_GO, evidence=evidence)
 
 
 class NoServer(SchoolbagError):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import plistlib
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from provision.errors import Refused
+from provision.errors import NeedsOwner, Refused
 
 Send = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -24,10 +25,13 @@ _VARIABLE = "FLEET_ACTIVATION_SERVER"
 _HANDSHAKE = "/deviceservices/drmHandshake"
 _ACTIVATION = "/deviceservices/deviceActivation"
 _CONNECT, _ANSWER = 10.0, 30.0
-"""Seconds to wait for a connection, and for an answer."""
+"""Seconds to wait for a connection, and for something to come."""
+_WHOLE = 60.0
+"""Seconds for a question and the whole of its answer: a server that sends a byte now and then holds up nobody."""
 
 _MOST = 4 * 1024 * 1024
 """Bytes taken of an answer; a record has some 20 000."""
+_PIECE = 65536
 
 _HEADERS = {
     "Accept": "application/xml",
@@ -40,10 +44,6 @@ _LOCKED = "application/x-buddyml"
 _RECORD = "text/xml"
 
 _INTERNET = "Give this computer a way to {server}, then run again. Nothing is lost by waiting."
-_OWNER = (
-    "Have its owner take it off their Apple Account at iCloud.com/find (All Devices › this device › Remove), then run "
-    "again."
-)
 
 
 def server(environment: Mapping[str, str] = os.environ) -> str:
@@ -73,7 +73,7 @@ def activate(send: Send, to: str) -> None:
     info = _asked(send, {"Command": "CreateTunnel1ActivationInfoRequest", "Value": answer})
     said = _post(to, _ACTIVATION, {"activation-info": plistlib.dumps(info)})
     if said.kind == _LOCKED:
-        raise Refused("It needs its owner: it is locked to an Apple Account.", _OWNER, evidence=said.text)
+        raise NeedsOwner(evidence=said.text)
     if said.code != 200 or said.kind != _RECORD:
         raise _unclear(to, said)
     command = {
@@ -124,25 +124,37 @@ def _handshake(made: Mapping[str, Any], to: str) -> bytes:
 
 def _post(to: str, path: str, data: bytes | Mapping[str, bytes], kind: str = "") -> _Said:
     import requests
+    from urllib3.exceptions import HTTPError
 
+    end = time.monotonic() + _WHOLE
     headers = {**_HEADERS, "Content-Type": kind} if kind else _HEADERS
     try:
-        with requests.post(to + path, data=data, headers=headers, timeout=(_CONNECT, _ANSWER), stream=True) as got:
-            said = _Said(got.status_code, dict(got.headers), _body(got.iter_content(65536)))
-    except (requests.RequestException, OSError) as error:
+        with requests.post(
+            to + path, data=data, headers=headers, timeout=(_CONNECT, _ANSWER), stream=True, allow_redirects=False
+        ) as got:
+            said = _Said(got.status_code, dict(got.headers), _body(_pieces(got.raw), end))
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise _unreachable(to, f"{type(error).__name__}: {error}") from None
-    if said.code >= 500:
+    if said.code >= 500 or 300 <= said.code < 400:
         raise _unreachable(to, f"{said.code} {said.text}")
     return said
 
 
-def _body(pieces: Iterable[bytes]) -> bytes:
-    found = b""
+def _pieces(raw: Any) -> Iterator[bytes]:
+    """As they come: what is read by size waits until so much has come."""
+    while piece := raw.read1(_PIECE, decode_content=True):
+        yield piece
+
+
+def _body(pieces: Iterator[bytes], end: float) -> bytes:
+    found = bytearray()
     for piece in pieces:
         found += piece
         if len(found) > _MOST:
             raise OSError("it goes on and on")
-    return found
+        if time.monotonic() > end:
+            raise TimeoutError("its answer takes too long")
+    return bytes(found)
 
 
 def _unreachable(to: str, evidence: str) -> Refused:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import plistlib
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from provision.errors import Refused
+from provision.errors import Refused, Stopped
 from provision.ios import activation
 from provision.ios.actions import Activate, AskActivation
 from provision.ios.device import At, IosDevice, attach
@@ -46,8 +48,7 @@ def state_of(bench: Bench) -> str:
 
 
 def switch(bench: Bench, *, on: bool) -> None:
-    order = {"do": "activation_server", "serial": bench.devices[0].serial, "on": on}
-    assert bench.send(order)["event"] == "done"
+    assert bench.send({"do": "activation_server", "on": on})["event"] == "done"
 
 
 def test_an_erased_device_is_activated(phone: Callable[..., tuple[Bench, IosDevice]]) -> None:
@@ -151,6 +152,51 @@ def test_a_server_that_takes_the_call_and_says_nothing(monkeypatch: pytest.Monke
         address = f"http://127.0.0.1:{silent.server_address[1]}"
         with pytest.raises(Refused, match="needs internet"):
             activation.ask(answers, address)
+
+
+@pytest.fixture
+def trickles() -> Iterator[str]:
+    """The address of a server that begins its answer at once and goes on with one byte now and then."""
+
+    class Trickle(_Odd):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-apple-plist")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not over.wait(0.1):
+                    self.wfile.write(b" ")
+
+    over = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    over.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_never_comes_to_an_end(trickles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation, "_WHOLE", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(Refused, match="needs internet") as caught:
+        activation.ask(answers, trickles)
+    assert "takes too long" in caught.value.evidence
+    assert time.monotonic() - begun < 5
+
+
+def test_stopped_while_the_server_is_waited_for(
+    phone: Callable[..., tuple[Bench, IosDevice]], trickles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and the device is asked nothing more when the server has answered."""
+    bench, device = phone()
+    monkeypatch.setenv("FLEET_ACTIVATION_SERVER", trickles)
+    threading.Timer(0.7, device.stop).start()
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        device.perform(Activate(), nothing)
+    assert time.monotonic() - begun < 3
+    assert state_of(bench) == "Unactivated"
 
 
 def test_a_name_that_leads_nowhere() -> None:
