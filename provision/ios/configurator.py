@@ -24,7 +24,7 @@ from provision.ios.refusals import No
 
 _REPLY_SECONDS = 60.0
 
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 1.0
 """Seconds between two looks whether somebody has installed the configuration."""
 
 

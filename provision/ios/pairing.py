@@ -33,7 +33,7 @@ from provision.ios.refusals import No
 
 _PRIVATE = ("RootPrivateKey", "HostPrivateKey")
 
-_ASK_EVERY = 1.0
+_ASK_EVERY = 0.5
 """Seconds between two questions whether somebody has answered the Trust dialog."""
 
 _REPLY_SECONDS = 20.0

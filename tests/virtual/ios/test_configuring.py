@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 from pymobiledevice3.ca import create_keybag_file
 from pymobiledevice3.exceptions import CloudConfigurationAlreadyPresentError, ProfileError
+from pymobiledevice3.services.afc import AfcService
 from pymobiledevice3.services.mobile_config import MobileConfigService
 
 from tests.benches import Bench
@@ -164,6 +165,27 @@ def test_supervised_it_takes_profiles_silently_and_tells_of_its_passcode(virtual
     state = bench.state(serial)
     assert (state["supervised"], len(state["supervisors"])) == (True, 1)
     assert state["profiles"][IDENTIFIER]["silent"] is True
+
+
+def test_told_to_be_skipped_the_setup_assistant_ends_by_itself(virtual_iphones: Start, keybag: Path) -> None:
+    """Not by a cloud configuration alone; and from then on a profile waits for a tap."""
+    bench, serial, udid = bench_of(virtual_iphones, setup_ends=0.2, **IN_SETUP)
+
+    async def work() -> None:
+        async with paired(udid) as client, MobileConfigService(client) as service:
+            await service.supervise("School", keybag)
+            await asyncio.sleep(0.4)
+            assert not bench.state(serial)["set_up"]
+            async with AfcService(client) as files:
+                await files.set_file_contents("iTunes_Control/iTunes/SkipSetup", b"")
+            assert not bench.state(serial)["set_up"]
+            await asyncio.sleep(0.4)
+            assert await client.get_value("com.apple.PurpleBuddy", "SetupDone") is True
+            await service.install_profile(data())
+            assert (await service.get_profile_list())["OrderedIdentifiers"] == []
+            assert bench.state(serial)["waiting"]
+
+    asyncio.run(work())
 
 
 def test_only_the_supervisor_proves_to_be_one(virtual_iphones: Start, keybag: Path, other_keybag: Path) -> None:
