@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, cast, exists, literal
 
 from fleet.account.assign_household import served
 from fleet.account.gaps import Scope, pairs, rank
-from fleet.account.gaps_sql import before, device_of, devices_of_household, lost
+from fleet.account.gaps_sql import before, device_of, devices_of_household, lost, refused
 from fleet.account.programme import Phase, Programme
 from fleet.models import SHARED_KINDS, custody, student_ids, students
 
@@ -101,8 +101,8 @@ def columns(programme: Programme) -> list[ColumnElement[Any]]:
 
 
 def without(programme: Programme) -> tuple[ColumnElement[bool], ...]:
-    """No device, none lost in their hands, and no device under another pseudonym of the same child."""
-    return device_of(programme).is_(None), ~lost(), ~known_twice()
+    """No device, none lost in their hands or not taken, and no device under another pseudonym of the same child."""
+    return device_of(programme).is_(None), ~lost(), ~refused(), ~known_twice()
 
 
 def known_twice() -> ColumnElement[bool]:

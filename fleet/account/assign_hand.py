@@ -11,7 +11,7 @@ from fleet import tags
 from fleet.account.assign_due import known_twice, phase_open
 from fleet.account.assign_units import COLUMNS, GOOD, JOINED, LYING, suits_kind
 from fleet.account.custody import words
-from fleet.account.gaps_sql import device_of, lost
+from fleet.account.gaps_sql import device_of, lost, refused
 from fleet.account.programme import Programme, current
 from fleet.account.students import the
 from fleet.account.vault import shown as pseudonym
@@ -50,6 +50,7 @@ class Student:
     own: str | None
     served_by: str | None
     lost_one: bool
+    refused_one: bool
     twice: bool
 
 
@@ -61,11 +62,16 @@ def the_student(conn: Connection, programme: Programme, name: str) -> Student:
         own.correlate(students).scalar_subquery().label("own"),
         device_of(programme).label("served_by"),
         lost().label("lost_one"),
+        refused().label("refused_one"),
         known_twice().label("twice"),
     )
     row = conn.execute(select(*asked).where(students.c.student == the(conn, name))).mappings().one()
     found = dict(row)
-    return Student(**{**found, "lost_one": bool(found["lost_one"]), "twice": bool(found["twice"])})
+    known: dict[str, Any] = {name: bool(value) if name in _YES_OR_NO else value for name, value in found.items()}
+    return Student(**known)
+
+
+_YES_OR_NO = ("lost_one", "refused_one", "twice")
 
 
 def against_student(conn: Connection, programme: Programme, student: Student, day: str) -> list[str]:
@@ -80,6 +86,8 @@ def against_student(conn: Connection, programme: Programme, student: Student, da
         found.append(f"phase {phase.phase} begins on {phase.begin}" if phase else "no phase is for them")
     if student.lost_one:
         found.append("one was lost in their hands")
+    if student.refused_one:
+        found.append("the family did not take one that was offered")
     if student.twice:
         found.append("the same child is in another list, and has one there")
     return found

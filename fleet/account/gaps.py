@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from fleet.account.assign_household import needed
-from fleet.account.gaps_sql import HELD, REASONS, SIM, UNIT, first_of, flag, joined, reasons
+from fleet.account.gaps_sql import HELD, REASONS, SIM, UNIT, first_of, flag, joined, online, reasons
 from fleet.account.programme import Programme
 from fleet.bulk import batches
 from fleet.errors import AccountError
@@ -71,8 +71,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Double:
-    """More devices than are due. ``students`` are the one, or the children of one household."""
+class Share:
+    """Devices and what is ``due``: to one student, or to the children of one household."""
 
     students: tuple[str, ...]
     units: tuple[str, ...]
@@ -122,6 +122,7 @@ _COLUMNS = (
 )
 _SINCE = {
     "no_device": ("enrolled_at",),
+    "refused": ("enrolled_at",),
     "lost": ("enrolled_at",),
     "no_connection": ("enrolled_at",),
     "broken": ("seen_at",),
@@ -175,10 +176,10 @@ def _place(order: Any, name: str) -> tuple[int, str]:
 
 
 def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Scope) -> tuple[Row, ...]:
-    """Enrolled students and gaps by school, area, category or reason; areas and categories in the programme's order."""
+    """Enrolled students and gaps by school, area, category, online or reason; areas, categories in their order."""
     first = first_of(reasons(programme, at)).label("first")
-    kept = "category" if by == "reason" else by
-    inner = select(students.c[kept].label("kept"), first).select_from(joined(programme)).where(*conditions(scope))
+    kept = online(at) if by == "online" else students.c["category" if by == "reason" else by]
+    inner = select(kept.label("kept"), first).select_from(joined(programme)).where(*conditions(scope))
     rows = inner.subquery()
     query = select(rows.c.kept, rows.c.first, func.count()).group_by(rows.c.kept, rows.c.first)
     tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
@@ -232,17 +233,27 @@ def enrolled(conn: Connection, scope: Scope) -> int:
     return conn.scalar(select(func.count()).select_from(students).where(*conditions(scope))) or 0
 
 
-def doubles(conn: Connection, programme: Programme, scope: Scope) -> tuple[Double, ...]:
+def doubles(conn: Connection, programme: Programme, scope: Scope) -> tuple[Share, ...]:
     """Students with two devices; where a household has one, households with more than they need."""
     who = students.c.household if programme.shares else students.c.student
     has = select(who).join_from(students, custody, _ASSIGNED)
     grouped = has.where(who != "", *conditions(scope)).group_by(who).having(func.count() > 1)
     many = list(conn.scalars(grouped.order_by(who)))
-    found = (double for keys in batches(many, 500) for double in _doubles_of(conn, programme, who, keys))
-    return tuple(double for double in found if len(double.units) > double.due)
+    found = (share for keys in batches(many, 500) for share in _shares(conn, programme, who, keys))
+    return tuple(share for share in found if len(share.units) > share.due)
 
 
-def _doubles_of(conn: Connection, programme: Programme, who: ColumnElement[str], keys: list[str]) -> Iterator[Double]:
+def same_hour(conn: Connection, programme: Programme, scope: Scope) -> tuple[Share, ...]:
+    """Households that share fewer devices than they have children in lessons at one hour."""
+    who = students.c.household
+    grouped = select(who).where(who != "", *conditions(scope)).group_by(who).having(func.count() > 1)
+    many = list(conn.scalars(grouped.order_by(who)))
+    by_hours = replace(programme, one_per="household", most=None, another=True)
+    found = (share for keys in batches(many, 500) for share in _shares(conn, by_hours, who, keys))
+    return tuple(share for share in found if 0 < len(share.units) < share.due)
+
+
+def _shares(conn: Connection, programme: Programme, who: ColumnElement[str], keys: list[str]) -> Iterator[Share]:
     """``who``: the column by which they are one."""
     shown = func.coalesce(units.c.tag, units.c.serial)
     children = select(who.label("who"), students.c.student, students.c.grade).where(
@@ -257,7 +268,7 @@ def _doubles_of(conn: Connection, programme: Programme, who: ColumnElement[str],
         devices[row.who].append(row.shown)
     for key, family in families.items():
         due = needed(programme, [child.grade for child in family])
-        yield Double(tuple(child.student for child in family), tuple(devices[key]), due)
+        yield Share(tuple(child.student for child in family), tuple(devices[key]), due)
 
 
 _ASSIGNED = (custody.c.assigned == students.c.student) & custody.c.state.not_in(("retired", "given_back", "lost"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fleet.account.gaps import Gap, Scope
 
-_BY = click.Choice(["school", "area", "category", "reason"])
+_BY = click.Choice(["school", "area", "category", "reason", "online"])
 
 
 @click.command()
@@ -29,6 +29,7 @@ _BY = click.Choice(["school", "area", "category", "reason"])
 @click.option("--category", default="", metavar="C", help="Only this category.")
 @click.option("--reason", default="", metavar="R", help="Only students to whom this applies: no_device, never_seen, …")
 @click.option("--two", is_flag=True, help="Instead: who has more devices than are due.")
+@click.option("--same-hour", is_flag=True, help="Instead: households that share one device in lessons at one hour.")
 @click.option("--page", type=click.IntRange(min=1), metavar="N", help="This page of the list; 1 where none is named.")
 @click.option("--all", "is_all", is_flag=True, help="With --json: the whole list, not a page of it.")
 @click.option(
@@ -47,6 +48,7 @@ def gaps(
     category: str,
     reason: str,
     two: bool,
+    same_hour: bool,
     page: int | None,
     is_all: bool,
     names: str | None,
@@ -62,12 +64,13 @@ def gaps(
     from fleet.account.gaps import Scope
 
     scope = Scope(school.strip().upper(), area, category, reason=_reason(reason))
-    _consistent(scope, by=by, two=two, names=names, paged=page is not None)
-    if (is_all and (page is not None or by or two or not as_json)) or (as_csv and (as_json or two)):
-        raise click.UsageError("--all goes with --json, and with no page; --csv with neither --json nor --two.")
+    instead = [word for word, said in {"--by": by, "--two": two, "--same-hour": same_hour}.items() if said]
+    _consistent(scope, instead, names=names, paged=page is not None)
+    if (is_all and (page is not None or instead or not as_json)) or (as_csv and (as_json or two or same_hour)):
+        raise click.UsageError("--all goes with --json, and with no page; --csv with the list and with --by.")
     out = _Out(page, page is None and (is_all or as_csv), as_csv, as_json)
-    if two:
-        _two(ctx, scope, as_json)
+    if two or same_hour:
+        _shares(ctx, scope, two=two, as_json=as_json)
     elif by:
         _counts(ctx, by, scope, as_csv, as_json)
     elif names is not None:
@@ -90,14 +93,15 @@ class _Out:
     as_json: bool
 
 
-def _consistent(scope: Scope, *, by: str | None, two: bool, names: str | None, paged: bool) -> None:
-    if names is not None and (not scope.school or by or two):
+def _consistent(scope: Scope, instead: list[str], *, names: str | None, paged: bool) -> None:
+    """``instead``: what is asked for in the place of the list."""
+    if names is not None and (not scope.school or instead):
         raise click.UsageError("--names belongs to the list of one school: say --school, too.")
     if names is not None and not names.strip():
         raise click.UsageError("--names wants the reason for which names are shown.")
-    if sum((by is not None, two, paged)) > 1:
-        raise click.UsageError("--by, --two and --page do not go together.")
-    if (by or two) and scope.reason:
+    if len(instead) > 1 or (instead and paged):
+        raise click.UsageError("--by, --two, --same-hour and --page do not go together.")
+    if instead and scope.reason:
         raise click.UsageError("--reason belongs to the list.")
 
 
@@ -200,19 +204,19 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
         screen.show(*gaps_screen.counts(found, by))
 
 
-def _two(ctx: click.Context, scope: Scope, as_json: bool) -> None:
+def _shares(ctx: click.Context, scope: Scope, *, two: bool, as_json: bool) -> None:
     from fleet import screen
-    from fleet.account import gaps_screen
-    from fleet.account.gaps import doubles
+    from fleet.account import gaps, gaps_screen
     from fleet.account.programme import current
 
     with _reading(ctx) as conn:
-        found = doubles(conn, current(conn), scope)
+        found = (gaps.doubles if two else gaps.same_hour)(conn, current(conn), scope)
     if as_json:
         for one in found:
-            _write("double", asdict(one))
-    else:
-        screen.show(*gaps_screen.doubles(found))
+            _write("double" if two else "same_hour", asdict(one))
+        return
+    none = "Nobody has more devices than are due." if two else "No household shares a device in lessons at one hour."
+    screen.show(*gaps_screen.shares(found, none))
 
 
 _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "unit", "place", "why", "also", "since")

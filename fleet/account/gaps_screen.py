@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.gaps import PAGE, Double, Gap, Row
+from fleet.account.gaps import PAGE, Gap, Row, Share
 from fleet.account.gaps_sql import REASONS
 from fleet.account.vault import shown as pseudonym
 from provision.screen import table, text
@@ -62,9 +62,10 @@ def _reasons(found: Sequence[Row]) -> Iterator[RenderableType]:
     yield grid
 
 
-def doubles(found: Sequence[Double]) -> Iterator[RenderableType]:
+def shares(found: Sequence[Share], none: str) -> Iterator[RenderableType]:
+    """``none``: what to say where there is nobody."""
     if not found:
-        yield Text("Nobody has more devices than are due.")
+        yield Text(none)
         return
     grid = table("STUDENTS", "UNITS", "DUE")
     for one in found[:PAGE]:

@@ -32,6 +32,7 @@ from fleet.models import custody, holdings, items, sim_usage, sims, students, un
 
 REASONS: Mapping[str, str] = {
     "no_device": "no device",
+    "refused": "the family did not take one",
     "not_handed_over": "assigned, but not handed over",
     "never_seen": "handed over, but never seen",
     "lost": "lost",
@@ -134,15 +135,16 @@ def joined(programme: Programme) -> FromClause:
 
 def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
     """When each reason holds at the moment ``at``, over :func:`joined`."""
-    state = HELD.c.state
+    state, nothing = HELD.c.state, HELD.c.unit.is_(None)
     with_student = state == "with_student"
     astray = lost()
     needs_sim = and_(students.c.connection != "line", SIM.c.iccid.is_not(None))
     return {
-        "no_device": and_(HELD.c.unit.is_(None), ~astray),
+        "no_device": and_(nothing, ~astray, ~refused()),
+        "refused": and_(nothing, ~astray, refused()),
         "not_handed_over": state.in_(_WAITING),
         "never_seen": and_(with_student, UNIT.c.last_seen <= HELD.c.since, HELD.c.since <= _patient(programme, at)),
-        "lost": and_(HELD.c.unit.is_(None), astray),
+        "lost": and_(nothing, astray),
         "in_repair": state == "in_repair",
         "broken": and_(with_student, UNIT.c.last_verdict == "failed"),
         "no_plan": and_(needs_sim, SIM.c.state.in_(NOT_RUNNING)),
@@ -173,6 +175,19 @@ def lost() -> ColumnElement[bool]:
     return exists().where(wanted).correlate(students)
 
 
+def refused() -> ColumnElement[bool]:
+    """They were offered one, and did not take it."""
+    offer = holdings.alias("offer")
+    return exists().where(offer.c.student == students.c.student, offer.c.step == "refuse").correlate(students)
+
+
+def online(at: str) -> ColumnElement[str]:
+    """By what a student is online: line, our_sim, own_sim, none, or unknown."""
+    runs = and_(SIM.c.iccid.is_not(None), SIM.c.state.not_in(NOT_RUNNING), ~_over(at))
+    home = students.c.connection
+    return case((home == "line", "line"), (runs, "our_sim"), (home == "sim", "own_sim"), else_=home)
+
+
 def _over(at: str) -> ColumnElement[bool]:
     return or_(SIM.c.state == "ended", and_(SIM.c.ends_at.is_not(None), SIM.c.ends_at <= at), _spent(at[:7]))
 
@@ -187,8 +202,8 @@ def _spent(month: str) -> ColumnElement[bool]:
     size = cast(bare, Float) * case((amount.like("% MB%"), 1_000_000), else_=1_000_000_000)
     # in a CASE, as a text that is no amount must not be read as a number
     return case(
-        (amount.like("%B/month"), used.correlate(SIM).scalar_subquery() >= size),
-        (amount.like("% _B"), SIM.c.used_bytes >= size),
+        (amount.like("%B/month"), func.coalesce(used.correlate(SIM).scalar_subquery(), 0) >= size),
+        (amount.like("% _B"), func.coalesce(SIM.c.used_bytes, 0) >= size),
         else_=false(),
     )
 

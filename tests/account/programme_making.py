@@ -22,7 +22,7 @@ from provision.model import Health, Item, Met, Outcome, Result, Verdict
 from tests.fleet.making import facts, identity, report
 
 CASES = Path(__file__).parent.parent / "data" / "programmes" / "cases"
-FIRST = "2021-01-01"
+FIRST = "2020-01-01"
 Do = Callable[[Connection], None]
 
 
@@ -137,7 +137,13 @@ def _custody(unit: str, step: dict[str, Any], where: Mapping[str, Any]) -> tuple
     student = key(who) if who else None
     if kind == "assign":
         return "unit.assigned", unit, {"student": student, "why": "case"}
-    to = {"hand_over": "with_student", "repair": "in_repair", "lose": "lost", "send": "in_transit"}
+    to = {
+        "refuse": "at_school",
+        "hand_over": "with_student",
+        "repair": "in_repair",
+        "lose": "lost",
+        "send": "in_transit",
+    }
     body = {"step": kind, "state": to.get(kind, where["state"]), "place": step.get("place", where["place"])}
     kit = {"taken_by": "guardian", "kit": {"charger": 1}, "condition": "good"}
     return "unit.custody", unit, {**body, "student": student, **(kit if kind in ("hand_over", "return") else {})}

@@ -10,7 +10,7 @@ import pytest
 
 from fleet.account import assign
 from fleet.account.assign_why import why
-from fleet.account.gaps import Scope, counted, doubles, listed
+from fleet.account.gaps import Scope, counted, doubles, listed, same_hour
 from fleet.account.programme import current
 from fleet.account.progress import progress
 from fleet.db import snapshot
@@ -41,6 +41,7 @@ def test_case(made: World) -> None:
         "served": _served,
         "counts": _counts,
         "two": _two,
+        "same_hour": _same_hour,
         "progress": _progress,
         "why": _why,
     }
@@ -76,6 +77,14 @@ def _counts(made: World, wanted: dict[str, dict[str, str]]) -> None:
 def _two(made: World, wanted: list[dict[str, Any]]) -> None:
     with snapshot(made.registry.engine) as conn:
         found = doubles(conn, current(conn), Scope())
+    assert [(list(one.students), list(one.units), str(one.due)) for one in found] == [
+        ([key(name) for name in one["students"]], one["units"], one["due"]) for one in wanted
+    ]
+
+
+def _same_hour(made: World, wanted: list[dict[str, Any]]) -> None:
+    with snapshot(made.registry.engine) as conn:
+        found = same_hour(conn, current(conn), Scope())
     assert [(list(one.students), list(one.units), str(one.due)) for one in found] == [
         ([key(name) for name in one["students"]], one["units"], one["due"]) for one in wanted
     ]
