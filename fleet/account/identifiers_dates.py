@@ -38,8 +38,8 @@ def order(samples: Iterable[str], usual: Order) -> Order:
         if not (found := _APART.match(_clean(text))) or len(found[1]) > 2:
             continue
         first, second = int(found[1]), int(found[2])
-        day = day or _MONTHS < first <= _DAYS
-        month = month or _MONTHS < second <= _DAYS
+        day = day or second <= _MONTHS < first <= _DAYS
+        month = month or first <= _MONTHS < second <= _DAYS
     if day and month:
         return Order.UNCLEAR
     return Order.MONTH if month else Order.DAY if day else usual

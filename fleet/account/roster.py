@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, exists, select, update
 
 from fleet.account import places
 from fleet.account.identifiers import exact, loose
+from fleet.account.places import Place
 from fleet.account.roster_match import Found, Matcher, mark
 from fleet.account.roster_read import Gathered, Table
 from fleet.account.roster_rows import Entry, Noted, Refused
@@ -76,7 +77,7 @@ class Report:
 def planned(conn: Connection, keys: Vault, found: Gathered, schools: Schools, source: str) -> Report:
     """What the list would change. Nothing is written."""
     report = _begun(found, schools, source)
-    for _ in _decided(conn, keys, found, report):
+    for _ in _decided(conn, keys, found, schools, report):
         pass
     return report
 
@@ -90,7 +91,7 @@ def applied(conn: Connection, ledger: Ledger, keys: Vault, found: Gathered, scho
 
 
 def _begun(found: Gathered, schools: Schools, source: str) -> Report:
-    new = (NewSchool(place.place, place.name, place.area, schools.near(place)) for place in schools.new.values())
+    new = (NewSchool(one.place, one.name, one.area, schools.near(one)) for one in _new_schools(found, schools))
     return Report(
         source=source,
         tables=tuple(table for table in found.tables if table),
@@ -106,9 +107,14 @@ def _begun(found: Gathered, schools: Schools, source: str) -> Report:
     )
 
 
-def _decided(conn: Connection, keys: Vault, found: Gathered, report: Report) -> Iterator[Found]:
+def _new_schools(found: Gathered, schools: Schools) -> list[Place]:
+    """Not those that only rows name which cannot be taken."""
+    return [place for code, place in schools.new.items() if code in found.schools]
+
+
+def _decided(conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report) -> Iterator[Found]:
     """What becomes of each row that can be taken; the report is filled on the way, and complete at the end."""
-    matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, report.source)
+    matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, schools.areas(), report.source)
     out = {refused[:2] for refused in found.refused}
     named: set[str] = set()
     for entries in found.spool.sorted():
@@ -161,13 +167,13 @@ def _find_missing(conn: Connection, found: Gathered, matcher: Matcher, schools: 
 def _happenings(
     conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report
 ) -> Iterator[Happening]:
-    for place in schools.new.values():
+    for place in _new_schools(found, schools):
         if places.find(conn, place.place):
             continue  # somebody else added it meanwhile
         said: dict[str, Json] = {"name": storable(place.name), "kind": place.kind, "area": storable(place.area)}
         yield "place.set", place.place, {"v": 1, **said}
     kept = _Kept(conn, keys)
-    for one in _decided(conn, keys, found, report):
+    for one in _decided(conn, keys, found, schools, report):
         kept.keep(one)
         yield "student.set", one.student, {"v": 1, "fields": {**one.fields}, "ids": {**one.ids}}
     kept.write()

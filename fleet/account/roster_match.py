@@ -51,13 +51,15 @@ class Found(NamedTuple):
 @dataclass
 class Matcher:
     """``keys`` are the pseudonyms that the rows of this list would have by themselves, ``crowds`` the phones by which
-    nobody is known, ``alike`` sheet and row of who only looks like another row of the list."""
+    nobody is known, ``alike`` sheet and row of who only looks like another row of the list. ``areas`` of schools
+    are those of new students of whom the list says none."""
 
     conn: Connection
     vault: Vault
     keys: Sample
     crowds: frozenset[int]
     alike: Set[tuple[int, int]]
+    areas: Mapping[str, str]
     source: str
     claimed: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
@@ -183,6 +185,8 @@ class Matcher:
             self._taken.add(student)
         self._last = entry.key
         fields = {"state": "enrolled", "source": self.source, **entry.fields}
+        if "area" not in fields and (area := self.areas.get(fields["school"])):
+            fields["area"] = area
         ids = entry.ids
         if alike or entry[:2] in self.alike:
             ids = {hashed: "alike" if kind == "birth" else kind for hashed, kind in ids.items()}

@@ -59,7 +59,7 @@ class Table:
 class Gathered:
     """``tables`` are the sheets by number, ``None`` where no header was found. ``others`` counts rows that are no
     students, ``crowds`` phones that are no household's. ``alike``: sheet and row of who has the
-    name, birthday and school of a row above, and is another."""
+    name, birthday and school of a row above, and is another. ``schools`` are those of rows that can be taken."""
 
     spool: Spool
     tables: list[Table | None] = field(default_factory=list)
@@ -72,6 +72,7 @@ class Gathered:
     crowds: frozenset[int] = frozenset()
     alike: set[tuple[int, int]] = field(default_factory=set)
     teachers: dict[str, str] = field(default_factory=dict)
+    schools: set[str] = field(default_factory=set)
     keys: Sample = field(default_factory=Sample)
     _same: Sample = field(default_factory=Sample)
     _shared: Sample = field(default_factory=Sample)
@@ -79,6 +80,7 @@ class Gathered:
     def take(self, found: Entry | Refused | None) -> None:
         if isinstance(found, Entry):
             self.spool.add(found)
+            self.schools.add(found.fields["school"])
             self.keys.add(found.key)
             for hashed, kind in found.ids.items():
                 if kind in COMPARED:

@@ -41,6 +41,10 @@ class Schools:
         """The known school that a new one may have been meant to be."""
         return meant(place.name, (known.name for known in self._codes.values() if known.place not in self.new))
 
+    def areas(self) -> dict[str, str]:
+        """Where each school is, as far as it is known."""
+        return {code: place.area for code, place in self._codes.items() if place.area}
+
     def _code(self, name: str, code: str, area: str) -> str:
         for said in (code, name.upper()):
             if said in self._codes:

@@ -132,6 +132,7 @@ def test_the_order_of_a_list() -> None:
     assert identifiers_dates.order(["03/04/2012", "x", "25/12/2012"], Order.MONTH) is Order.DAY
     assert identifiers_dates.order(["03/04/2012", "12/25/2012"], Order.DAY) is Order.MONTH
     assert identifiers_dates.order(["25/12/2012", "12/25/2012"], Order.DAY) is Order.UNCLEAR
+    assert identifiers_dates.order(["31/31/2012", "99/99/2012"], Order.DAY) is Order.DAY
     assert identifiers_dates.order(["2012-12-25", "03/04/2012"], Order.DAY) is Order.DAY
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
 from fleet.account import students as one_student
+from fleet.account.places import Place, put
 from fleet.account.roster_read import Request, gathered
 from fleet.account.roster_rejects import write
 from fleet.account.roster_schools import Schools
@@ -258,6 +259,24 @@ def test_a_new_school_is_a_place_and_one_that_was_made_meanwhile_stays(registry:
         assert [tuple(row)[:3] for row in conn.execute(select(places))] == [("TH-A", "TH A", "school")]
     with pytest.raises(AccountError, match="did you mean"):
         bring(registry, csv(tmp_path, AN), school="TH-B")
+
+
+def test_no_school_is_made_of_rows_that_cannot_be_taken(registry: Registry, tmp_path: Path) -> None:
+    report = bring(registry, csv(tmp_path, AN, CU.replace("TH A", "Tổng").replace("07/05/2012", "31/31/2012")))
+    assert [school.place for school in report.schools] == ["TH-A"]
+    with snapshot(registry.engine) as conn:
+        assert conn.scalars(select(places.c.place)).all() == ["TH-A"]
+
+
+def test_the_area_of_a_new_student_is_that_of_the_school_if_nobody_says_another(
+    registry: Registry, tmp_path: Path
+) -> None:
+    with transaction(registry.engine) as conn:
+        put(conn, registry.ledger, Place("TH-A", "TH A", "school", "Ngọc Hiển"))
+    bring(registry, csv(tmp_path, AN, f"{CU},Năm Căn", head=f"{HEAD},Huyện"))
+    areas = {person.name: row["area"] for row, person in people(registry).values()}
+    assert areas == {"Nguyễn Văn An": "Ngọc Hiển", "Lê Cu": "Năm Căn"}
+    assert bring(registry, csv(tmp_path, AN, CU)).changed == 0
 
 
 def test_refused_rows_come_back_corrected(registry: Registry, tmp_path: Path) -> None:
