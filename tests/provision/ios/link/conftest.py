@@ -107,7 +107,7 @@ class Iphones:
 
 
 Start = Callable[..., Iphones]
-_SHARED = 32
+_SHARED = 64
 
 
 @pytest.fixture(scope="session")
