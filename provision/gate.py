@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from provision.errors import LET_GO
 from provision.model import Facts, Locks, Stop, Unit
 
 
@@ -19,19 +20,18 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
             f"{facts.identity.serial} is on the ignore list.",
             "Take its line out of ignore.txt if it is a donated device.",
         )
-    yield from (_ios if facts.identity.platform == "ios" else _android)(facts.locks)
+    yield from _ios(facts.locks, unit) if facts.identity.platform == "ios" else _android(facts.locks)
 
 
-def _ios(locks: Locks) -> Iterator[Stop]:
+def _ios(locks: Locks, unit: Unit) -> Iterator[Stop]:
     """Find My stands for the accounts, which cannot be read; a device that was erased has nobody's."""
     if locks.find_my:
         yield Stop(
             "find_my",
             "It needs its owner: Find My is on, so it is locked to their Apple Account.",
-            "Have its owner turn Find My off under Settings › their name › Find My, or remove the device at "
-            "iCloud.com/find, then run again.",
+            LET_GO,
         )
-    elif locks.accounts is None:
+    elif locks.accounts is None and not unit.erased:
         yield Stop(
             "find_my",
             "It needs its owner: whether Find My is on could not be read.",

@@ -166,12 +166,15 @@ class Unit:
 
     ``sealed`` are the keyed hashes of the wanted values of the last run whose outcome could not be read back, by
     item id; ``seal_key`` is the registry's key for them. ``erase``: the technician said that it may be erased, and an
-    intake in this same attachment accepted it.
+    intake in this same attachment accepted it; ``again``: also where it is under our supervision already, with all that
+    its user has put on it. ``erased``: this very run has erased it.
     """
 
     tag: str | None = None
     ignored: bool = False
     erase: bool = False
+    again: bool = False
+    erased: bool = False
     sealed: Mapping[str, str] = field(default_factory=dict, repr=False)
     seal_key: bytes = field(default=b"", repr=False)
 
@@ -319,6 +322,7 @@ class Report:
     """All that a run has to tell. ``identity`` is None where nobody could be asked.
 
     ``steps`` counts the items that were applied; times are UTC, ISO 8601. ``lost``: the device went away meanwhile.
+    ``held``: it stands well, and waits for what ``error`` says.
     """
 
     address: str
@@ -340,3 +344,4 @@ class Report:
     allowed: str = ""
     left_on: tuple[str, ...] = ()
     lost: bool = False
+    held: bool = False

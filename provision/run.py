@@ -6,7 +6,7 @@ There is no resume state: an interrupted run is run again, and its first facts a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from profiles.schema import Profile
@@ -16,9 +16,10 @@ from provision.device import Device
 from provision.errors import DeviceError, NotReady, Unplugged
 from provision.facts import collect
 from provision.lanes import Lane
-from provision.model import Cannot, Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
+from provision.model import Cannot, Effect, Facts, Item, Met, Outcome, Report, Result, Step, Stop, Unit, Verdict
 from provision.plan import parting, plan, steps
 from provision.progress import Emit, Say, now, speaker
+from provision.text import sentence
 
 
 class Mode(StrEnum):
@@ -91,11 +92,11 @@ class _Job:
         """Only before a first write: a device that is as it should be is nobody's business."""
         assert self.facts is not None
         if self._todo() or parting(self.items):
-            self.stops = gate.stops(self.facts, self.unit)
+            self.stops = tuple(dict.fromkeys((*self.stops, *gate.stops(self.facts, self.unit))))
 
     def work(self) -> None:
         """Passes until no plan shows a step that was not tried: what one pass switches on, the next switches off."""
-        if self.stops and not self.allow:
+        if self._stopped():
             return
         while (todo := self._todo()) and not self._waits():
             self.say("todo", items=[(item.id, _size(item)) for item in todo])
@@ -104,12 +105,29 @@ class _Job:
             self.unread = attempts
             if lost := next((attempt.error for attempt in attempts if attempt.lost), None):
                 raise lost
+            self._used_up(attempts)
             self.look()
             self.unread = ()
-        self.held = self._waits()
-        if verify.verdict(self._settled()) is not Verdict.FAILED:
+            if any(attempt.anew for attempt in attempts):
+                self.ask_the_gate()  # whose it is may show only now
+                if self._stopped():
+                    break
+        self.held = self._waits() or self._stopped()
+        if not self._stopped() and verify.verdict(self._settled()) is not Verdict.FAILED:
             last = apply(self.device, parting(self.items), self.say, self.lane)
             self.attempts |= {attempt.item.id: attempt for attempt in last}
+
+    def _stopped(self) -> bool:
+        return bool(self.stops) and not self.allow
+
+    def _used_up(self, attempts: Iterable[Attempt]) -> None:
+        """The word that a device may be erased again is good for one erasing, or for none where it came erased."""
+        erasings = [attempt for attempt in attempts if _effect(attempt.item) is Effect.ERASE]
+        self.unit = replace(
+            self.unit,
+            erased=self.unit.erased or any(attempt.error is None for attempt in erasings),
+            again=self.unit.again and any(attempt.error for attempt in erasings),
+        )
 
     def _todo(self) -> tuple[Item, ...]:
         return tuple(item for item in steps(self.items) if item.id not in self.attempts)
@@ -133,12 +151,14 @@ class _Job:
         return verify.outcomes([item], {} if attempt is None else {item.id: attempt}, lost=self.error is not None)[0]
 
     def report(self, mode: Mode) -> Report:
-        stopped = bool(self.stops) and not self.allow and mode is not Mode.PLAN
+        stopped = self._stopped() and mode is not Mode.PLAN
         outcomes: tuple[Outcome, ...] = ()
-        if mode is not Mode.PLAN and not stopped:
+        if mode is not Mode.PLAN and (not stopped or self.attempts):
             judge = verify.parted if mode is Mode.PROVISION and not self.error else self._unparted
             last = (judge(item, self.attempts.get(item.id)) for item in parting(self.items))
             outcomes = self._settled() + tuple(last)
+        first = next((o for o in outcomes if o.result is Result.FAILED and self._comes_first(o.item)), None)
+        what, next_action = self._reason(stopped, first)
         failed = self.error is not None or stopped
         planned = Verdict.PLANNED if mode is Mode.PLAN else verify.verdict(outcomes)
         return Report(
@@ -155,25 +175,25 @@ class _Job:
             steps=len(self.attempts),
             started=self.started,
             ended=now(),
-            error=self._error(stopped),
-            next_action=self._next_action(stopped),
+            error=what,
+            next_action=next_action,
             stops=self.stops,
             allowed=self.allow if self.stops else "",
             left_on=_left_on(self.items, outcomes, self.unread),
             lost=isinstance(self.error, Unplugged | NotReady),
+            held=self.held,
         )
 
-    def _error(self, stopped: bool) -> str:
+    def _reason(self, stopped: bool, first: Outcome | None) -> tuple[str, str]:
+        """Why the whole of it failed, and what to do. ``first``: what had to come first, and failed."""
         if self.error:
-            return self.error.what
-        return " ".join(stop.what for stop in self.stops) if stopped else ""
-
-    def _next_action(self, stopped: bool) -> str:
-        if self.error:
-            return self.error.next_action
-        if not stopped:
-            return ""
-        return " ".join(stop.next_action for stop in self.stops) + " Or pass --allow REASON, which is recorded."
+            return self.error.what, self.error.next_action
+        if stopped:
+            what, todo = (" ".join(getattr(stop, part) for stop in self.stops) for part in ("what", "next_action"))
+            return what, f"{todo} Or pass --allow REASON, which is recorded."
+        if not self.held or first is None:
+            return "", ""
+        return sentence(first.why[:1].upper() + first.why[1:]), first.next_action
 
 
 def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome], unread: Iterable[Attempt]) -> tuple[str, ...]:
@@ -187,6 +207,10 @@ def _left_on(items: Iterable[Item], outcomes: Iterable[Outcome], unread: Iterabl
         assert isinstance(attempt.item.state, Step)
         left += [action.leaves for action in attempt.item.state.actions if action.leaves]
     return tuple(dict.fromkeys(left))
+
+
+def _effect(item: Item) -> Effect:
+    return item.state.effect if isinstance(item.state, Step) else Effect.NONE
 
 
 def _size(item: Item) -> int:

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
 from provision.text import counted, printable, sentence
+from provision.verify import NOT_BEGUN
 
 if TYPE_CHECKING:
     from provision.bench import Attached
@@ -150,7 +151,7 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
     units: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for report in reports:
         for o in report.outcomes:
-            if o.result is not Result.VERIFIED:
+            if o.result is not Result.VERIFIED and o.why != NOT_BEGUN:
                 units[o.result, o.item.id, o.why, o.next_action].append(_name(report))
     items: dict[tuple[str, tuple[str, ...], str, str], list[str]] = defaultdict(list)
     for (result, item, why, action), names in units.items():
@@ -161,7 +162,14 @@ def _reasons(reports: Sequence[Report]) -> list[RenderableType]:
         where = "everywhere" if len(on) == len(reports) > 1 else f"on {', '.join(on)}"
         lines.append(Text.assemble(text(result, STYLES[result]), text(f" {where}: {_by_setting(ids)}")))
         lines.append(Padding(text(f"{sentence(why)} {action}".strip()), (0, 0, 0, 4)))
-    return lines
+    return lines + _not_begun(reports)
+
+
+def _not_begun(reports: Sequence[Report]) -> list[RenderableType]:
+    """What was held back, in one line: its reason is that of what had to come first."""
+    counts = {_name(report): sum(o.why == NOT_BEGUN for o in report.outcomes) for report in reports}
+    held = ", ".join(f"{name} ({count})" for name, count in counts.items() if count)
+    return [text(f"Not begun, because what has to come first failed: items of {held}.")] if held else []
 
 
 def ports(found: Iterable[PortVerdict]) -> list[RenderableType]:
@@ -172,10 +180,11 @@ def ports(found: Iterable[PortVerdict]) -> list[RenderableType]:
 def last_line(report: Report) -> str:
     """May it be unplugged, and what was left switched on."""
     name = _name(report)
-    if report.error and not report.stops:
+    waits = report.stops or report.held
+    if report.error and not waits:
         return f"{'' if report.error.startswith(name) else name + ': '}{report.error} {report.next_action}".rstrip()
     on = f"Left switched on: {', '.join(report.left_on)}." if report.left_on else "Nothing was left switched on."
-    if report.stops and report.error:
+    if waits and report.error:
         return f"{name}: {report.error} {report.next_action} It may be unplugged. {on}"
     if report.verdict is Verdict.PLANNED:
         todo = sum(isinstance(item.state, Step) for item in report.plan)

@@ -33,6 +33,9 @@ def _outcome(item: Item, attempt: Attempt | None, lost: bool, held: bool) -> Out
     return Outcome(item, Result.FAILED, f"accepted, but read back unchanged: {state.why}", _AGAIN, changed=True)
 
 
+NOT_BEGUN = "not begun: what has to come first failed"
+"""Said of every item that was held back so; the one that failed says why."""
+
 _AGAIN = "Run it once more; if it stays so, set it by hand and tell your coordinator."
 
 
@@ -44,7 +47,7 @@ def _untouched(item: Item, lost: bool, held: bool) -> Outcome:
             failed = item.required or in_the_way or holds
             return Outcome(item, Result.FAILED if failed else Result.IMPOSSIBLE, why, next_action)
         case Step() if held:
-            return Outcome(item, Result.FAILED, "not begun: what has to come first failed", "Mend that and run again.")
+            return Outcome(item, Result.FAILED, NOT_BEGUN, "Mend that and run again.")
         case Step(why=why):
             said = "not reached before the device went" if lost else f"differs from the profile: {why}"
             return Outcome(item, Result.FAILED, said, "Run fleet provision on it.")

@@ -22,6 +22,9 @@ QUESTIONS: Mapping[str, Question] = {
 ACTIVATED = "Activated"
 """The one state of mobileactivationd in which a device can be used."""
 
+UNACTIVATED = "Unactivated"
+"""Its state from the erasing to the activation. Of a device in any other word it is not known what befell it."""
+
 _NAMELESS = "an organisation without a name"
 
 

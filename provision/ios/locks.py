@@ -34,7 +34,7 @@ class LocksReader:
         held = cloud.holder(answers, self.keybag)
         find_my = switch(answers.get("find_my"))
         activation = cloud.activation(answers.get("activation")) or None
-        free = find_my is False or (find_my is None and activation not in (None, cloud.ACTIVATED))
+        free = find_my is False or (find_my is None and activation == cloud.UNACTIVATED)
         return Locks(
             accounts={} if free else None,
             users=1,

@@ -14,19 +14,18 @@ from datetime import UTC, datetime
 
 from profiles.schema import Profile
 from profiles.setup_panes import panes
+from provision.errors import LET_GO
 from provision.ios import cloud
 from provision.ios.actions import Activate, AskActivation, Erase, Supervise
 from provision.ios.keybag import Keybag
 from provision.ios.questions import Activation, Question, Value
+from provision.ios.reading import switch
 from provision.model import Cannot, Effect, Facts, Identity, Item, Locks, Met, Step, Unit
 from provision.setting import Answer
 
 _NO_KEYBAG = "Run: fleet supervision init --organisation NAME. Then back it up and run again."
 _UNLOCK = "Unlock it, trust this computer and run again."
-_SIGN_OUT = (
-    "Have its owner switch Find My off under Settings › their name, or remove the device at iCloud.com/find; then run "
-    "again."
-)
+_WIPE = "Where that may be lost: fleet provision --erase --again."
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Supervision:
 
     @property
     def fresh(self) -> bool:
-        """It was erased, and nobody has set it up since, neither by hand nor from outside."""
-        return self.activation not in ("", cloud.ACTIVATED) or (self.set_up is False and not self.configured)
+        """It was erased, and nobody has set it up since, neither by hand nor from outside: it says so itself."""
+        return self.activation == cloud.UNACTIVATED or (self.set_up is False and not self.configured)
 
 
 @dataclass(frozen=True)
@@ -76,43 +75,48 @@ class SupervisionSetting:
             known=held.ours,
             organisation=held.organisation,
             other=held.other,
-            set_up=cloud.switch_or_absent(answers.get("set_up")),
+            set_up=switch(answers.get("set_up")),
             configured=held.configured,
             activation=cloud.activation(answers.get("activation")),
         )
 
     def plan(self, profile: Profile, found: Supervision, facts: Facts, unit: Unit) -> Iterator[Item]:
-        """``erased`` where the unit may be, ``activated`` where that is known, ``supervised`` where we could."""
-        erased = self._erased(found, facts.locks) if unit.erase else None
+        """``erased`` where the unit may be, ``activated``, ``supervised`` where we could."""
+        erased = self._erased(found, facts.locks, unit) if unit.erase else None
         if erased is not None:
-            yield _item("erased", "erased, with nothing of its last owner on it", erased)
-        if found.activation:
-            yield _item("activated", "activated", _activated(found))
+            yield _item("erased", "erased before it came under our supervision", erased)
+        yield _item("activated", "activated", _activated(found, erased))
         if self.keybag is not None or unit.erase:
             whose = f"supervised by {self.keybag.organisation}" if self.keybag else "supervised by us"
-            yield _item("supervised", whose, self._supervised(profile, found, facts.identity, erased))
+            fresh = found.fresh or (unit.erased and not found.configured)
+            yield _item("supervised", whose, self._supervised(profile, found, facts.identity, erased, fresh))
 
-    def _erased(self, found: Supervision, locks: Locks) -> Met | Step | Cannot:
-        if found.known:
-            return Met("it was, before it came under our supervision")
+    def _erased(self, found: Supervision, locks: Locks, unit: Unit) -> Met | Step | Cannot:
+        """``again`` wipes what is ours already, and asks no less before it."""
+        if found.known and not unit.again:
+            return Met(f"it was; what its user has put on it since then is still there. {_WIPE}")
         if found.fresh:
             return Met("it is not set up: nobody has used it since it was erased")
+        if unit.erased and not found.configured:
+            return Met("it came back from it in this run")
         if found.other:
             return Cannot(f"it is held by {found.other}", "Have it released there; then run again.", holds=True)
         if locks.find_my is None:
             return Cannot("it needs its owner: whether Find My is on could not be read", _UNLOCK, holds=True)
         if locks.find_my:
-            return Cannot("it needs its owner: Find My is on", _SIGN_OUT, holds=True)
-        if not found.activation or found.supervised is None:
+            return Cannot("it needs its owner: Find My is on", LET_GO, holds=True)
+        if found.activation != cloud.ACTIVATED or found.supervised is None:
             return Cannot("whether it is activated and supervised could not be read", _UNLOCK, holds=True)
         if (unfit := self._unfit()) is not None:
             return Cannot(f"{unfit.why}: nothing is erased", unfit.next_action, holds=True)
-        return Step("it is as its last owner left it", (AskActivation(), Erase()), Effect.ERASE)
+        why = "it is as its last user left it" if found.known else "it is as its last owner left it"
+        return Step(why, (AskActivation(), Erase()), Effect.ERASE)
 
     def _supervised(
-        self, profile: Profile, found: Supervision, who: Identity, erased: Met | Step | Cannot | None
+        self, profile: Profile, found: Supervision, who: Identity, erased: Met | Step | Cannot | None, fresh: bool
     ) -> Met | Step | Cannot:
-        if found.ours:
+        again = isinstance(erased, Step)
+        if found.ours and not again:
             return Met("it says so, and our certificate is in it")
         if found.other:
             return self._foreign(found.other)
@@ -122,14 +126,15 @@ class SupervisionSetting:
             return Cannot("whether it is supervised could not be read", _UNLOCK)
         if isinstance(erased, Cannot):
             return Cannot("it has to be erased first", in_the_way=True)
-        if erased is None and not found.fresh:
+        if erased is None and not fresh:
             return Cannot(
                 "only an erased device can be supervised: as it is, its user installs the configuration by hand, and "
                 "can take it away",
                 "Where it may be erased: fleet intake, then fleet provision --erase.",
             )
         wanted = profile.identity.skip_setup if profile.identity else None
-        return Step("it is not", (Supervise(panes(wanted or (), who.version)),), Effect.ANEW)
+        why = "it is not, once it is erased" if found.known else "it is not"
+        return Step(why, (Supervise(panes(wanted or (), who.version)),), Effect.ANEW)
 
     def _unfit(self) -> Cannot | None:
         """Why we can supervise nothing."""
@@ -155,7 +160,11 @@ class SupervisionSetting:
         return self.keybag is not None and self.keybag.expired(datetime.now(UTC))
 
 
-def _activated(found: Supervision) -> Met | Step:
+def _activated(found: Supervision, erased: Met | Step | Cannot | None) -> Met | Step | Cannot:
+    if isinstance(erased, Step):
+        return Step("it is not, once it is erased", (Activate(),), Effect.ANEW)
+    if not found.activation:
+        return Cannot("whether it is activated could not be read", _UNLOCK, in_the_way=True)
     if found.activation == cloud.ACTIVATED:
         return Met("it says so")
     return Step(f"it says {found.activation}", (Activate(),), Effect.ANEW)

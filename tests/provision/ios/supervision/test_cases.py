@@ -1,7 +1,8 @@
 """What comes of what an iPhone says of itself: tests/data/ios/{supervision,locks,setup}/*.yaml.
 
 As in the cases of other settings; beside that, ``keybag`` is the bench's: ours (the default), ended or none; ``erase``
-says that the unit may be erased, ``find_my`` how that stands. In ``SupervisorHostCertificates`` write ``ours``, or any
+says that the unit may be erased, ``again`` that it may be so although it is ours, ``erased`` that this run has done it,
+``find_my`` how that stands. In ``SupervisorHostCertificates`` write ``ours``, or any
 other word for somebody else's. ``expect`` are the facts.
 """
 
@@ -69,7 +70,8 @@ def test_the_way_from_a_donors_device_to_one_of_ours(file: Path, tmp_path: Path)
     seen = dataclasses.asdict(found)
     assert {key: seen[key] for key in case.get("expect", {})} == case.get("expect", {})
     facts = Facts(who, locks=Locks(find_my=case.get("find_my", False)))
-    items = list(setting.plan(profile, found, facts, Unit(erase=case.get("erase", False))))
+    unit = Unit(**{word: case.get(word, False) for word in ("erase", "again", "erased")})
+    items = list(setting.plan(profile, found, facts, unit))
     assert [shape(item) for item in items] == case["items"]
 
 
@@ -124,18 +126,19 @@ _WHO = Identity("ios", "S1", "Apple", "iPhone", "17.7", 17)
 
 
 @settings(max_examples=300, deadline=None)
-@given(said=_SAID, erase=st.booleans(), which=_BAG)
-def test_nothing_is_erased_that_could_not_be_brought_back(said: Mapping[str, Answer], erase: bool, which: str) -> None:
+@given(said=_SAID, unit=st.builds(Unit, erase=st.booleans(), again=st.booleans()), which=_BAG)
+def test_nothing_is_erased_that_could_not_be_brought_back(said: Mapping[str, Answer], unit: Unit, which: str) -> None:
     """Whatever the device says: it is erased only where Find My is off, nobody else holds it, and we can go on."""
     bag = keybags()[which]
     setting = SupervisionSetting(bag)
     locks = LocksReader(bag).parse(said, NOTHING, _WHO)
     found = setting.parse(said, NOTHING, _WHO)
-    items = list(setting.plan(NOTHING, found, Facts(_WHO, locks=locks), Unit(erase=erase)))
+    items = list(setting.plan(NOTHING, found, Facts(_WHO, locks=locks), unit))
     assert len({item.id for item in items}) == len(items)
     erasing = [item for item in items if isinstance(item.state, Step) and Erase() in item.state.actions]
     if erasing:
-        assert erase
+        assert unit.erase
+        assert unit.again or not found.known
         assert which == "ours"
         assert (locks.find_my, locks.owner, found.activation) == (False, None, "Activated")
         assert not found.ours
