@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, literal, union_all
+from sqlalchemy import Connection, case, func, literal, select, union_all
 
-from fleet.account.filter_parse import AllOf, Tree
+from fleet.account.filter_parse import Tree
 from fleet.account.filter_sql import Asked, newest_digests
 from fleet.account.health_rules import Rules
+from fleet.models import custody, units
 
 _RANK = {"critical": 0, "warning": 1, "note": 2}
 
@@ -32,8 +33,8 @@ def asked(conn: Connection, rules: Rules, text: str, tree: Tree | None, now: str
     return Asked(text, tree, now, newest_digests(conn), trees)
 
 
-def alarms(conn: Connection, rules: Rules, within: Asked, units: int, language: str) -> tuple[Alarm, ...]:
-    """The rules that tell of any of the ``units`` units of ``within``: the worst first, then the most frequent."""
+def alarms(conn: Connection, rules: Rules, within: Asked, total: int, language: str) -> tuple[Alarm, ...]:
+    """The rules that tell of any of the ``total`` units of ``within``: the worst first, then the most frequent."""
     found = _counted(conn, rules, within)
     listed = [
         Alarm(
@@ -42,7 +43,7 @@ def alarms(conn: Connection, rules: Rules, within: Asked, units: int, language: 
             number,
             rules[name].means(language),
             rules[name].next_action[language],
-            rules[name].counts(number, units),
+            rules[name].counts(number, total),
         )
         for name, number in found.items()
         if number
@@ -56,14 +57,18 @@ def of_unit(conn: Connection, rules: Rules, key: str, now: str, language: str) -
 
 
 def _counted(conn: Connection, rules: Rules, within: Asked) -> Mapping[str, int]:
-    """All in one query."""
+    """Of all units each rule is counted in an index of its own; of those that a filter fits, all in one pass."""
+    if not rules:
+        return {}
+    if within.tree is not None:
+        frame = within.frame(units, custody)
+        sums = [func.sum(case((frame.clause(rule.tree), 1), else_=0)).label(name) for name, rule in rules.items()]
+        row = conn.execute(select(*sums).select_from(frame.source).where(frame.where)).one()
+        return {name: int(number or 0) for name, number in zip(rules, row, strict=True)}
     queries = []
     for name, rule in rules.items():
-        tree = rule.tree if within.tree is None else AllOf((rule.tree, within.tree))
-        frame = replace(within, text=within.text if within.tree else rule.filter, tree=tree).frame()
+        frame = replace(within, text=rule.filter, tree=rule.tree).frame()
         queries.append(frame.count().add_columns(literal(name)))
-    if not queries:
-        return {}
     return {name: number for number, name in conn.execute(union_all(*queries))}
 
 

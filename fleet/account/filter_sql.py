@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    exists,
     false,
     func,
     literal,
@@ -65,7 +66,8 @@ _ELSEWHERE = (*BY_UNIT, *_PLACES)
 class Asked:
     """A filter that is to be asked ``now``, of all units or the one whose key is ``only``.
 
-    ``newest``: the last digest of each profile; ``alarms``: rules by name.
+    ``newest``: the last digest of each profile; ``alarms``: rules by name. ``few``: it is known to fit few units, so
+    that it is faster to look each of them up in other tables than to gather what fits there.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Asked:
     newest: Mapping[str, str] = field(default_factory=dict)
     alarms: Mapping[str, Tree] = field(default_factory=dict)
     only: str | None = None
+    few: bool = False
 
     def frame(self, *wanted: Table) -> Frame:
         """Where it is asked of, when the answer has columns of the tables ``wanted``."""
@@ -215,6 +218,8 @@ class Frame:
         known: list[Clause] = [column.is_not(None)] if column.nullable else []
         if self.asked.only is not None:
             known = [column == self.asked.only]
+        if self.asked.few:
+            return exists(select(column).where(column == self.key, *said))
         return self.key.in_(select(column).where(*said, *known))
 
     def _leaf(self, leaf: Compare | Flag) -> Clause:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Connection, func, select
 
 from fleet.account.filter_sql import Asked
+from fleet.bulk import streamed
 from fleet.models import custody, places, units
 
 DIMENSIONS = ("place", "school", "area", "state", "model", "profile", "holder", "maker", "batch")
@@ -22,7 +23,6 @@ _COLUMNS: Mapping[str, tuple[Column[str], ...]] = {
     "area": (custody.c.place,),
     "model": (units.c.maker, units.c.model),
     "profile": (units.c.last_profile,),
-    "holder": (custody.c.holder,),
     "maker": (units.c.maker,),
     "batch": (custody.c.batch,),
 }
@@ -41,6 +41,8 @@ class Group:
 
 def by(conn: Connection, within: Asked, dimension: str) -> tuple[Group, ...]:
     """The most units first, what is not known last. A dimension is one of :data:`DIMENSIONS`."""
+    if dimension == "holder":
+        return tuple(holders(conn, within))
     found: dict[str, dict[str, int]] = {}
     for row in conn.execute(_query(within, dimension)):
         *parts, state, number = tuple(row)
@@ -52,18 +54,26 @@ def by(conn: Connection, within: Asked, dimension: str) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=lambda one: (not one.value, -one.units, one.value)))
 
 
+def holders(conn: Connection, within: Asked, limit: int | None = None) -> Iterator[Group]:
+    """The students who have the most units, at most ``limit``. They may be a million, so they come one by one."""
+    frame = within.frame(custody)
+    number = func.count().label("number")
+    query: Query = select(custody.c.holder, number).select_from(frame.source).where(frame.where, custody.c.holder > "")
+    query = query.group_by(custody.c.holder).order_by(number.desc(), custody.c.holder).limit(limit)
+    for row in streamed(conn, query):
+        yield Group(row[0], "", row[1], {"with_student": row[1]})
+
+
 def _query(within: Asked, dimension: str) -> Query:
     if dimension == "state":
         frame = within.frame()
         states = select(frame.state, frame.state, func.count()).select_from(frame.source).where(frame.where)
         return states.group_by(frame.state)
     columns = _COLUMNS[dimension]
-    frame = within.frame(columns[0].table)
+    frame = within.frame(custody if columns[0].table is custody else units)
     number = func.count().label("number")
     query: Query = select(*columns, frame.state.label("state"), number).select_from(frame.source)
     query = query.where(frame.where)
-    if dimension == "holder":
-        query = query.where(custody.c.holder.is_not(None))
     grouped = query.group_by(*columns, frame.state)
     return _of_places(grouped, dimension) if dimension in ("school", "area") else grouped
 

@@ -172,9 +172,11 @@ def _screen(asking: Asking) -> list[RenderableType]:
 
     at = _now()
     if asking.by is not None:
-        from fleet.account.status_by import by
+        from fleet.account.status_by import by, holders
 
         with _asked(asking, at) as (conn, _, within):
+            if asking.by == "holder":
+                return list(status_screen.holders(tuple(holders(conn, within, status_screen.GROUPS + 1))))
             return list(status_screen.groups(by(conn, within, asking.by), asking.by))
     from fleet.db import database_of, shown
     from fleet.home import home_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, union_all
@@ -19,6 +19,8 @@ from fleet.models import custody, holdings, runs, sims, units
 
 _RECENT = 10
 _PLACES = 6
+_FEW = 20_000
+"""So many units are looked up one by one in less time than a million are gone through."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,14 @@ class Status:
 
 def status(conn: Connection, rules: Rules, within: Asked, since: str, language: str = "en") -> Status:
     """The units of ``within``, and what changed of them since then (as records write it)."""
-    by_state: Counter[str] = Counter()
-    by_verdict: Counter[str] = Counter()
-    frame = within.frame(units)
-    pairs = select(frame.state, units.c.last_verdict, func.count()).select_from(frame.source).where(frame.where)
-    for state, verdict, number in conn.execute(pairs.group_by(frame.state, units.c.last_verdict)):
-        by_state[state] += number
-        by_verdict[verdict or "none"] += number
-    total = by_state.total()
+    found = _counted(conn, within) if within.tree is None else _counted_once(conn, within)
+    total = found.by_state.total()
+    within = replace(within, few=total <= _FEW)
     return Status(
         total,
-        dict(by_state),
-        dict(by_verdict),
-        _places(conn, within),
+        dict(found.by_state),
+        dict(found.by_verdict),
+        dict(sorted(found.places.items(), key=lambda one: (-one[1], one[0]))[:_PLACES]),
         alarms(conn, rules, within, total, language) if total else (),
         since,
         _changes(conn, within, since),
@@ -76,12 +73,41 @@ def status(conn: Connection, rules: Rules, within: Asked, since: str, language: 
     )
 
 
-def _places(conn: Connection, within: Asked) -> dict[str, int]:
-    frame = within.frame(custody)
-    number = func.count().label("number")
-    query = select(custody.c.place, number).select_from(frame.source).where(frame.where, custody.c.place != "")
-    most = query.group_by(custody.c.place).order_by(number.desc(), custody.c.place).limit(_PLACES)
-    return {row[0]: row[1] for row in conn.execute(most)}
+@dataclass(frozen=True)
+class _Counts:
+    by_state: Counter[str] = field(default_factory=Counter)
+    by_verdict: Counter[str] = field(default_factory=Counter)
+    places: Counter[str] = field(default_factory=Counter)
+
+    def add(self, state: str, verdict: str | None, number: int) -> None:
+        self.by_state[state] += number
+        self.by_verdict[verdict or "none"] += number
+
+
+def _counted(conn: Connection, within: Asked) -> _Counts:
+    """Of all units, each in an index of its own."""
+    counts = _Counts()
+    frame = within.frame(units)
+    pairs = select(frame.state, units.c.last_verdict, func.count()).group_by(frame.state, units.c.last_verdict)
+    for state, verdict, number in conn.execute(pairs):
+        counts.add(state, verdict, number)
+    number_of = func.count().label("number")
+    most = select(custody.c.place, number_of).where(custody.c.place != "").group_by(custody.c.place)
+    counts.places.update({row[0]: row[1] for row in conn.execute(most.order_by(number_of.desc()).limit(_PLACES))})
+    return counts
+
+
+def _counted_once(conn: Connection, within: Asked) -> _Counts:
+    """In one pass over what a filter fits."""
+    counts = _Counts()
+    frame = within.frame(units, custody)
+    by = (frame.state, units.c.last_verdict, custody.c.place)
+    query = select(*by, func.count()).select_from(frame.source).where(frame.where).group_by(*by)
+    for state, verdict, place, number in conn.execute(query):
+        counts.add(state, verdict, number)
+        if place:
+            counts.places[place] += number
+    return counts
 
 
 def _changes(conn: Connection, within: Asked, since: str) -> dict[str, dict[str, int]]:
@@ -115,8 +141,11 @@ def _recent(conn: Connection, within: Asked) -> tuple[RunLine, ...]:
         *(units.c.tag, units.c.serial, units.c.maker, units.c.model),
         *(runs.c.profile, runs.c.verdict, runs.c.steps, runs.c.ended, runs.c.error),
     )
-    frame = within.frame(units)
-    source = frame.source.join(runs, runs.c.unit == units.c.key)
-    query = select(*columns).select_from(source).where(frame.where)
+    query: Any = select(*columns).join_from(runs, units, runs.c.unit == units.c.key)
+    if within.tree is not None and within.few:
+        frame = within.frame()
+        query = query.where(runs.c.unit.in_(select(frame.key).select_from(frame.source).where(frame.where)))
+    else:
+        query = _of(within, query, runs.c.unit)
     newest = query.order_by(runs.c.ended.desc(), runs.c.unit.desc()).limit(_RECENT)
     return tuple(RunLine(*row) for row in conn.execute(newest))

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from fleet.account.status_by import Group
 from fleet.account.status_counts import RunLine, Status
+from fleet.account.unit_words import student
 from provision.screen import STYLES, table, text
 from provision.text import counted, local_time
 
 _SHORT = 8
 """Characters of the usual tag."""
 _ALARMS = 10
-_GROUPS = 30
+GROUPS = 30
 _STYLE = {"critical": "bold red", "warning": "yellow", "note": ""}
 _STEPS: Mapping[str, str] = {
     "seen": "first seen",
@@ -69,13 +70,13 @@ def groups(found: Sequence[Group], dimension: str) -> Iterable[RenderableType]:
     for group in found:
         for state, number in group.by_state.items():
             total[state] = total.get(state, 0) + number
-    states = sorted(total, key=lambda state: (-total[state], state)) if dimension not in ("state", "holder") else []
+    states = sorted(total, key=lambda state: (-total[state], state)) if dimension != "state" else []
     grid = table(dimension.upper(), "UNITS", *(state.replace("_", " ").upper() for state in states))
     for column in grid.columns[1:]:
         column.justify, column.overflow = "right", "fold"
-    for group in found[:_GROUPS]:
+    for group in found[:GROUPS]:
         grid.add_row(_called(group, dimension), *_numbers(group.units, group.by_state, states))
-    more = found[_GROUPS:]
+    more = found[GROUPS:]
     if more:
         grid.add_row(text(f"{len(more)} more"), text(sum(group.units for group in more)))
     if len(found) > 1:
@@ -85,9 +86,20 @@ def groups(found: Sequence[Group], dimension: str) -> Iterable[RenderableType]:
         yield Text("--csv and --json list them all.")
 
 
+def holders(found: Sequence[Group]) -> Iterable[RenderableType]:
+    """The students who have the most units."""
+    if not found:
+        yield Text("No unit fits.")
+        return
+    grid = table("HOLDER", "UNITS")
+    for group in found[:GROUPS]:
+        grid.add_row(text(student(group.value)), text(group.units))
+    yield grid
+    if len(found) > GROUPS:
+        yield Text("There are more: --csv and --json list them all.")
+
+
 def _called(group: Group, dimension: str) -> Text:
-    if dimension == "holder" and group.value:
-        return text(f"{group.value[:1]}-{group.value[1:]}")
     if not group.value:
         return Text("not known")
     return text(f"{group.value} {group.name}".strip() if dimension != "state" else group.value.replace("_", " "))
