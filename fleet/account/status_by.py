@@ -61,7 +61,7 @@ def holders(conn: Connection, within: Asked, limit: int | None = None) -> Iterat
     query: Query = select(custody.c.holder, number).select_from(frame.source).where(frame.where, custody.c.holder > "")
     query = query.group_by(custody.c.holder).order_by(number.desc(), custody.c.holder).limit(limit)
     for row in streamed(conn, query):
-        yield Group(row[0], "", row[1], {"with_student": row[1]})
+        yield Group(row.holder, "", row.number, {"with_student": row.number})
 
 
 def _query(within: Asked, dimension: str) -> Query:
