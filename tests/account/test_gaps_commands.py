@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,21 @@ SMALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The case in a folder of its own, to be copied."""
+    folder, clock = tmp_path_factory.mktemp("small"), Clock()
+    with open_registry(Home(folder / "home"), None, "lan", clock=clock) as registry:
+        World(registry, clock, SMALL).make(folder)
+    return folder
+
+
 @pytest.fixture
-def small(home: Home, tmp_path: Path) -> Iterator[World]:
-    clock = Clock()
+def small(made: Path, home: Home) -> Iterator[World]:
+    shutil.copytree(made / "home", home.path)
+    clock = Clock("2021-10-20")
     with open_registry(home, None, "lan", clock=clock) as registry:
-        world = World(registry, clock, SMALL)
-        world.make(tmp_path)
-        yield world
+        yield World(registry, clock, SMALL)
 
 
 def fleet(home: Home, *words: str) -> Result:
@@ -225,6 +234,7 @@ def test_by_hand(small: World, home: Home) -> None:
 
 def test_programme(small: World, home: Home, tmp_path: Path) -> None:
     file = tmp_path / "programme.yaml"
+    file.write_text(PROGRAMME, encoding="utf-8")
     assert fleet(home, "programme", "check", str(file)).exit_code == 0
     assert "in force already" in fleet(home, "programme", "apply", str(file)).output
     assert "desk 3" in fleet(home, "programme", "show").output

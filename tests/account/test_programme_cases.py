@@ -16,6 +16,7 @@ from fleet.account.progress import progress
 from fleet.db import snapshot
 from fleet.home import Home
 from fleet.units import open_registry
+from tests.account.custody_making import assert_replays
 from tests.account.programme_making import Clock, World, at, cases, key, read
 
 
@@ -52,6 +53,7 @@ def test_case(made: World) -> None:
             check(made, case[name])
     if "assign" in case:
         _assign(made, case["assign"])
+    assert_replays(made.registry)
 
 
 def _gaps(made: World, wanted: dict[str, list[str]]) -> None:
