@@ -47,7 +47,8 @@ class Health:
 class Locks:
     """Who else holds the device. Accounts as counts by type, never by name. ``None`` is unknown.
 
-    ``find_my`` and ``activation`` (in the device's own word, such as Activated) are of iPhones and iPads only.
+    ``find_my`` and ``activation`` (in the device's own word, such as Activated) are of iPhones and iPads only;
+    ``activation_lock`` is what Apple's server says of one that is not activated, where an intake asked it.
     """
 
     accounts: Mapping[str, int] | None = None
@@ -59,6 +60,7 @@ class Locks:
     at_frp: bool | None = None
     find_my: bool | None = None
     activation: str | None = None
+    activation_lock: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,10 @@ class Outcome:
     changed: bool = False
 
 
+NOT_BEGUN = "not begun: what has to come first failed"
+"""Why an item was left alone; told once for all of them."""
+
+
 class Verdict(StrEnum):
     """``planned`` is the verdict of a run that was asked to change nothing."""
 
@@ -310,7 +316,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Stop:
-    """Why the gate let nothing be written: ``kind`` is one of account, find_my, owner, users, ignored."""
+    """Why the gate let nothing be written: ``kind`` is one of account, find_my, owner, users, ignored, or
+    intake (of a plan only)."""
 
     kind: str
     what: str

@@ -17,9 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from provision.model import Item, Met, Report, Result, Step, Strength, Verdict
+from provision.model import NOT_BEGUN, Item, Met, Report, Result, Step, Strength, Verdict
 from provision.text import counted, printable, sentence
-from provision.verify import NOT_BEGUN
 
 if TYPE_CHECKING:
     from provision.bench import Attached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from provision.apply import Attempt
-from provision.model import Cannot, Item, Met, Outcome, Result, Step, Verdict
+from provision.model import NOT_BEGUN, Cannot, Item, Met, Outcome, Result, Step, Verdict
 
 
 def outcomes(
@@ -32,9 +32,6 @@ def _outcome(item: Item, attempt: Attempt | None, lost: bool, held: bool) -> Out
         return Outcome(item, Result.FAILED, state.why, state.next_action, changed=True)
     return Outcome(item, Result.FAILED, f"accepted, but read back unchanged: {state.why}", _AGAIN, changed=True)
 
-
-NOT_BEGUN = "not begun: what has to come first failed"
-"""Said of every item that was held back so; the one that failed says why."""
 
 _AGAIN = "Run it once more; if it stays so, set it by hand and tell your coordinator."
 

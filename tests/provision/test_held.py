@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from provision.errors import Refused
-from provision.model import Action, Cannot, Effect, Met, Result, Step, Unit, Verdict
+from provision.model import NOT_BEGUN, Action, Cannot, Effect, Met, Result, Step, Unit, Verdict
 from provision.run import Mode, run
 from provision.screen import results as results_shown
-from provision.verify import NOT_BEGUN
 from tests.provision.test_run import PROFILE, QUIET, UNIT, Box, Flip, results
 
 
