@@ -93,11 +93,16 @@ def create(organisation: str, now: datetime | None = None) -> Keybag:
 
 def of(certificate: Certificate, key: RSAPrivateKey) -> Keybag:
     """The keybag of a certificate and its key. Raises KeybagError when they do not belong together."""
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
     from cryptography.x509.oid import NameOID
 
     if certificate.public_key() != key.public_key():
         raise KeybagError("The certificate and the private key do not belong together.", _BACKUP)
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature):  # devices compare it byte for byte, so a damaged one is none
+        raise KeybagError("The certificate is damaged: it is not signed by its own key.", _BACKUP) from None
     names = [
         attribute.value
         for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
