@@ -67,15 +67,19 @@ def _device_options(command: F) -> F:
 @click.option("--allow", metavar="REASON", default="", help="Pass the gate, for a reason that is recorded.")
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
 @click.option("--erase", is_flag=True, help="Erase iPhones and iPads that an intake accepts; never an Android device.")
+@click.option("--again", is_flag=True, help="With --erase: also those that we supervise already, with all on them.")
 @click.pass_context
-def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, erase: bool, **asked: Any) -> None:
+def provision(
+    ctx: click.Context, /, plan: bool, allow: str, tags: str | None, erase: bool, again: bool, **asked: Any
+) -> None:
     """Make attached devices what a profile says, read everything back, and record it.
 
     DEVICE is a serial, a tag or an address; without any, the only attached device is taken. An interrupted run is
     simply run again.
 
     With --erase each iPhone and iPad is inspected first, as fleet intake does it; one that is accepted is erased where
-    that is needed to supervise it. Android devices are not erased.
+    that is needed to supervise it. Android devices are not erased. One that we supervise keeps what its user has put on
+    it, unless --again says that this may be lost: so is a device that came back made ready for the next student.
 
     Example: fleet provision --all --profile examples/profiles/sample.yaml --tags A
     """
@@ -84,7 +88,9 @@ def provision(ctx: click.Context, /, plan: bool, allow: str, tags: str | None, e
     if ctx.get_parameter_source("allow") is not click.core.ParameterSource.DEFAULT and not allow.strip():
         raise click.UsageError("--allow needs a reason, which is recorded.")
     mode = Mode.PLAN if plan else Mode.PROVISION
-    _work(ctx, _Asked(**asked), mode, allow, tags, erase)
+    if again and not erase:
+        raise click.UsageError("--again says that what is ours already may be erased, too: pass --erase with it.")
+    _work(ctx, _Asked(**asked), mode, allow, tags, erase, again)
 
 
 @click.command()
@@ -101,7 +107,13 @@ def verify(ctx: click.Context, /, **asked: Any) -> None:
 
 
 def _work(
-    ctx: click.Context, asked: _Asked, mode: Mode, allow: str = "", tags: str | None = None, erase: bool = False
+    ctx: click.Context,
+    asked: _Asked,
+    mode: Mode,
+    allow: str = "",
+    tags: str | None = None,
+    erase: bool = False,
+    again: bool = False,
 ) -> None:
     from fleet.doors import doors_of
     from fleet.home import home_of
@@ -116,13 +128,14 @@ def _work(
     from provision.ports import Ports
     from provision.preflight import check
     from provision.progress import Progress
+    from provision.run import Mode
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
     wanted = load(asked.profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
-    order = Order(wanted, mode, allow, asked.deep, tags, erase)
+    order = Order(wanted, mode, allow, asked.deep, tags, erase, again)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         found = bench.attach_all(doors_of(home, asked.sysfs))
         places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
@@ -134,7 +147,7 @@ def _work(
         with contextlib.nullcontext() if asked.as_json else Board(screen.console(stderr=True)) as board:
             shown = {"The screen": board.emit} if board else {"The output": lines.emit}
             sinks = Sinks({**shown, "The run log": log.emit, "The ports": ports.emit})
-            summary = provision(places, order, registry, sinks, _objection(home, registry))
+            summary = provision(places, order, registry, sinks, _objection(home, registry, keep=mode is not Mode.PLAN))
         with contextlib.suppress(OSError):
             log.write("summary", summary.fields())
         for sentence in summary.silent:
@@ -147,18 +160,18 @@ def _work(
     ctx.exit(summary.exit_code(strict=asked.strict))
 
 
-def _objection(home: Home, registry: Registry) -> Objection:
-    """What an intake of a device, by the rules of this home, says against erasing it."""
+def _objection(home: Home, registry: Registry, *, keep: bool) -> Objection:
+    """What an intake of a device, by the rules of this home, says against erasing it; ``keep``: it is recorded."""
     from datetime import UTC, datetime
 
     from fleet.intake_screen import in_short
-    from fleet.intakes import inspect, rules_of
+    from fleet.intakes import Look, inspect, rules_of
     from provision.intake_words import language_of
 
-    rules = rules_of(home)
+    look = Look(rules_of(home), datetime.now(UTC).date(), erases=True, keep=keep)
 
     def objection(place: Attached) -> SchoolbagError | None:
-        found = inspect(place, rules, "", registry, datetime.now(UTC).date())
+        found = inspect(place, look, registry)
         return None if found.accepted else found.error or in_short(found, language_of(os.environ))
 
     return objection

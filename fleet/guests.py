@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fleet.buglog import Bug, as_error
 from fleet.errors import RegistryError
-from fleet.intakes import Inspected, inspect
+from fleet.intakes import Inspected, Look, inspect
 from fleet.provisioning import Order, carry_out, waiting
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
@@ -151,9 +151,11 @@ class Guest:
 
     def _work(self) -> None:
         """Look until it may be taken, then do it; a registry that cannot be written is tried again."""
+        look = Look(self._bench.rules, datetime.now(UTC).date(), erases=self._bench.order.erase)
         while not self.gone.is_set() and not self.clash:
             try:
-                found = inspect(self.attached, self._bench.rules, "", self._bench.registry, datetime.now(UTC).date())
+                found = inspect(self.attached, look, self._bench.registry)
+                look = replace(look, before=found if found.intake else look.before)
                 if found.accepted:
                     self._provision()
                     break

@@ -174,13 +174,15 @@ def _fields(one: Inspected, language: str) -> dict[str, object]:
 
 
 def _verdict(one: Inspected, language: str) -> dict[str, object]:
+    from fleet.intake_screen import next_action
+
     assert one.intake is not None
     assert one.facts is not None
     letter, reset = one.intake.letter, one.reset
     return {
         "verdict": str(one.intake.verdict),
         "error": "",
-        "next_action": "",
+        "next_action": next_action(one.intake, language),
         "systems": list(one.facts.makers.systems),
         "switches": {quirk.key: str(quirk.state) for quirk in one.facts.quirks},
         "findings": [

@@ -26,11 +26,26 @@ def results(found: Sequence[Inspected], language: str) -> RenderableType:
 
 
 def in_short(one: Inspected, language: str) -> SchoolbagError:
-    """Why a device is not taken, and the taps of the first thing to do, for one row."""
+    """Why a device is not taken, and what to do next, for one row."""
     assert one.intake is not None
     worst = max(one.intake.findings, key=lambda finding: finding.lead)
-    taps = [tap for finding in one.intake.findings for tap in _taps(finding, language)]
-    return SchoolbagError(worst.what[language], " → ".join(taps))
+    return SchoolbagError(worst.what[language], next_action(one.intake, language))
+
+
+def next_action(intake: Intake, language: str) -> str:
+    """What is done with a device that is not taken: whoever has to let go of it, else all taps. "" of one that is."""
+    worst = max(intake.findings, key=lambda finding: finding.lead, default=None)
+    if worst is None or worst.lead < Lead.HANDS:
+        return ""
+    if worst.lead is Lead.REFUSE:
+        return _refused(worst, language)
+    taps = [tap for finding in intake.findings for tap in _taps(finding, language)]
+    return " → ".join(taps) or words()["bench"].get(worst.key, {}).get(language, "")
+
+
+def _refused(finding: Finding, language: str) -> str:
+    said = words()["bench"]
+    return said.get(finding.key, said["other"])[language]
 
 
 def _device(one: Inspected, language: str) -> Iterator[RenderableType]:
@@ -51,6 +66,8 @@ def _device(one: Inspected, language: str) -> Iterator[RenderableType]:
 def _findings(intake: Intake, language: str) -> Iterator[RenderableType]:
     for finding in intake.findings:
         yield _finding(finding, language)
+        if finding.lead is Lead.REFUSE:
+            yield Padding(Text(_refused(finding, language)), (0, 0, 0, 4), expand=False)
         for number, tap in enumerate(_taps(finding, language), 1):
             yield Padding(Text(f"{number}. {printable(tap)}"), (0, 0, 0, 4), expand=False)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -26,11 +25,13 @@ from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.bench import LET_IN_SECONDS, Attached, let_in, side_by_side
+from provision.bench import Attached, Company, side_by_side
 from provision.device import Device
+from provision.errors import NeedsOwner, Refused
 from provision.facts import collect
 from provision.intake import Finding, Intake, IntakeVerdict, Known, judge
 from provision.intake_rules import Rules, rules
+from provision.ios.actions import AskOwner
 from provision.model import Facts, Identity, Unit
 from provision.reset_proof import ResetProof, Trace, compare, trace_of
 from provision.text import printable
@@ -82,56 +83,96 @@ def inspect_all(
             with snapshot(registry.engine) as conn:
                 _claim(conn, label, place.device.identity)
 
-    over = threading.Event()
+    company = Company(places, tell)
 
     def stop() -> bool:
-        over.set()
-        for place in places:
-            if place.device:
-                place.device.stop()
+        company.stop()
         return False
 
     def look(place: Attached) -> Inspected:
-        ready = let_in(place, over, tell, LET_IN_SECONDS)
-        return inspect(ready, rules, scanned.get(place.address, ""), registry, today)
+        return inspect(company.let_in(place), Look(rules, today, scanned.get(place.address, "")), registry)
 
-    return side_by_side(look, places, stop)
+    found = side_by_side(look, places, stop)
+    doubles = {one.place.address: double for one in found if (double := company.clash_of(one.place))}
+    return tuple(
+        Inspected(one.place, error=doubles[one.place.address]) if one.place.address in doubles else one for one in found
+    )
 
 
-def inspect(place: Attached, rules: Rules, label: str, registry: Registry, today: date) -> Inspected:
+@dataclass(frozen=True)
+class Look:
+    """How one device is looked at. ``label`` is its scanned code, ``erases``: it is about to be erased where it can be.
+
+    ``before``: what came of the look before in this same attachment; only what differs from it is recorded. Without
+    ``keep`` nothing is.
+    """
+
+    rules: Rules
+    today: date
+    label: str = ""
+    erases: bool = False
+    before: Inspected | None = None
+    keep: bool = True
+
+
+def inspect(place: Attached, look: Look, registry: Registry) -> Inspected:
     """Look at one device and keep what came of it. Never raises; without ``intake`` nothing was recorded."""
     if place.device is None:
         return Inspected(place, error=place.problem)
     unit = Unit()
     try:
         unit = registry.unit_for(place.device.identity)
-        return _inspected(place, place.device, unit, rules, label, registry, today)
+        return _inspected(place, place.device, unit, look, registry)
     except Exception as error:  # noqa: BLE001
         return Inspected(place, unit.tag, error=as_error(error))
 
 
-def _inspected(
-    place: Attached, device: Device, unit: Unit, rules: Rules, label: str, registry: Registry, today: date
-) -> Inspected:
-    who = device.identity
-    facts = collect(device, _NOTHING)
+def _inspected(place: Attached, device: Device, unit: Unit, look: Look, registry: Registry) -> Inspected:
+    who, rules, label, before = device.identity, look.rules, look.label, look.before
+    facts = _with_owner(device, collect(device, _NOTHING), before)
     with snapshot(registry.engine) as conn:
         known = _known(conn, runs.key_of(who.platform, who.serial), unit, label)
-    intake = judge(facts, rules, known, today)
+    intake = judge(facts, rules, known, look.today, erases=look.erases and who.platform == "ios")
+    if not look.keep or (before and before.intake and _gist(before.intake) == _gist(intake)):
+        return Inspected(place, unit.tag, facts, intake, before.reset if before else None)
     now = trace_of(facts, unit)
     proofs: list[ResetProof | None] = []
 
     def body(conn: Connection, key: str) -> dict[str, Json]:
         if label:
             _claim(conn, label, who, facts.cellular.imei)
-        before = conn.execute(select(intakes.c.trace, intakes.c.at).where(intakes.c.unit == key)).one_or_none()
-        proof = compare(Trace(**json.loads(before.trace)), now) if before else None
+        last = conn.execute(select(intakes.c.trace, intakes.c.at).where(intakes.c.unit == key)).one_or_none()
+        proof = compare(Trace(**json.loads(last.trace)), now) if last else None
         proofs.append(proof)
-        reset: Json = {**_proof(proof), "before": before.at} if before and proof else None
+        reset: Json = {**_proof(proof), "before": last.at} if last and proof else None
         return {**_body(place, facts, intake, label, rules), "trace": asdict(now), "reset": reset}
 
     registry.look(who, facts, body)
     return Inspected(place, unit.tag, facts, intake, proofs[0])
+
+
+def _gist(intake: Intake) -> object:
+    """What a look that says nothing new has in common with the one before: numbers may be others, and that it was seen
+    before is our own doing."""
+    told = [(finding.key, finding.lead, finding.taps) for finding in intake.findings if finding.key != "seen_before"]
+    return intake.verdict, told
+
+
+def _with_owner(device: Device, facts: Facts, before: Inspected | None) -> Facts:
+    """Of an iPhone that was erased the activation server alone knows whose it is. What it said is not asked again."""
+    locks = facts.locks
+    if device.identity.platform != "ios" or locks.activation in (None, "Activated"):
+        return facts
+    locked = before.facts.locks.activation_lock if before and before.facts else None
+    if locked is None:
+        try:
+            device.perform(AskOwner(), lambda _: None)
+            locked = False
+        except NeedsOwner:
+            locked = True
+        except Refused:
+            locked = None  # it does not answer
+    return replace(facts, locks=replace(locks, activation_lock=locked))
 
 
 def _proof(proof: ResetProof) -> dict[str, Json]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +16,12 @@ from fleet.tags import checked_prefix
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
-from provision.bench import LET_IN_SECONDS, Attached, clash, let_in, side_by_side
+from provision.bench import Attached, Company, side_by_side
 from provision.device import Device
 from provision.errors import DeviceError
 from provision.lanes import Lane, Lanes
 from provision.lines import Lines
-from provision.model import Report, Unit, Verdict
+from provision.model import Report, Stop, Unit, Verdict
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
 
@@ -46,7 +45,8 @@ def run_log(home: Home) -> Iterator[Lines]:
 class Order:
     """What a command asks of every device.
 
-    ``erase``: iPhones and iPads that an intake accepts may be erased; Android devices never are.
+    ``erase``: iPhones and iPads that an intake accepts may be erased, ``again``: those under our own supervision, too;
+    Android devices never are.
     """
 
     profile: Profile
@@ -55,6 +55,7 @@ class Order:
     deep: bool = False
     tag_prefix: str | None = None
     erase: bool = False
+    again: bool = False
 
 
 Objection = Callable[[Attached], SchoolbagError | None]
@@ -112,10 +113,10 @@ def provision(
     """
     if order.tag_prefix is not None:
         checked_prefix(order.tag_prefix)
-    together = _Together(order, registry, sinks.emit, objection)
+    together = _Together(places, order, registry, sinks.emit, objection)
     ended = side_by_side(together.serve, [together.known(place) for place in places], together.stop)
     bug = any(isinstance(end.error, Bug) for end in ended)
-    return Summary(tuple(end.report for end in ended), together.over.is_set(), sinks.told(), bug)
+    return Summary(tuple(end.report for end in ended), together.company.over.is_set(), sinks.told(), bug)
 
 
 def waiting(emit: Emit, place: Attached, error: SchoolbagError) -> None:
@@ -125,29 +126,24 @@ def waiting(emit: Emit, place: Attached, error: SchoolbagError) -> None:
 
 
 class _Together:
-    """Devices that are worked on in one run of the command. ``over`` is set at Ctrl-C."""
+    """Devices that are worked on in one run of the command."""
 
-    def __init__(self, order: Order, registry: Registry, emit: Emit, objection: Objection) -> None:
-        self.over = threading.Event()
+    def __init__(
+        self, places: Sequence[Attached], order: Order, registry: Registry, emit: Emit, objection: Objection
+    ) -> None:
+        self.company = Company(places, self._waits)
         self._order = order
         self._registry = registry
         self._emit = emit
         self._objection = objection
         self._lanes = Lanes()
-        self._here: dict[str, Attached] = {}
-        self._lock = threading.Lock()
 
     def stop(self) -> bool:
-        self.over.set()
-        for place in tuple(self._here.values()):
-            if place.device:
-                place.device.stop()
+        self.company.stop()
         return True
 
     def known(self, place: Attached) -> tuple[Attached, Unit]:
         """One after another, so that new tags follow the order of the ports."""
-        if place.device:
-            self._here[place.serial] = place
         return place, _unit(place, self._order, self._registry)
 
     def serve(self, known: tuple[Attached, Unit]) -> Ended:
@@ -155,27 +151,17 @@ class _Together:
         place, unit = known
         if place.waits:
             place, unit = self._let_in(place)
-        if place.device and unit.erase and self._order.mode is not Mode.PLAN and (error := self._objection(place)):
-            return _told(Ended(_failed(place, unit, self._order, error), error), place, unit, self._emit)
-        return _one(place, unit, self._lanes.to(place.port), self._order, self._registry, self._emit)
+        against = self._objection(place) if place.device and unit.erase else None
+        if against and self._order.mode is not Mode.PLAN:
+            return _told(Ended(_failed(place, unit, self._order, against), against), place, unit, self._emit)
+        return _one(place, unit, self._lanes.to(place.port), self._order, self._registry, self._emit, against)
 
     def _waits(self, place: Attached) -> None:
         assert place.problem is not None
         waiting(self._emit, place, place.problem)
 
     def _let_in(self, place: Attached) -> tuple[Attached, Unit]:
-        """Wait until somebody has tapped on it what is asked for; where nobody does, the problem stays."""
-        place = let_in(place, self.over, self._waits, LET_IN_SECONDS)
-        if place.device is None:
-            return place, Unit()
-        with self._lock:
-            if double := self._here.get(place.serial):
-                if double.device:
-                    double.device.stop()
-                return replace(place, device=None, problem=clash(place.serial, [double.where, place.where])), Unit()
-            self._here[place.serial] = place
-        if self.over.is_set():
-            place.device.stop()
+        place = self.company.let_in(place)
         try:
             return place, _unit(place, self._order, self._registry)
         except SchoolbagError as error:
@@ -195,16 +181,28 @@ def _unit(place: Attached, order: Order, registry: Registry) -> Unit:
         return Unit()
     who = place.device.identity
     prefix = order.tag_prefix if order.mode is Mode.PROVISION else None
-    return replace(registry.unit_for(who, tag_prefix=prefix), erase=order.erase and who.platform == "ios")
+    erase = order.erase and who.platform == "ios"
+    return replace(registry.unit_for(who, tag_prefix=prefix), erase=erase, again=erase and order.again)
 
 
-def _one(place: Attached, unit: Unit, lane: Lane, order: Order, registry: Registry, emit: Emit) -> Ended:
-    """Never raises. The report is told when it has been recorded."""
+def _one(
+    place: Attached,
+    unit: Unit,
+    lane: Lane,
+    order: Order,
+    registry: Registry,
+    emit: Emit,
+    against: SchoolbagError | None = None,
+) -> Ended:
+    """Never raises. The report is told when it has been recorded. ``against``: what a plan would be stopped by."""
     if place.device is None:
         assert place.problem is not None
         ended = Ended(_failed(place, unit, order, place.problem))
     else:
         ended = _held(place, place.device, unit, lane, order, registry, _but_reports(emit))
+    if against:
+        stop = Stop("intake", against.what, against.next_action)
+        ended = replace(ended, report=replace(ended.report, stops=(stop, *ended.report.stops)))
     return _told(ended, place, unit, emit)
 
 

@@ -175,6 +175,53 @@ def let_in(
     return place
 
 
+class Company:
+    """The devices that one command works with, some of which say who they are only when they let this computer in.
+
+    ``over`` is set at Ctrl-C. ``tell`` hears what a device waits for.
+    """
+
+    def __init__(self, places: Iterable[Attached], tell: Callable[[Attached], None]) -> None:
+        self.over = threading.Event()
+        self._tell = tell
+        self._here = {place.serial: place for place in places if place.device}
+        self._clashes: dict[str, NotReady] = {}
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End what is under way on any of them."""
+        self.over.set()
+        for place in tuple(self._here.values()):
+            if place.device:
+                place.device.stop()
+
+    def let_in(self, place: Attached) -> Attached:
+        """Wait for a person who lets this computer in; where nobody does, the problem stays.
+
+        A device of a serial that is here already is a clash: the other is stopped, and this one has the problem.
+        """
+        if not place.waits:
+            return place
+        place = let_in(place, self.over, self._tell, LET_IN_SECONDS)
+        if place.device is None:
+            return place
+        with self._lock:
+            double = self._here.setdefault(place.serial, place)
+            if double is not place:
+                self._clashes[place.serial] = clash(place.serial, [double.where, place.where])
+                if double.device:
+                    double.device.stop()
+                return replace(place, device=None, problem=self._clashes[place.serial])
+        if self.over.is_set():
+            place.device.stop()
+        return place
+
+    def clash_of(self, place: Attached) -> NotReady | None:
+        """Whether a device was found to have a double meanwhile, and which."""
+        with self._lock:
+            return self._clashes.get(place.serial)
+
+
 def _without_clashes(devices: Iterable[Attached]) -> tuple[Attached, ...]:
     """Two addresses with one serial are a clash: neither may be written to, and both are named."""
     places = tuple(devices)

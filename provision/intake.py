@@ -74,10 +74,14 @@ _Raw = tuple[str, Mapping[str, object], str, Taps]
 """Key, what its words are filled with, task, and taps where they are not those of the task."""
 
 
-def judge(facts: Facts, rules: Rules, known: Known, today: date) -> Intake:
-    """All findings in order, and the verdict that the worst of them leads to."""
+def judge(facts: Facts, rules: Rules, known: Known, today: date, *, erases: bool = False) -> Intake:
+    """All findings in order, and the verdict that the worst of them leads to.
+
+    ``erases``: it is about to be erased, so that what this mends is left out.
+    """
+    mended = rules.mended_by_erasing if erases else ()
     before = (_led(raw, facts, rules.leads[raw[0]]) for raw in _before_packages(facts, rules, known, today))
-    kept = _kept([*before, *_packages(facts, rules)])
+    kept = [finding for finding in _kept([*before, *_packages(facts, rules)]) if finding.key not in mended]
     if any(finding.key in rules.reset_after and finding.lead is Lead.HANDS for finding in kept):
         kept.append(_led(_finding("reset", "reset"), facts, Lead.HANDS))
     # A reset puts the maker's switches back, so they come after it.
@@ -158,6 +162,10 @@ def _accounts(locks: Locks) -> Iterator[_Raw]:
         yield _finding("account", "remove_accounts", accounts=kinds)
 
 
+_NOT_ACTIVATED = {True: "activation_locked", False: "not_activated", None: "activation_unasked"}
+"""By what the activation server says."""
+
+
 def _find_my(locks: Locks) -> Iterator[_Raw]:
     """What stands for the accounts of an iPhone, which cannot be read (facts, iOS §1)."""
     if locks.find_my:
@@ -167,7 +175,7 @@ def _find_my(locks: Locks) -> Iterator[_Raw]:
     if locks.activation is None:
         yield _finding("activation_unread", "unlock")
     elif locks.activation != "Activated":
-        yield _finding("not_activated", state=locks.activation)
+        yield _finding(_NOT_ACTIVATED[locks.activation_lock], state=locks.activation)
 
 
 def _battery(facts: Facts, rules: Rules) -> Iterator[_Raw]:

@@ -54,6 +54,7 @@ class Rules:
     limits: Mapping[str, int]
     leads: Mapping[str, Lead]
     reset_after: tuple[str, ...]
+    mended_by_erasing: tuple[str, ...]
     packages: Mapping[str, BadPackage]
 
     def digest(self) -> str:
@@ -62,6 +63,7 @@ class Rules:
             dict(self.limits),
             {key: int(lead) for key, lead in self.leads.items()},
             list(self.reset_after),
+            list(self.mended_by_erasing),
             {name: int(bad.lead) for name, bad in self.packages.items()},
         ]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
@@ -76,9 +78,9 @@ def rules(file: Path | None = None) -> Rules:
 def parse(root: Node, base: Rules | None) -> Rules:
     """A rules file; what it leaves out is as in ``base``. The packaged one (no ``base``) leaves nothing out."""
     sheet = Sheet()
-    parts = sheet.entries(root, ("limits", "leads", "reset_after", "packages"))
+    parts = sheet.entries(root, ("limits", "leads", "reset_after", "mended_by_erasing", "packages"))
     known = tuple(base.leads) if base else None
-    under = base or Rules({}, {}, (), {})
+    under = base or Rules({}, {}, (), (), {})
     leads = _leads(sheet, parts.get("leads"), known)
     read_rules = replace(
         under,
@@ -86,11 +88,16 @@ def parse(root: Node, base: Rules | None) -> Rules:
         leads={**under.leads, **leads},
         packages={**under.packages, **_packages(sheet, parts.get("packages"))},
     )
-    if "reset_after" in parts:
-        findings = tuple(read_rules.leads)
-        read_rules = replace(
-            read_rules, reset_after=tuple(sheet.word(item, findings) for item in sheet.items(parts["reset_after"]))
-        )
+    findings = tuple(read_rules.leads)
+
+    def listed(name: str, before: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sheet.word(item, findings) for item in sheet.items(parts[name])) if name in parts else before
+
+    read_rules = replace(
+        read_rules,
+        reset_after=listed("reset_after", under.reset_after),
+        mended_by_erasing=listed("mended_by_erasing", under.mended_by_erasing),
+    )
     sheet.done()
     return read_rules
 

@@ -14,7 +14,7 @@ FILE = Path(__file__).with_name("intake_words.yaml")
 Texts = Mapping[str, str]
 """A text by language."""
 
-GROUPS = ("findings", "ios", "parts", "verdicts", "donor", "letter", "certificate", "signs")
+GROUPS = ("findings", "ios", "parts", "verdicts", "bench", "donor", "letter", "certificate", "signs")
 
 
 def say(group: str, key: str, **fills: object) -> dict[str, str]:

@@ -138,7 +138,9 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
             yield Item("identity", key, f"the {key} {tag}", _language(tag, now), profile.where("identity", key))
     if wanted.skip_setup:
         state = Met("its setup is done: only then does a phone answer over USB")
-        yield Item("identity", "skip_setup", "no panes of the first setup", state, profile.where("identity", "skip_setup"))
+        yield Item(
+            "identity", "skip_setup", "no panes of the first setup", state, profile.where("identity", "skip_setup")
+        )
 
 
 def _name(template: str, found: Found, unit: Unit) -> tuple[str, Met | Step | Cannot]:

@@ -133,6 +133,16 @@ class AskActivation(_Small):
 
 
 @dataclass(frozen=True)
+class AskOwner(_Small):
+    """Ask the activation server within seconds whose a device is that is not activated; it changes nothing. Refused
+    where it does not answer, NeedsOwner where it is locked to an Apple Account."""
+
+    @property
+    def masked(self) -> str:
+        return "ask the activation server whose it is"
+
+
+@dataclass(frozen=True)
 class Erase(_Small):
     """Erase the device with the data plan of its eSIM kept, and wait until it is back."""
 
@@ -173,6 +183,7 @@ IosAction = (
     | InstallProfile
     | RemoveProfile
     | AskActivation
+    | AskOwner
     | Erase
     | Activate
     | Supervise

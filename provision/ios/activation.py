@@ -28,6 +28,8 @@ _CONNECT, _ANSWER = 10.0, 30.0
 """Seconds to wait for a connection, and for something to come."""
 _WHOLE = 60.0
 """Seconds for a question and the whole of its answer: a server that sends a byte now and then holds up nobody."""
+_SOON = 8.0
+"""The same, where it is only asked whose a device is."""
 
 _MOST = 4 * 1024 * 1024
 """Bytes taken of an answer; a record has some 20 000."""
@@ -58,9 +60,19 @@ def ask(send: Send, to: str) -> None:
     """
     made = send({"Command": "CreateTunnel1SessionInfoRequest"})
     if "Error" in made or not isinstance(made.get("Value"), Mapping):
-        _post(to, _HANDSHAKE, plistlib.dumps({}), _PLIST)
+        said = _post(to, _HANDSHAKE, plistlib.dumps({}), _PLIST)
+        if not to.startswith("https:") and said.kind not in (_PLIST, _LOCKED, _RECORD):  # anybody may have answered
+            raise _unclear(to, said)
     else:
         _handshake(made["Value"], to)
+
+
+def ask_owner(send: Send, to: str) -> None:
+    """See whose a device is that is not activated, within seconds: the record is asked for and thrown away.
+
+    Raises NeedsOwner where it is somebody's, Refused (``needs internet``) where the server does not answer.
+    """
+    _record(send, to, _SOON)
 
 
 def activate(send: Send, to: str) -> None:
@@ -68,14 +80,7 @@ def activate(send: Send, to: str) -> None:
 
     That the device took the record is not yet its being activated: read it back.
     """
-    made = _asked(send, {"Command": "CreateTunnel1SessionInfoRequest"})
-    answer = _handshake(made, to)
-    info = _asked(send, {"Command": "CreateTunnel1ActivationInfoRequest", "Value": answer})
-    said = _post(to, _ACTIVATION, {"activation-info": plistlib.dumps(info)})
-    if said.kind == _LOCKED:
-        raise NeedsOwner(evidence=said.text)
-    if said.code != 200 or said.kind != _RECORD:
-        raise _unclear(to, said)
+    said = _record(send, to, _WHOLE)
     command = {
         "Command": "HandleActivationInfoWithSessionRequest",
         "Value": said.body,
@@ -84,6 +89,19 @@ def activate(send: Send, to: str) -> None:
     taken = send(command)
     if "Error" in taken:
         raise _refused(taken)
+
+
+def _record(send: Send, to: str, seconds: float) -> _Said:
+    """The server's record for the device, which has not got it yet."""
+    made = _asked(send, {"Command": "CreateTunnel1SessionInfoRequest"})
+    answer = _handshake(made, to, seconds)
+    info = _asked(send, {"Command": "CreateTunnel1ActivationInfoRequest", "Value": answer})
+    said = _post(to, _ACTIVATION, {"activation-info": plistlib.dumps(info)}, seconds=seconds)
+    if said.kind == _LOCKED:
+        raise NeedsOwner(evidence=said.text)
+    if said.code != 200 or said.kind != _RECORD:
+        raise _unclear(to, said)
+    return said
 
 
 @dataclass(frozen=True)
@@ -110,9 +128,9 @@ def _asked(send: Send, command: Mapping[str, Any]) -> Mapping[str, Any]:
     return made
 
 
-def _handshake(made: Mapping[str, Any], to: str) -> bytes:
+def _handshake(made: Mapping[str, Any], to: str, seconds: float | None = None) -> bytes:
     """The server's answer to the device's message. A page of somebody else's (a hotel's Wi-Fi) is none."""
-    said = _post(to, _HANDSHAKE, plistlib.dumps(dict(made)), _PLIST)
+    said = _post(to, _HANDSHAKE, plistlib.dumps(dict(made)), _PLIST, seconds)
     try:
         answered = isinstance(plistlib.loads(said.body), dict)
     except (plistlib.InvalidFileException, ExpatError, ValueError, OverflowError):
@@ -122,15 +140,18 @@ def _handshake(made: Mapping[str, Any], to: str) -> bytes:
     return said.body
 
 
-def _post(to: str, path: str, data: bytes | Mapping[str, bytes], kind: str = "") -> _Said:
+def _post(to: str, path: str, data: bytes | Mapping[str, bytes], kind: str = "", seconds: float | None = None) -> _Said:
+    """``seconds``: for the whole of it, where not the usual."""
     import requests
     from urllib3.exceptions import HTTPError
 
-    end = time.monotonic() + _WHOLE
+    whole = seconds or _WHOLE
+    end = time.monotonic() + whole
+    patience = (min(_CONNECT, whole), min(_ANSWER, whole))
     headers = {**_HEADERS, "Content-Type": kind} if kind else _HEADERS
     try:
         with requests.post(
-            to + path, data=data, headers=headers, timeout=(_CONNECT, _ANSWER), stream=True, allow_redirects=False
+            to + path, data=data, headers=headers, timeout=patience, stream=True, allow_redirects=False
         ) as got:
             said = _Said(got.status_code, dict(got.headers), _body(_pieces(got.raw), end))
     except (requests.RequestException, HTTPError, OSError) as error:

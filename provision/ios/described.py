@@ -5,25 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import yaml
 
 from profiles.carriers import find
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
 from profiles.secrets import MASK
+from provision.ios import erased
 from provision.ios.keybag import Keybag
 from provision.ios.part import Situation
-from provision.ios.reading import answer, refusal
+from provision.ios.reading import answer
 from provision.ios.settings import settings
 from provision.ios.wanted import wanted
 from provision.model import Cellular, Facts, Identity, Item, Setup, SimCard, Unit
 from provision.plan import plan
-from provision.setting import Answer, Setting
+from provision.setting import Answer
 
 VERSIONS = tuple(str(version) for version in (*range(12, 19), 26))
 """The versions that are offered: 19 to 25 were never made. Any x.y of these is taken."""
@@ -51,12 +46,11 @@ class Described:
         """The plan of ``profile`` for it."""
         who = self._identity()
         asked = settings(_KEYBAG if self.supervised else None)
-        found = {name: self._found(name, setting, profile, who) for name, setting in asked.items()}
         facts = Facts(
             who,
             cellular=Cellular((_card(profile),)),
             setup=Setup(screen_locked=False),
-            found=MappingProxyType(found),
+            found=erased.found(asked, profile, who, lambda setting, question: self._says(setting, question, profile)),
         )
         return plan(asked, profile, facts, _UNIT)
 
@@ -72,11 +66,7 @@ class Described:
             properties={"DeviceClass": "iPhone"},
         )  # fmt: skip
 
-    def _found(self, name: str, setting: Setting[Any], profile: Profile, who: Identity) -> Any:
-        asked = setting.probes(profile, who, False)
-        return setting.parse({key: self._answer(name, key, profile) for key in asked}, profile, who)
-
-    def _answer(self, setting: str, question: str, profile: Profile) -> Answer:
+    def _says(self, setting: str, question: str, profile: Profile) -> Answer:
         if question == "apps":
             names = [ref.ios for ref in profile.restrictions.remove if ref.ios]
             return answer({name: {"ApplicationType": "User"} for name in names})
@@ -84,10 +74,7 @@ class Described:
             return answer(True)
         if self.supervised and (setting, question) == ("supervision", "configuration"):
             return answer({"IsSupervised": True, "SupervisorHostCertificates": [_KEYBAG.certificate]})
-        if setting == "content":
-            return refusal("ApplicationLookupFailed")
-        said = _rows().get((setting, question))
-        return refusal("MissingValue") if said is None else answer(said)
+        return erased.says(setting, question)
 
 
 def described(device_os: str, supervised: bool) -> Described:
@@ -96,12 +83,6 @@ def described(device_os: str, supervised: bool) -> Described:
     if found is None or found[1] not in VERSIONS:
         raise NoSuchDevice(f"{device_os} is no device that fleet knows.", f"Say ios-{', ios-'.join(VERSIONS)}.")
     return Described(found[1] + found[2], supervised)
-
-
-@cache
-def _rows() -> dict[tuple[str, str], Any]:
-    rows = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
-    return {(row["setting"], row["question"]): row["answer"] for row in rows}
 
 
 def _card(profile: Profile) -> SimCard:

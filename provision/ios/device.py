@@ -14,6 +14,7 @@ from provision.ios import activation, asking, configurator, files, install_error
 from provision.ios.actions import (
     Activate,
     AskActivation,
+    AskOwner,
     Erase,
     InstallApp,
     InstallProfile,
@@ -129,7 +130,7 @@ class IosDevice:
                 self._call(lambda client, told: files.send_files(client, action, told), _seconds(action), progress)
             case Erase():
                 self._erase()
-            case Activate() | AskActivation():
+            case Activate() | AskActivation() | AskOwner():
                 self._activation(action)
             case _:
                 self._call(lambda client, _: self._small(client, action), _seconds(action))
@@ -208,13 +209,13 @@ class IosDevice:
         finally:
             self.away = False
 
-    def _activation(self, action: Activate | AskActivation) -> None:
+    def _activation(self, action: Activate | AskActivation | AskOwner) -> None:
         """The server is asked apart: nobody who stops this waits for it."""
 
         def send(command: Mapping[str, Any]) -> Mapping[str, Any]:
             return self._call(lambda client, _: services.activation_command(client, command), _DO_SECONDS)
 
-        talk = activation.activate if isinstance(action, Activate) else activation.ask
+        talk = {Activate: activation.activate, AskOwner: activation.ask_owner}.get(type(action), activation.ask)
         with explained():
             self._calls.call(lambda _: apart(lambda: talk(send, activation.server())), _ACTIVATION_SECONDS)
 

@@ -91,6 +91,12 @@ class SupervisionSetting:
             fresh = found.fresh or (unit.erased and not found.configured)
             yield _item("supervised", whose, self._supervised(profile, found, facts.identity, erased, fresh))
 
+    def to_come(self, profile: Profile, facts: Facts, unit: Unit) -> bool:
+        """Whether it has yet to be made a device that we supervise, so that nothing else of it will be as it is."""
+        items = {item.key: item.state for item in self.plan(profile, facts.found["supervision"], facts, unit)}
+        way = items.get("erased"), items.get("supervised")
+        return isinstance(way[0], Step | Cannot) or isinstance(way[1], Step)
+
     def _erased(self, found: Supervision, locks: Locks, unit: Unit) -> Met | Step | Cannot:
         """``again`` wipes what is ours already, and asks no less before it."""
         if found.known and not unit.again:

@@ -240,3 +240,11 @@ def test_two_of_one_serial_number_are_both_left_alone(mixed: Callable[..., Mixed
     assert (done.code, done.summary["failed"], done.summary["partial"]) == (1, 2, 1)
     told = [row["error"] for row in done.reports() if row["verdict"] == "failed"]
     assert any("2 devices say they are CLONE1" in error for error in told), told
+
+
+def test_two_of_one_serial_number_are_no_unit_at_an_intake(mixed: Callable[..., Mixed]) -> None:
+    """Neither is taken for the other after its reset."""
+    box = mixed(*[trusting("iphone-17", serial="CLONE1", state={"udid": udid}) for udid in CLONES])
+    done = box.fleet("intake", "--all", "--json")
+    assert (done.code, done.lines[-1]["accept"], done.lines[-1]["failed"]) == (1, 0, 2), done.out
+    assert all("2 devices say they are CLONE1" in row["error"] for row in done.lines[:-1])

@@ -100,22 +100,25 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def test_a_mixed_box(story: Tell) -> None:
-    """A donor's phone, one that says Hello, and three that are somebody's: each gets what it may, once."""
+    """A donor's phone, one that says Hello, three that are somebody's, a full one: each gets what it may, once."""
     told = story(
-        ESIM, HELLO, ("iphone-findmy", DONOR), ("iphone-supervised-other", DONOR), {**HELLO, "activation_lock": True}
+        ESIM,
+        HELLO,
+        ("iphone-findmy", DONOR),
+        ("iphone-supervised-other", DONOR),
+        {**HELLO, "activation_lock": True},
+        ("iphone-full", DONOR),
     )
-    before = [told.state(at) for at in range(5)]
+    before = [told.state(at) for at in range(6)]
     done = told.provision("--erase")
     assert done.code == 1
-    assert [told.report(done, at)["verdict"] for at in range(5)] == [
-        "verified",
-        "verified",
-        "failed",
-        "failed",
-        "failed",
-    ]
+    reports = [told.report(done, at) for at in range(6)]
+    good = [True, True, False, False, False, True]
+    assert [row["verdict"] for row in reports] == ["verified" if is_good else "failed" for is_good in good]
+    assert [bool(row["error"] and row["next_action"]) for row in reports] == [not is_good for is_good in good]
 
-    donor, hello, find_my, other, locked = (told.state(at) for at in range(5))
+    donor, hello, find_my, other, locked, full = (told.state(at) for at in range(6))
+    assert (full["erased"], full["supervised"]) == (1, True), "that it was full, its erasing has mended"
     assert told.results(done) == ["verified"] * 3
     assert (donor["erased"], donor["supervised"], donor["activation"]) == (1, True, "Activated")
     assert donor["cloud"]["OrganizationName"] == "Schoolbag Hanoi"
@@ -134,14 +137,13 @@ def test_a_mixed_box(story: Tell) -> None:
     assert "needs its owner" in told.report(done, 2)["error"]
     assert not changed(before[3], other)
     assert other["cloud"]["OrganizationName"] in told.report(done, 3)["error"]
-    locked_items = done.items(told.serial(4))
-    assert (locked["erased"], locked["activation"], locked["supervised"]) == (0, "Unactivated", False)
-    assert "needs its owner" in locked_items["supervision.activated"]["why"]
-    assert "iCloud.com/find" in locked_items["supervision.activated"]["next_action"]
-    assert not locked["profiles"], "nothing else is done to it"
+    assert not changed(before[4], locked), "whose it is was known before custody was taken"
+    assert "needs its owner" in reports[4]["error"]
+    assert "iCloud.com/find" in reports[4]["next_action"]
 
     again = told.fleet("provision", told.serial(), "--erase", "--json", "--profile", told.profile)
     assert (again.code, again.summary["steps"], told.state()["erased"]) == (0, 0, 1)
+    assert "still there" in again.items()["supervision.erased"]["why"], "it says that nothing was wiped"
 
 
 def test_without_internet_nothing_is_erased_and_both_wait(story: Tell) -> None:
@@ -152,12 +154,13 @@ def test_without_internet_nothing_is_erased_and_both_wait(story: Tell) -> None:
     assert done.code == 1
     assert not changed(before[0], told.state(0))
     assert "needs internet" in done.items(told.serial(0))["supervision.erased"]["why"]
-    waits = done.items(told.serial(1))["supervision.activated"]
-    assert (waits["result"], told.state(1)["profiles"]) == ("failed", {})
-    assert "needs internet" in waits["why"]
+    assert "needs internet" in told.report(done, 0)["error"], "the whole of it failed for that"
+    waits = told.report(done, 1)
+    assert not changed(before[1], told.state(1))
+    assert "needs internet" in waits["error"]
     assert waits["next_action"]
-    unit = told.fleet("unit", "show", told.serial(1), "--json").out
-    assert "supervision.activated" in unit, "it is shown as such until it is"
+    (unit,) = told.fleet("unit", "show", told.serial(1), "--json").lines
+    assert unit["facts"]["locks"]["activation"] == "Unactivated", "it is shown as such until it is"
 
     told.server(on=True)
     done = told.provision("--erase")
@@ -185,6 +188,39 @@ def test_power_lost_after_the_erasing(story: Tell) -> None:
     assert told.results(done) == ["verified"] * 3
     state = told.state()
     assert (state["erased"], state["supervised"], len(state["profiles"])) == (1, True, 1)
+
+
+def test_one_that_comes_back_from_a_student_is_wiped_by_an_explicit_word(story: Tell) -> None:
+    """Find My is asked as of any other; it is ours again in the end, and erased once."""
+    told = story(DONOR)
+    assert told.provision("--erase").code == 0
+    told.bench.send({"do": "sign_in", "serial": told.serial()})
+    before = told.state()
+    assert told.provision("--erase", "--again").code == 1
+    assert not changed(before, told.state())
+    told.bench.send({"do": "sign_out", "serial": told.serial()})
+    plan = told.fleet("provision", told.serial(), "--erase", "--again", "--plan", "--profile", told.profile)
+    assert "erase everything" in plan.out
+    done = told.provision("--erase", "--again")
+    assert (done.code, told.results(done)) == (0, ["verified"] * 3), done.out
+    state = told.state()
+    assert (state["erased"], state["supervised"], len(state["profiles"])) == (2, True, 1)
+    assert told.fleet("provision", "--all", "--again", "--profile", told.profile).code == 2, "it means nothing alone"
+
+
+def test_a_plan_says_what_will_be(story: Tell) -> None:
+    """Also what an intake has against it; and nothing of it is recorded."""
+    told = story(DONOR, ("iphone-findmy", DONOR))
+    before = [told.state(at) for at in range(2)]
+    planned = {report["serial"]: report for report in told.provision("--erase", "--plan").reports()}
+    donor, find_my = (planned[told.serial(at)] for at in range(2))
+    states = {item["item"]: item["state"] for item in donor["plan"]}
+    assert [states[name] for name in SUPERVISION] == ["step"] * 3
+    assert [name for name, state in states.items() if state == "cannot"] == ["identity.name"], "it has no tag"
+    assert states["restrictions.install_apps"] == "step", "what takes supervision will have it"
+    assert find_my["stops"] == ["intake", "find_my"]
+    assert not [at for at in range(2) if changed(before[at], told.state(at))]
+    assert told.fleet("status", "--json").lines[0]["units"] == 0
 
 
 def test_pulled_between_the_look_and_the_erasing(story: Tell) -> None:

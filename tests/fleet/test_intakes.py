@@ -10,16 +10,16 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, func, select
 
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.intake_papers import certificate, letter
 from fleet.intake_view import last_intake
-from fleet.intakes import Inspected, inspect_all, summary
+from fleet.intakes import Inspected, Look, inspect, inspect_all, summary
 from fleet.ledger import verify
 from fleet.ledger_replay import replay
-from fleet.models import metadata
+from fleet.models import events, metadata
 from fleet.units import Registry
 from provision.android.settings import READERS
 from provision.bench import Attached
@@ -100,6 +100,32 @@ def test_the_same_events_give_the_same_tables(registry: Registry) -> None:
     look(registry, "S1", {**RESET, "locks/owners": OWNED})
     registry.record(report(identity("S1")))
     look(registry, "S2", DONATED)
+    replayed(registry)
+
+
+def test_a_look_that_says_nothing_new_is_not_recorded(registry: Registry) -> None:
+    """A device that waits for a hand is looked at every few seconds; one that is plugged in anew begins anew."""
+    waits = {**RESET, "locks/accounts": "accounts=1\ntype=com.google\n"}
+    device = Told(identity("S1"), waits)
+    place = Attached(Place("android", "here", "1-1", "device"), device)
+
+    def count_of_count_of_events() -> int:
+        with snapshot(registry.engine) as conn:
+            return conn.scalar(select(func.count()).select_from(events)) or 0
+
+    first = inspect(place, Look(RULES, TODAY), registry)
+    count = count_of_events()
+    again = first
+    for _ in range(3):
+        again = inspect(place, Look(RULES, TODAY, before=again), registry)
+    assert (count_of_events(), again.intake and again.intake.verdict) == (count, "needs hands")
+    device.says = RESET
+    good = inspect(place, Look(RULES, TODAY, before=again), registry)
+    assert (good.accepted, count_of_events()) == (True, count + 1)
+    inspect(place, Look(RULES, TODAY), registry)
+    assert count_of_events() == count + 2
+    inspect(place, Look(RULES, TODAY, keep=False), registry)
+    assert count_of_events() == count + 2
     replayed(registry)
 
 

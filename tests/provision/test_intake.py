@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from profiles.errors import ProfileError
 from profiles.schema import Profile
 from provision.android import makers
+from provision.errors import LET_GO
 from provision.intake import Intake, IntakeVerdict, Known, judge
 from provision.intake_rules import LEADS, Lead, Rules, rules
 from provision.intake_words import language_of, words
@@ -77,7 +78,8 @@ def _judged(case: Mapping[str, Any], folder: Path) -> Intake:
     if "rules" in case:
         file = folder / "intake.yaml"
         file.write_text(case["rules"], encoding="utf-8")
-    return judge(_facts(case), rules(file), Known(**case.get("known", {})), TODAY)
+    known = Known(**case.get("known", {}))
+    return judge(_facts(case), rules(file), known, TODAY, erases=case.get("erases", False))
 
 
 @pytest.mark.parametrize("file", _files("cases"))
@@ -113,6 +115,11 @@ def test_a_refused_device_has_the_facts_for_a_letter(file: Path, tmp_path: Path)
     assert {key: told[key] for key in wanted} == wanted
     assert letter.locks
     assert letter.donor_does
+
+
+def test_the_bench_says_one_thing_of_an_owner() -> None:
+    """Whether the gate stops, the erasing does or an intake: the same is to be done."""
+    assert words()["bench"]["find_my"]["en"] == LET_GO
 
 
 @pytest.mark.parametrize("file", _files("bad-rules"))

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from provision.errors import Refused, Stopped
+from provision.errors import NeedsOwner, Refused, Stopped
 from provision.ios import activation
-from provision.ios.actions import Activate, AskActivation
+from provision.ios.actions import Activate, AskActivation, AskOwner
 from provision.ios.device import At, IosDevice, attach
 from tests.benches import Bench
 
@@ -66,6 +66,23 @@ def test_a_device_of_somebody_needs_its_owner(phone: Callable[..., tuple[Bench, 
         device.perform(Activate(), nothing)
     assert "iCloud.com/find" in caught.value.next_action
     assert state_of(bench) == "Unactivated"
+
+
+def test_whose_it_is_is_asked_without_any_change(phone: Callable[..., tuple[Bench, IosDevice]]) -> None:
+    bench, device = phone()
+    device.perform(AskOwner(), nothing)
+    assert state_of(bench) == "Unactivated"
+    device.perform(Activate(), nothing)
+    assert state_of(bench) == "Activated", "and stands in nobody's way"
+
+
+def test_whose_it_is_is_known_where_it_is_somebodys(phone: Callable[..., tuple[Bench, IosDevice]]) -> None:
+    bench, device = phone(activation_lock=True)
+    with pytest.raises(NeedsOwner):
+        device.perform(AskOwner(), nothing)
+    switch(bench, on=False)
+    with pytest.raises(Refused, match="needs internet"):
+        device.perform(AskOwner(), nothing)
 
 
 def test_without_internet_it_waits(phone: Callable[..., tuple[Bench, IosDevice]]) -> None:
@@ -212,7 +229,10 @@ def test_a_device_that_makes_no_message_while_it_is_activated(odd: Callable[[int
     def mute(_: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"Error": "Already activated"}
 
-    activation.ask(mute, odd(400, "text/html", b"not understood"))
+    activation.ask(mute, odd(400, "application/x-apple-plist", plistlib.dumps({"error": "not understood"})))
+    for code in (200, 400):
+        with pytest.raises(Refused, match="needs internet"):
+            activation.ask(mute, odd(code, "text/html", b"<html>Welcome to our Wi-Fi! Please log in.</html>"))
     with pytest.raises(Refused, match="needs internet"):
         activation.ask(mute, odd(503, "text/html", b""))
     with pytest.raises(Refused, match="refuses to be activated") as caught:
