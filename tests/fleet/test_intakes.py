@@ -109,7 +109,7 @@ def test_a_look_that_says_nothing_new_is_not_recorded(registry: Registry) -> Non
     device = Told(identity("S1"), waits)
     place = Attached(Place("android", "here", "1-1", "device"), device)
 
-    def count_of_count_of_events() -> int:
+    def count_of_events() -> int:
         with snapshot(registry.engine) as conn:
             return conn.scalar(select(func.count()).select_from(events)) or 0
 
