@@ -160,15 +160,16 @@ def _too_large(cells: list[str]) -> str:
 
 
 def _delimiter(start: list[str]) -> str:
-    """The one that stands in most lines the same number of times, more of them rather than fewer."""
+    """The one that stands in most lines the same number of times; of two such the one that comes first."""
     if start and (said := _SEPARATOR_LINE.match(start[0])):
         return said[1]
     lines = [re.sub(r'"[^"]*"', "", line) for line in start if line.strip()]
 
-    def fits(delimiter: str) -> tuple[int, int]:
+    def fits(delimiter: str) -> tuple[int, int, int]:
         counts = Counter(line.count(delimiter) for line in lines)
         del counts[0]
         most = max(counts, key=lambda number: (counts[number] * number, number), default=0)
-        return counts[most] * most, most
+        first = next((number for number, line in enumerate(lines) if delimiter in line), len(lines))
+        return counts[most], -first, most
 
     return max(_DELIMITERS, key=fits)
