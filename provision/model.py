@@ -231,7 +231,9 @@ class Met:
 
 @dataclass(frozen=True)
 class Step:
-    """Work to do. ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back.
+    """Work to do; without ``actions`` it is done by another item's.
+
+    ``sealed`` marks what cannot be read back; ``parting`` what is done after the last read-back.
 
     ``overlaps``: it needs nothing of the items beside it, so that it may be under way together with one of them.
     ``hands``: what a person has to do on the device meanwhile, within ``seconds``; such steps come last, so that

@@ -18,8 +18,11 @@ def plan(settings: Mapping[str, Setting[Any]], profile: Profile, facts: Facts, u
 
 
 def steps(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """The items with work to do, without those that are done after the last read-back; who waits for a person last."""
-    todo = (item for item in items if isinstance(item.state, Step) and not item.state.parting)
+    """The items with work to do, without those that are done after the last read-back; who waits for a person last.
+
+    One without actions of its own comes with another, and is not among them.
+    """
+    todo = (i for i in items if isinstance(i.state, Step) and i.state.actions and not i.state.parting)
     return tuple(sorted(todo, key=_waits))
 
 

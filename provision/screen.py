@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from provision.model import NOT_BEGUN, Item, Met, Report, Result, Step, Strength, Verdict
+from provision.model import NOT_BEGUN, Identity, Item, Met, Report, Result, Step, Strength, Verdict
 from provision.text import counted, printable, sentence
 
 if TYPE_CHECKING:
@@ -57,18 +57,24 @@ def table(*columns: str) -> Table:
 def devices(attached: Sequence[Attached]) -> RenderableType:
     """What is attached, one row each, and what stands in the way."""
     grid = table("ADDRESS", "PORT", "SERIAL", "DEVICE", "SYSTEM", "STATE")
+    grid.columns[0].no_wrap = True  # it is there to be copied
     for place in attached:
         who = place.device.identity if place.device else None
         grid.add_row(
             text(place.address),
             text(place.port),
             text(place.serial),
-            text(f"{who.maker} {who.model}" if who else ""),
+            text(_model(who) if who else ""),
             text(f"{_SYSTEMS[who.platform]} {who.version}" if who else ""),
             text(_standing(place), "green" if place.device else "yellow"),
         )
     problems = [text(f"{p.address}: {p.problem}") for p in attached if p.problem]
     return Group(grid, *problems)
+
+
+def _model(who: Identity) -> str:
+    """Without the number of the model, which Apple's have in parentheses."""
+    return f"{who.maker} {who.model.partition(' (')[0] if who.platform == 'ios' else who.model}"
 
 
 def _standing(place: Attached) -> str:
@@ -186,7 +192,7 @@ def last_line(report: Report) -> str:
     if waits and report.error:
         return f"{name}: {report.error} {report.next_action} It may be unplugged. {on}"
     if report.verdict is Verdict.PLANNED:
-        todo = sum(isinstance(item.state, Step) for item in report.plan)
+        todo = sum(isinstance(item.state, Step) and bool(item.state.actions) for item in report.plan)
         return f"{name}: {counted(todo, 'step')} would be done. It may be unplugged."
     return f"{name}: {report.verdict}, {counted(report.steps, 'step')}. It may be unplugged. {on}"
 
@@ -206,7 +212,7 @@ def plan(items: Sequence[Item]) -> RenderableType:
 def _means(item: Item) -> list[tuple[str, str]]:
     match item.state:
         case Step(why, actions, hands=hands):
-            tap = [(f"on the device: {hands}", "yellow")] if hands else []
+            tap = [(hands, "yellow")] if hands else []
             return [(action.masked, "") for action in actions] + tap or [(why, "")]
         case Met(why):
             return [(f"nothing to do: {why}", "green")]

@@ -45,6 +45,8 @@ def _untouched(item: Item, lost: bool, held: bool) -> Outcome:
             return Outcome(item, Result.FAILED if failed else Result.IMPOSSIBLE, why, next_action)
         case Step() if held:
             return Outcome(item, Result.FAILED, NOT_BEGUN, "Mend that and run again.")
+        case Step(why=why, actions=()) if not lost:
+            return Outcome(item, Result.FAILED, why, "Run fleet provision on it.")
         case Step(why=why):
             said = "not reached before the device went" if lost else f"differs from the profile: {why}"
             return Outcome(item, Result.FAILED, said, "Run fleet provision on it.")

@@ -35,6 +35,7 @@ def parts(profile: Profile, now: Situation) -> Iterator[Part]:
         content=_cellular(settings, sim) if settings else {},
         cannot=None if settings else _no_access_point(card, now.cellular),
         required=sim.required,
+        shown="the device lists the configuration with it; whether its SIM uses it is not told",
     )
 
 

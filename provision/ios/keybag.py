@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from profiles.errors import SchoolbagError
 
@@ -174,21 +173,39 @@ def private_key(keybag: Keybag) -> RSAPrivateKey:
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Write a secret to a file that is not there yet. Raises KeybagError when it is, or cannot be written."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Write a secret to a file that is not there yet. Raises KeybagError when it is, or cannot be written.
+
+    Under its own name at once: USB sticks (FAT, exFAT) have no links, by which a whole file could be given its name.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)  # unlike a rename, it fails where there is something
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            _fill(file, path, content)
+        _keep_name(path.parent)
     except FileExistsError:
         raise KeybagError(f"{path} is there already; nothing was written.", "Name another file.") from None
     except OSError as error:
         raise KeybagError(
             f"{path} cannot be written: {error.strerror}.", "Free some space, or name another folder."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+
+
+def _fill(file: BinaryIO, path: Path, content: bytes) -> None:
+    """Down to the disk, or nothing is left of it."""
+    try:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _keep_name(folder: Path) -> None:
+    """See that the names in it outlast a stick that is pulled at once, where its file system can."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -24,7 +24,8 @@ class Situation:
 class Part:
     """``content`` has a PayloadType and keys, and holds secrets unrevealed; empty, there is nothing to install.
 
-    ``setting`` and ``key`` are those of the item that it comes to.
+    ``setting`` and ``key`` are those of the item that it comes to. ``shown`` is what the device's listing the
+    configuration shows of it: that it was taken, never what it did.
     """
 
     setting: str
@@ -37,6 +38,7 @@ class Part:
     cannot: Cannot | None = None
     strength: Strength | None = None
     required: bool = False
+    shown: str = "the device lists the configuration with this in it; what it makes of it is not told"
 
 
 def strength(now: Situation, at_best: str = "B") -> Strength:

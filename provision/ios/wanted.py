@@ -50,9 +50,12 @@ def installed(answers: Mapping[str, Answer]) -> Installed | None:
 
 
 def situation(facts: Facts) -> Situation:
-    """What decides which parts this device takes; what is not known to be supervised is not."""
+    """What decides which parts this device takes; what is not known to be supervised is not.
+
+    It is ours for as long as our certificate is in it: that the keybag ends one day wants no weaker configuration.
+    """
     holder = facts.found["supervision"]
-    return Situation(facts.identity.version, holder.supervised is True, holder.ours, facts.cellular)
+    return Situation(facts.identity.version, holder.supervised is True, holder.known, facts.cellular)
 
 
 def wanted(profile: Profile, now: Situation, unit: Unit, reveal: Reveal = Secret.reveal) -> Wanted:
@@ -89,7 +92,7 @@ def _state(part: Part, configuration: Mobileconfig | None, there: Installed | No
         return UNREAD
     now = there.get(IDENTIFIER)
     if now == (configuration.uuid if configuration else None) or (now is None and not part.content):
-        return Met("it is in the configuration that is installed" if part.content else "nothing of ours forbids it")
+        return Met(part.shown if part.content else "nothing of ours forbids it")
     old = "an older one is installed" if now else "none is installed"
     return Step(f"it comes with the configuration; {old}", ())
 

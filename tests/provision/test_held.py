@@ -11,7 +11,9 @@ from rich.console import Console
 
 from provision.errors import Refused
 from provision.model import NOT_BEGUN, Action, Cannot, Effect, Met, Result, Step, Unit, Verdict
+from provision.progress import Progress
 from provision.run import Mode, run
+from provision.screen import last_line
 from provision.screen import results as results_shown
 from tests.provision.test_run import PROFILE, QUIET, UNIT, Box, Flip, results
 
@@ -117,3 +119,24 @@ def test_what_was_accepted_and_not_done_holds_all_else() -> None:
     report = run(box, PROFILE, UNIT, QUIET)
     assert box.log == ["erased"]
     assert "read back unchanged" in report.outcomes[0].why
+
+
+class Rider(Box):
+    """``mine`` comes with ``carrier``, and has no action of its own."""
+
+    def _state(self, name: str, kind: str, found: set[str], unit: Unit) -> Met | Step | Cannot:
+        if name == "mine" and "carrier" not in found:
+            return Step("it comes with the carrier", ())
+        return Met("it came with it") if name == "mine" else super()._state(name, kind, found, unit)
+
+
+def test_what_comes_with_another_item_is_no_step_of_its_own() -> None:
+    told: list[Progress] = []
+    box = Rider({"mine": "obeys", "carrier": "obeys"})
+    report = run(box, PROFILE, UNIT, told.append)
+    assert (report.verdict, report.steps) == (Verdict.VERIFIED, 1)
+    assert [row.fields["item"] for row in told if row.event in ("step", "done")] == ["switch.carrier"] * 2
+    planned = run(Rider({"mine": "obeys", "carrier": "obeys"}), PROFILE, UNIT, QUIET, mode=Mode.PLAN)
+    assert "1 step would be done" in last_line(planned)
+    failed = run(Rider({"mine": "obeys", "carrier": "refuses"}), PROFILE, UNIT, QUIET)
+    assert [outcome.why for outcome in failed.outcomes] == ["it comes with the carrier", "it said no"]

@@ -1,7 +1,7 @@
 """A device as a case file describes it, and the items and payloads that come of a profile on it.
 
 profile    its text, without the name; secrets are those of ``SECRETS``
-device     version, supervised, ours (both no unless said)
+device     version, supervised, ours, ended (by a keybag that has; all no unless said)
 cards      slots with their SIM (one of Viettel unless said); an empty list: no slot
 apps       installed apps: bundle identifier and User or System
 installed  what the device lists of ours: nothing (unless said), "wanted", "older", or "untold"
@@ -52,7 +52,8 @@ def facts_of(case: Mapping[str, Any], profile: Profile) -> Facts:
     who = Identity("ios", "F1", "Apple", "iPhone", about["version"], int(about["version"].split(".")[0]))
     cards = tuple(SimCard(**{"slot": 0, **card}) for card in case.get("cards", [_VIETTEL]))
     supervised, ours = about.get("supervised", False), about.get("ours", False)
-    found: dict[str, Any] = {"supervision": Supervision(supervised=supervised or ours, ours=ours)}
+    valid = ours and not about.get("ended", False)
+    found: dict[str, Any] = {"supervision": Supervision(supervised=supervised or ours, ours=valid, known=ours)}
     facts = Facts(who, cellular=Cellular(cards), found=found)
     for name, module in MODULES.items():
         asked = module.probes(profile, who, False)

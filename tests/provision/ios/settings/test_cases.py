@@ -88,7 +88,10 @@ def profile_of(case: Mapping[str, Any], folder: Path) -> Profile:
 def _facts(case: Mapping[str, Any], who: Identity) -> Facts:
     """``supervised``: by our keybag; ``set_up``: its first setup is over. No configuration is installed."""
     ours = case.get("supervised", False)
-    found = {"supervision": Supervision(supervised=ours, ours=ours, set_up=case.get("set_up")), "configuration": {}}
+    found = {
+        "supervision": Supervision(supervised=ours, ours=ours, known=ours, set_up=case.get("set_up")),
+        "configuration": {},
+    }
     return Facts(who, health=Health(storage_free=case.get("storage_free")), found=found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -134,6 +135,32 @@ def test_a_key_of_another_certificate_is_refused(bag: Keybag, other: Keybag, tmp
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(KeybagError, match="cannot be read"):
         keybag.load(tmp_path / "nowhere.pem")
+
+
+def test_a_usb_stick_takes_a_backup(bag: Keybag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAT and exFAT have no links."""
+
+    def no(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no)
+    monkeypatch.setattr(os, "symlink", no)
+    file = tmp_path / "keybag.p12"
+    keybag.write_once(file, b"whole")
+    assert file.read_bytes() == b"whole"
+    with pytest.raises(KeybagError, match="is there already"):
+        keybag.write_once(file, b"another")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keybag.p12"]
+
+
+def test_what_does_not_fit_is_not_left_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(KeybagError, match="No space left"):
+        keybag.write_once(tmp_path / "keybag.p12", b"whole")
+    assert not list(tmp_path.iterdir())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
