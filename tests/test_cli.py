@@ -125,7 +125,7 @@ def test_an_interrupt_ends_with_130(fleet: Fleet, virtual_bench: VirtualBench) -
 
 
 def test_a_bug_names_its_log(home: Fleet, tmp_path: Path) -> None:
-    code = "import sys, cli, fleet.account.status_counts as c; c.status = None; sys.argv[1:] = ['status']; cli.main()"
+    code = "import sys, cli, fleet.account.status.counts as c; c.status = None; sys.argv[1:] = ['status']; cli.main()"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**home.environment(), "TMPDIR": str(tmp_path)},
         capture_output=True, text=True, cwd=ROOT, timeout=60, check=False,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, create_engine, select
 
-from fleet.account import places
-from fleet.account.places import Place
-from fleet.account.receive import Lot, receive
-from fleet.account.receive_rows import Listed
+from fleet.account.custody import places
+from fleet.account.custody.places import Place
+from fleet.account.custody.receive import Lot, receive
+from fleet.account.custody.receive_rows import Listed
 from fleet.db import snapshot, transaction
 from fleet.ledger_replay import replay
 from fleet.models import custody, metadata, units

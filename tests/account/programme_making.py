@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection
 
-from fleet.account.programme_load import load
-from fleet.account.programme_store import apply
+from fleet.account.programme.load import load
+from fleet.account.programme.store import apply
 from fleet.db import transaction
 from fleet.units import Registry
 from fleet.values import Json

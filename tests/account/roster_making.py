@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from fleet.account import places
-from fleet.account.identifiers_dates import Order
-from fleet.account.roster import Report, applied, planned
-from fleet.account.roster_read import Request, gathered
-from fleet.account.roster_schools import Schools, only
-from fleet.account.vault import Person, the_vault
+from fleet.account.custody import places
+from fleet.account.people.dates import Order
+from fleet.account.people.vault import Person, the_vault
+from fleet.account.roster.read import Request, gathered
+from fleet.account.roster.schools import Schools, only
+from fleet.account.roster.taking_over import Report, applied, planned
 from fleet.db import snapshot, transaction
 from fleet.models import students, vault
 from fleet.units import Registry

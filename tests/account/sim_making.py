@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 from sqlalchemy import select
 
-from fleet.account import sim_import, sim_sheets, sims
-from fleet.account.data_plan_terms import terms
+from fleet.account.sims import importing as sim_import
+from fleet.account.sims import one_by_one as sims
+from fleet.account.sims import sheets as sim_sheets
+from fleet.account.sims.data_plan_terms import terms
 from fleet.db import snapshot, transaction
 from fleet.iccid import check_digit
 from fleet.models import sims as table

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import insert
 
 from fleet import runs
-from fleet.account import places
-from fleet.account.places import Place
+from fleet.account.custody import places
+from fleet.account.custody.places import Place
 from fleet.db import transaction
 from fleet.models import health_now
 from fleet.units import Registry

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.account import assign
-from fleet.account.assign_household import needed
-from fleet.account.gaps import Scope, doubles, listed
-from fleet.account.programme import current, of
-from fleet.account.programme_store import apply
+from fleet.account.assign import matching as assign
+from fleet.account.programme.gaps import Scope, doubles, listed
+from fleet.account.programme.household import needed
+from fleet.account.programme.in_force import current, of
+from fleet.account.programme.store import apply
 from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.ledger import Happening

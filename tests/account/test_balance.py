@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from fleet.account import custody_steps, losses
-from fleet.account.balance import Balance, balance
-from fleet.account.count import count
-from fleet.account.custody_hand_over import Acceptance, hand_over
-from fleet.account.receive import Lot, receive
-from fleet.account.receive_rows import Listed
+from fleet.account.custody import losses
+from fleet.account.custody import steps as custody_steps
+from fleet.account.custody.balance import Balance, balance
+from fleet.account.custody.count import count
+from fleet.account.custody.receive import Lot, receive
+from fleet.account.custody.receive_rows import Listed
+from fleet.account.desk.hand_over import Acceptance, hand_over
 from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.models import counts

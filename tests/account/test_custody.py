@@ -11,11 +11,14 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from fleet.account import custody_kit, custody_steps, custody_words, places
-from fleet.account.custody import STEPS, State
-from fleet.account.custody_hand_over import Acceptance, hand_over, ids_of, refuse
-from fleet.account.custody_return import take_back
-from fleet.account.places import Place, set_here
+from fleet.account.custody import kit as custody_kit
+from fleet.account.custody import places
+from fleet.account.custody import steps as custody_steps
+from fleet.account.custody import words as custody_words
+from fleet.account.custody.machine import STEPS, State
+from fleet.account.custody.places import Place, set_here
+from fleet.account.custody.returning import take_back
+from fleet.account.desk.hand_over import Acceptance, hand_over, ids_of, refuse
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError
 from fleet.models import acceptances, events, sims

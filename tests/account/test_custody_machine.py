@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
-from fleet.account import custody_steps
-from fleet.account.balance import Balance, balance
-from fleet.account.count import count
-from fleet.account.custody import STEPS
-from fleet.account.custody_hand_over import Acceptance, hand_over
-from fleet.account.custody_return import take_back
+from fleet.account.custody import steps as custody_steps
+from fleet.account.custody.balance import Balance, balance
+from fleet.account.custody.count import count
+from fleet.account.custody.machine import STEPS
+from fleet.account.custody.returning import take_back
+from fleet.account.desk.hand_over import Acceptance, hand_over
 from fleet.db import snapshot
 from fleet.home import Home
 from fleet.models import acceptances, custody, holdings, units

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from sqlalchemy import insert
 
 import cli
-from fleet.account import data_plans, sims
-from fleet.account.data_plan_terms import shifted
+from fleet.account.sims import data_plans
+from fleet.account.sims import one_by_one as sims
+from fleet.account.sims.data_plan_terms import shifted
 from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.models import programmes

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
-from fleet.account import filter_known
-from fleet.account.filter_fields import FIELDS, Kind
-from fleet.account.filter_parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, Value, parse, shown
-from fleet.account.health_rules import rules_of
-from fleet.account.unit_list import listed
+from fleet.account.filters.fields import FIELDS, Kind
+from fleet.account.filters.parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, Value, parse, shown
+from fleet.account.status import known as filter_known
+from fleet.account.status.health_rules import rules_of
+from fleet.account.status.unit_list import listed
 from fleet.db import snapshot
 from fleet.home import Home
 from fleet.models import units

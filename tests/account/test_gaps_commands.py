@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from fleet.account.assign_commands import assign, unassign
-from fleet.account.gaps_commands import gaps
-from fleet.account.programme_commands import programme
-from fleet.account.report_commands import report
-from fleet.account.vault import Person, the_vault
+from fleet.account.assign.commands import assign, unassign
+from fleet.account.people.vault import Person, the_vault
+from fleet.account.programme.commands import programme
+from fleet.account.programme.gaps_commands import gaps
+from fleet.account.reports.commands import report
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.home import Home, Options

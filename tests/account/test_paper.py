@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from fleet.account.assign_hand import unassign
+from fleet.account.assign.by_hand import unassign
 from fleet.account.paper import labels, register
 from fleet.account.paper.fonts import Fonts, find
 from fleet.account.paper.labels import KINDS, Label
 from fleet.account.paper.layouts import layouts
 from fleet.account.paper.words import LANGUAGES, Words
-from fleet.account.vault import Person, the_vault
+from fleet.account.people.vault import Person, the_vault
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, PrefixError
 from fleet.models import events

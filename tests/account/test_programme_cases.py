@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fleet.account import assign
-from fleet.account.assign_why import why
-from fleet.account.gaps import Scope, counted, doubles, listed, same_hour
-from fleet.account.programme import current
-from fleet.account.progress import progress
+from fleet.account.assign import matching as assign
+from fleet.account.assign.why import why
+from fleet.account.programme.gaps import Scope, counted, doubles, listed, same_hour
+from fleet.account.programme.in_force import current
+from fleet.account.programme.progress import progress
 from fleet.db import snapshot
 from fleet.home import Home
 from fleet.units import open_registry

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet.account.programme import current, of
-from fleet.account.programme_load import json_schema, load
-from fleet.account.programme_store import apply
+from fleet.account.programme.in_force import current, of
+from fleet.account.programme.load import json_schema, load
+from fleet.account.programme.store import apply
 from fleet.db import snapshot
 from fleet.ledger import verify
 from fleet.models import events

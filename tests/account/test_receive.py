@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from fleet.account import serials
-from fleet.account.receive import Lot, plan, receive
-from fleet.account.receive_file import read
-from fleet.account.receive_rows import Listed
+from fleet.account.custody import serials
+from fleet.account.custody.receive import Lot, plan, receive
+from fleet.account.custody.receive_file import read
+from fleet.account.custody.receive_rows import Listed
 from fleet.db import snapshot
 from fleet.errors import AccountError, CustodyError, FileError, UnitError
 from fleet.home import Home
@@ -96,7 +96,7 @@ def test_what_a_bench_saw_before_is_matched_where_it_is(registry: Registry) -> N
     for serial in ("ONE-11", "TWO-22"):
         registry.record(report(identity(serial)))
     registry.tag("TWO-22", "T-0002")
-    from fleet.account import custody_steps
+    from fleet.account.custody import steps as custody_steps
 
     custody_steps.do(registry, "move", ["T-0002"], {"place": "BENCH-1"})
     rows = [Listed(0, "one-11", maker="Apple", tag="T-0001"), Listed(0, "TWO-22", maker="Apple")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fleet.account.places import Place, put
+from fleet.account.custody.places import Place, put
 from fleet.db import snapshot, transaction
 from fleet.errors import FileError
 from fleet.home import Home

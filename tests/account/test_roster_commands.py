@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.account.vault import the_vault
+from fleet.account.people.vault import the_vault
 from fleet.db import transaction
 from fleet.home import Home
 from fleet.units import open_registry

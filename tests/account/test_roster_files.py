@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet.account.roster_read import Request, gathered
-from fleet.account.roster_schools import Schools
-from fleet.account.spreadsheets import opened
-from fleet.account.vault import Vault
+from fleet.account.people.vault import Vault
+from fleet.account.roster.read import Request, gathered
+from fleet.account.roster.schools import Schools
+from fleet.account.sheets.books import opened
 from fleet.errors import FileError
 from tests.account.roster_making import DATA, TODAY
 

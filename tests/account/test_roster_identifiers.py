@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.account import identifiers, identifiers_dates
-from fleet.account.identifiers import Unusable, exact, loose, national_id, same_name, spelled
-from fleet.account.identifiers_dates import Order, birthday
-from fleet.account.identifiers_phones import phone, phones
-from fleet.account.roster_rows import grade
+from fleet.account.people import dates as identifiers_dates
+from fleet.account.people import identifiers
+from fleet.account.people.dates import Order, birthday
+from fleet.account.people.identifiers import Unusable, exact, loose, national_id, same_name, spelled
+from fleet.account.people.phones import phone, phones
+from fleet.account.roster.rows import grade
 from tests.account.roster_making import TODAY
 
 _LETTERS = st.text(st.sampled_from("aAăÂđĐeễơƠữỳ ýhànội张三ﬁＡ\u0301\u200b\u00a0-'."), max_size=20)

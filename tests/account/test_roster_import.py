@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
-from fleet.account import students as one_student
-from fleet.account.places import Place, put
-from fleet.account.roster_read import Request, gathered
-from fleet.account.roster_rejects import write
-from fleet.account.roster_schools import Schools
-from fleet.account.vault import the_vault
+from fleet.account.custody.places import Place, put
+from fleet.account.people import students as one_student
+from fleet.account.people.vault import the_vault
+from fleet.account.roster.read import Request, gathered
+from fleet.account.roster.rejects import write
+from fleet.account.roster.schools import Schools
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.home import Home

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fleet.account.custody_hand_over import Acceptance, hand_over
-from fleet.account.scan import MODES, Session
+from fleet.account.desk.hand_over import Acceptance, hand_over
+from fleet.account.desk.scan import MODES, Session
 from fleet.db import transaction
 from fleet.home import Home
 from fleet.units import Registry

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet import iccid
-from fleet.account.data_plan_terms import end_of, size, terms
+from fleet.account.sims.data_plan_terms import end_of, size, terms
 from fleet.errors import AccountError
 from tests.account.sim_making import cases
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, select
 
 import cli
 from fleet import sim_reading
-from fleet.account import sims
+from fleet.account.sims import one_by_one as sims
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.home import Home

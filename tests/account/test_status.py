@@ -22,14 +22,15 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 from sqlalchemy import Connection, event, func, select
 
-from fleet.account import filter_known, health_rules
-from fleet.account.audit_commands import report
-from fleet.account.health_rules import FILE, rules_of
-from fleet.account.status_by import DIMENSIONS, by
-from fleet.account.status_commands import status
-from fleet.account.status_counts import status as read_status
-from fleet.account.unit_commands import unit
-from fleet.account.vault import Person, the_vault
+from fleet.account.people.vault import Person, the_vault
+from fleet.account.reports.audit_commands import report
+from fleet.account.status import health_rules
+from fleet.account.status import known as filter_known
+from fleet.account.status.by import DIMENSIONS, by
+from fleet.account.status.commands import status
+from fleet.account.status.counts import status as read_status
+from fleet.account.status.health_rules import FILE, rules_of
+from fleet.account.status.unit_commands import unit
 from fleet.db import snapshot, transaction
 from fleet.home import Home, Options
 from fleet.models import events, health_now, sims

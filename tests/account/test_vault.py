@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from fleet.account import vault_backup
-from fleet.account.vault import Person, Vault, is_student, passing_vault, shown, the_vault, typed
+from fleet.account.people import vault_backup
+from fleet.account.people.vault import Person, Vault, is_student, passing_vault, shown, the_vault, typed
 from fleet.db import snapshot, transaction
 from fleet.errors import VaultError
 from fleet.home import Home

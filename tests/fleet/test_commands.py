@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
-from fleet.account.health_rules import rules_of
-from fleet.account.status_commands import status
-from fleet.account.unit_commands import unit
+from fleet.account.status.commands import status
+from fleet.account.status.health_rules import rules_of
+from fleet.account.status.unit_commands import unit
 from fleet.errors import RegistryError, UnitError
 from fleet.home import Home, Options
 from fleet.ledger_commands import ledger

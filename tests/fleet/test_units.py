@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from fleet.account.unit_view import UnitView
-from fleet.account.unit_view import unit_view as view_of
+from fleet.account.status.unit_view import UnitView
+from fleet.account.status.unit_view import unit_view as view_of
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.home import Home

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from fleet.account.custody_names import Held, expanded, find
+from fleet.account.custody.names import Held, expanded, find
 from fleet.account.paper.fonts import Fonts
 from fleet.account.paper.layouts import Layout
 from fleet.account.paper.pages import Box, Pages, line_height

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import and_, or_, select
 
-from fleet.account import places
+from fleet.account.custody import places
 from fleet.account.paper.fonts import Fonts
 from fleet.account.paper.pages import Box, Pages
 from fleet.account.paper.words import Words
-from fleet.account.vault import shown, the_vault
+from fleet.account.people.vault import shown, the_vault
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.models import custody, students, units

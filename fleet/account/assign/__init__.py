@@ -1,0 +1,1 @@
+"""Which unit is meant for which student."""

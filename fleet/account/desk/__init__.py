@@ -1,0 +1,1 @@
+"""Where units change hands: hand-over, taking back, the scanner."""

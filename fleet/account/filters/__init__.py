@@ -1,0 +1,1 @@
+"""``--where``: the filter language, from text to SQL."""

@@ -1,0 +1,1 @@
+"""Students and who they are: normalised identifiers, keyed hashes, the vault of names."""

@@ -1,0 +1,1 @@
+"""Reports for each level, and what auditors ask for."""

@@ -1,0 +1,233 @@
+"""Taking over a list of students: what would change is worked out first, and what was worked out is what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, delete, exists, select, update
+
+from fleet.account.custody import places
+from fleet.account.custody.places import Place
+from fleet.account.people.identifiers import exact, loose
+from fleet.account.people.vault import Person, Vault
+from fleet.account.roster.match import Found, Matcher, mark
+from fleet.account.roster.read import Gathered, Table
+from fleet.account.roster.rows import Entry, Noted, Refused
+from fleet.account.roster.schools import Schools
+from fleet.account.roster.spool import mark_of
+from fleet.bulk import batches, insert_values
+from fleet.ledger import Happening, Ledger
+from fleet.models import student_ids, students, vault
+from fleet.values import Json, storable
+
+SHOWN = 1000
+"""Students that a report names; the rest is counted."""
+
+_TOGETHER = 2000
+_NAMED = 400
+_VAULT = ("student", "sealed", "mark")
+
+
+@dataclass(frozen=True)
+class NewSchool:
+    """A school that the list adds to the places; ``near`` names the known one that may have been meant."""
+
+    place: str
+    name: str
+    area: str
+    near: str
+
+
+@dataclass
+class Report:
+    """What a list changes, or did change. ``new + changed + unchanged + refused`` are the rows with students.
+
+    ``back`` of the changed had left before. ``missing`` are students of this source and these schools that are not in
+    the list: nothing becomes of them by that alone; ``missing_count`` counts those that are not named here, too.
+    ``crowds`` are phone numbers that more students share than one home has, ``crowded`` the students: no household is
+    made of these. ``sheets`` are the names by which rows are told.
+    """
+
+    source: str
+    tables: tuple[Table, ...] = ()
+    encoding: str = ""
+    unread: tuple[str, ...] = ()
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    back: int = 0
+    others: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
+    note_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    schools: tuple[NewSchool, ...] = ()
+    crowds: int = 0
+    crowded: int = 0
+    missing: tuple[str, ...] = ()
+    missing_count: int = 0
+    sheets: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.new or self.changed)
+
+
+def planned(conn: Connection, keys: Vault, found: Gathered, schools: Schools, source: str) -> Report:
+    """What the list would change. Nothing is written."""
+    report = _begun(found, schools, source)
+    for _ in _decided(conn, keys, found, schools, report):
+        pass
+    return report
+
+
+def applied(conn: Connection, ledger: Ledger, keys: Vault, found: Gathered, schools: Schools, source: str) -> Report:
+    """Change what the list changes, in the transaction of ``conn``."""
+    report = _begun(found, schools, source)
+    with _bulk(conn):
+        ledger.append_many(conn, _happenings(conn, keys, found, schools, report))
+    return report
+
+
+def _begun(found: Gathered, schools: Schools, source: str) -> Report:
+    new = (NewSchool(one.place, one.name, one.area, schools.near(one)) for one in _new_schools(found, schools))
+    return Report(
+        source=source,
+        tables=tuple(table for table in found.tables if table),
+        encoding=found.encoding,
+        unread=tuple(found.unread),
+        others=found.others,
+        refused=sorted(found.refused),
+        notes=found.notes,
+        note_counts=found.note_counts,
+        schools=tuple(new),
+        crowds=len(found.crowds),
+        sheets=tuple(table.sheet if table else "" for table in found.tables),
+    )
+
+
+def _new_schools(found: Gathered, schools: Schools) -> list[Place]:
+    """Not those that only rows name which cannot be taken."""
+    return [place for code, place in schools.new.items() if code in found.schools]
+
+
+def _decided(conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report) -> Iterator[Found]:
+    """What becomes of each row that can be taken; the report is filled on the way, and complete at the end."""
+    matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, schools.areas(), report.source)
+    out = {refused[:2] for refused in found.refused}
+    named: set[str] = set()
+    for entries in found.spool.sorted():
+        taken = [_without_crowd(entry, found) for entry in entries if entry[:2] not in out]
+        report.crowded += sum(entry.shared != "" and "household" not in entry.fields for entry in taken)
+        named.update(entry.fields["school"] for entry in taken)
+        for one in matcher.find(taken):
+            if _count(one, report):
+                yield one
+    report.refused.sort()
+    if not matcher.empty:
+        _find_missing(conn, found, matcher, named, report)
+
+
+def _without_crowd(entry: Entry, found: Gathered) -> Entry:
+    """A phone that forty children share is the school's: it makes no household of them."""
+    if entry.shared and mark_of(entry.shared) in found.crowds:
+        return entry._replace(fields={name: value for name, value in entry.fields.items() if name != "household"})
+    return entry
+
+
+def _count(one: Found, report: Report) -> bool:
+    """Whether something is to be written."""
+    if one.why:
+        report.refused.append(Refused(one.entry.sheet, one.entry.row, "", one.why))
+        return False
+    if one.known is None:
+        report.new += 1
+    elif one.changed:
+        report.changed += 1
+        report.back += one.fields.get("state") == "enrolled"
+    else:
+        report.unchanged += 1
+    return one.known is None or one.changed
+
+
+def _find_missing(conn: Connection, found: Gathered, matcher: Matcher, schools: set[str], report: Report) -> None:
+    """Students whom this source named before at these schools, and now does not."""
+    missing: list[str] = []
+    mine = (students.c.source == report.source) & (students.c.state == "enrolled")
+    for some in batches(sorted(schools), _NAMED):
+        query = select(students.c.student).where(mine, students.c.school.in_(some))
+        for student in conn.scalars(query):
+            if student not in found.keys and student not in matcher.claimed:
+                report.missing_count += 1
+                missing += [student] * (len(missing) < SHOWN)
+    report.missing = tuple(missing)
+
+
+def _happenings(
+    conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report
+) -> Iterator[Happening]:
+    for place in _new_schools(found, schools):
+        if places.find(conn, place.place):
+            continue  # somebody else added it meanwhile
+        said: dict[str, Json] = {"name": storable(place.name), "kind": place.kind, "area": storable(place.area)}
+        yield "place.set", place.place, {"v": 1, **said}
+    kept = _Kept(conn, keys)
+    for one in _decided(conn, keys, found, schools, report):
+        kept.keep(one)
+        yield "student.set", one.student, {"v": 1, "fields": {**one.fields}, "ids": {**one.ids}}
+    kept.write()
+    _keep_teachers(conn, keys, found.teachers)
+
+
+def _keep_teachers(conn: Connection, keys: Vault, teachers: Mapping[str, str]) -> None:
+    """Their names, for whoever has to call them. One that is known is not written over by one without marks."""
+    known: set[str] = set()
+    for some in batches(teachers, _NAMED):
+        known.update(conn.scalars(select(vault.c.student).where(vault.c.student.in_(some))))
+    for teacher, name in teachers.items():
+        if teacher not in known or exact(name) != loose(name):
+            keys.put(conn, teacher, Person(name=name))
+
+
+@dataclass
+class _Kept:
+    """What goes into the vault, some thousands at once."""
+
+    conn: Connection
+    keys: Vault
+    _rows: dict[str, tuple[str, bytes, str]] = field(default_factory=dict)
+    _old: list[str] = field(default_factory=list)
+
+    def keep(self, one: Found) -> None:
+        if one.person is None and one.known is not None and not one.ids:
+            return
+        said = mark(self.keys, one.entry)
+        if one.person is None:
+            self.conn.execute(update(vault).where(vault.c.student == one.student).values(mark=said))
+            return
+        self._rows[one.student] = (one.student, self.keys.seal(one.student, one.person.plain()), said)
+        self._old += [one.student] * (one.known is not None)
+        if len(self._rows) >= _TOGETHER:
+            self.write()
+
+    def write(self) -> None:
+        for some in batches(self._old, _NAMED):
+            self.conn.execute(delete(vault).where(vault.c.student.in_(some)))
+        if self._rows:
+            insert_values(self.conn, vault, _VAULT, list(self._rows.values()))
+        self._rows, self._old = {}, []
+
+
+@contextmanager
+def _bulk(conn: Connection) -> Iterator[None]:
+    """Into an empty table rows go three times as fast when its indexes are made at the end, all at once."""
+    if conn.scalar(select(exists(select(students.c.student)))):
+        yield
+        return
+    indexes = sorted(students.indexes | student_ids.indexes, key=lambda index: str(index.name))
+    for index in indexes:
+        index.drop(conn)
+    yield
+    for index in indexes:
+        index.create(conn)

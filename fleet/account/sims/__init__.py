@@ -1,0 +1,1 @@
+"""SIMs and data plans: the operator's lists, requests and answers; what costs money for nothing."""

@@ -1,0 +1,1 @@
+"""How many units where, what is wrong with them, what changed; units one by one."""

@@ -1,0 +1,92 @@
+"""``fleet status --by``: the units of each place, model, batch, … as a table of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, func, select
+
+from fleet.account.filters.sql import Asked
+from fleet.bulk import streamed
+from fleet.models import custody, places, units
+
+DIMENSIONS = ("place", "school", "area", "state", "model", "profile", "holder", "maker", "batch")
+
+Query = Any
+"""A select of any columns."""
+
+_COLUMNS: Mapping[str, tuple[Column[str], ...]] = {
+    "place": (custody.c.place,),
+    "school": (custody.c.place,),
+    "area": (custody.c.place,),
+    "model": (units.c.maker, units.c.model),
+    "profile": (units.c.last_profile,),
+    "maker": (units.c.maker,),
+    "batch": (custody.c.batch,),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """``value`` is "" for the units of which it is not known; ``name``: what the place of that code is called.
+    ``by_state`` adds up to ``units``."""
+
+    value: str
+    name: str
+    units: int
+    by_state: Mapping[str, int]
+
+
+def by(conn: Connection, within: Asked, dimension: str) -> tuple[Group, ...]:
+    """The most units first, what is not known last. A dimension is one of :data:`DIMENSIONS`."""
+    if dimension == "holder":
+        return tuple(holders(conn, within))
+    found: dict[str, dict[str, int]] = {}
+    for row in conn.execute(_query(within, dimension)):
+        *parts, state, number = tuple(row)
+        value = " ".join(part for part in parts if part)
+        states = found.setdefault(value, {})
+        states[state] = states.get(state, 0) + int(number)
+    names = _names(conn) if dimension in ("place", "school") else {}
+    groups = [Group(value, names.get(value, ""), sum(states.values()), states) for value, states in found.items()]
+    return tuple(sorted(groups, key=lambda one: (not one.value, -one.units, one.value)))
+
+
+def holders(conn: Connection, within: Asked, limit: int | None = None) -> Iterator[Group]:
+    """The students who have the most units, at most ``limit``. They may be a million, so they come one by one."""
+    frame = within.frame(custody)
+    number = func.count().label("number")
+    query: Query = select(custody.c.holder, number).select_from(frame.source).where(frame.where, custody.c.holder > "")
+    query = query.group_by(custody.c.holder).order_by(number.desc(), custody.c.holder).limit(limit)
+    for row in streamed(conn, query):
+        yield Group(row.holder, "", row.number, {"with_student": row.number})
+
+
+def _query(within: Asked, dimension: str) -> Query:
+    if dimension == "state":
+        frame = within.frame()
+        states = select(frame.state, frame.state, func.count()).select_from(frame.source).where(frame.where)
+        return states.group_by(frame.state)
+    columns = _COLUMNS[dimension]
+    frame = within.frame(custody if columns[0].table is custody else units)
+    number = func.count().label("number")
+    query: Query = select(*columns, frame.state.label("state"), number).select_from(frame.source)
+    query = query.where(frame.where)
+    grouped = query.group_by(*columns, frame.state)
+    return _of_places(grouped, dimension) if dimension in ("school", "area") else grouped
+
+
+def _of_places(grouped: Query, dimension: str) -> Query:
+    """What is joined is a row per place and state, not one per unit."""
+    inner = grouped.subquery()
+    told = places.c.place if dimension == "school" else places.c.area
+    matching = inner.c.place == places.c.place
+    source = inner.outerjoin(places, matching & (places.c.kind == "school") if dimension == "school" else matching)
+    query = select(told, inner.c.state, func.sum(inner.c.number)).select_from(source)
+    return query.group_by(told, inner.c.state)
+
+
+def _names(conn: Connection) -> dict[str, str]:
+    return {row[0]: row[1] for row in conn.execute(select(places.c.place, places.c.name))}

@@ -1,0 +1,177 @@
+"""``fleet unit``: units one by one, and as a list. What reads makes nothing, not even an empty registry."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.home import Options
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from fleet.account.status.health_rules import Rules
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print lines of JSON (docs/json.md).")
+_PAGE = 50
+
+
+@click.group()
+def unit() -> None:
+    """List units, show one, or give it a tag.
+
+    Example: fleet unit show A-0001
+    """
+
+
+@unit.command("list")
+@click.option("--where", metavar="FILTER", help="Only units that fit, as of fleet status (docs/status.md).")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="So many at most; 50, with --csv all.")
+@click.option("--after", default="", metavar="KEY", help="Go on after this unit: the last of the page before.")
+@_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a spreadsheet.")
+@click.pass_context
+def list_(ctx: click.Context, where: str | None, limit: int | None, after: str, as_json: bool, as_csv: bool) -> None:
+    """List units page by page, in the order of platform and serial.
+
+    Example: fleet unit list --where "alarm=battery_worn and place=LE-LOI"
+    """
+    from fleet.account.sheets import csv_out
+    from fleet.account.status import known as filter_known
+    from fleet.account.status.unit_list import Line, listed
+
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json are two answers: name one.")
+    with _registry(ctx) as (conn, rules):
+        within = filter_known.asked(conn, rules, where, _now())
+        if as_csv:
+            head = tuple(field.name for field in fields(Line))
+            rows = (tuple(vars(line).values()) for line in listed(conn, within, after=after, limit=limit))
+            csv_out.write(sys.stdout, head, rows)
+            return
+        page = limit or _PAGE
+        found = tuple(listed(conn, within, after=after, limit=page + 1))
+    more = found[page - 1].key if len(found) > page else None
+    if as_json:
+        for line in found[:page]:
+            _write("unit_line", asdict(line))
+        _write("page", {"after": more})
+        return
+    from fleet import screen
+    from fleet.account.status import unit_screen
+    from provision.text import printable
+
+    if not found:
+        click.echo("No unit fits.")
+        return
+    screen.show(unit_screen.listed(found[:page]))
+    if more:
+        click.echo(f"There are more: --after {printable(more)} shows the next page.")
+
+
+@unit.command()
+@click.argument("name", metavar="TAG-OR-SERIAL")
+@_json
+@click.pass_context
+def show(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show all that is known of a unit: where it is, who has it, its SIM, what is wrong, its last run, history.
+
+    Example: fleet unit show A-0001
+    """
+    from fleet.account.status.unit_view import unit_view
+
+    with _registry(ctx) as (conn, rules):
+        found = unit_view(conn, rules, name, _now())
+    if as_json:
+        _write("unit", asdict(found))
+    else:
+        from fleet import screen
+        from fleet.account.status import unit_screen
+
+        screen.show(*unit_screen.unit(found))
+
+
+@unit.command()
+@click.argument("serial")
+@click.argument("tag")
+@_json
+@click.pass_context
+def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
+    """Give the unit with this serial (or old tag) a tag. Tags are kept in capitals.
+
+    Example: fleet unit tag R58M12ABCDE A-0001
+    """
+    from fleet.home import home_of
+    from fleet.units import open_registry
+
+    options = ctx.find_object(Options) or Options()
+    with open_registry(home_of(options), options.database, options.actor) as registry:
+        given = registry.tag(serial, tag)
+    if as_json:
+        _write("tag", {"serial": serial, "unit": given})
+    else:
+        from provision.text import printable
+
+        click.echo(f"{printable(serial)} is {given}.")
+
+
+@unit.command()
+@click.argument("name", metavar="TAG-OR-SERIAL")
+@click.option("--why", default="to unlock it", show_default=True, help="For the record.")
+@_json
+@click.pass_context
+def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
+    """Show the PIN of a unit's screen lock, and record who read it.
+
+    Example: fleet unit pin A-0001 --why "the family forgot it"
+    """
+    from fleet import tags
+    from fleet.account.people.vault import the_vault
+    from fleet.db import transaction
+    from fleet.errors import UnitError
+    from fleet.home import home_of
+    from fleet.units import open_registry
+
+    options = ctx.find_object(Options) or Options()
+    home = home_of(options)
+    with open_registry(home, options.database, options.actor) as registry, transaction(registry.engine) as conn:
+        found = tags.the(conn, name)
+        shown = the_vault(home, conn).show_pin(conn, registry.ledger, found.key, why)
+    if not shown:
+        raise UnitError(
+            f"No PIN was made for {found.shown}.",
+            "One is made when it is provisioned with a profile that says screen_lock: {pin: per_unit}.",
+        )
+    if as_json:
+        _write("pin", {"unit": found.tag, "serial": found.serial, "pin": shown})
+    else:
+        click.echo(shown)
+
+
+@contextmanager
+def _registry(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
+    from fleet.account.status.health_rules import rules_of
+    from fleet.db import database_of, is_there, reading
+    from fleet.home import home_of
+
+    options = ctx.find_object(Options) or Options()
+    home = home_of(options)
+    url = database_of(options.database, home)
+    with reading(url) as conn:
+        yield conn, rules_of(home) if is_there(url) else {}
+
+
+def _now() -> str:
+    from provision.progress import now
+
+    return now()
+
+
+def _write(event: str, values: dict[str, Any]) -> None:
+    click.echo(json.dumps({"v": 1, "event": event, "at": _now(), **values}))

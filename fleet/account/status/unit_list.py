@@ -1,0 +1,48 @@
+"""Units in the order of their keys, page by page: the next page begins where the last one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from fleet.account.filters.sql import Asked
+from fleet.bulk import streamed
+from fleet.models import custody, units
+
+
+@dataclass(frozen=True)
+class Line:
+    """A unit in short. Times are UTC; ``holder`` and ``assigned`` are pseudonyms."""
+
+    key: str
+    tag: str | None
+    serial: str
+    platform: str
+    maker: str
+    model: str
+    state: str
+    place: str
+    batch: str
+    holder: str | None
+    assigned: str | None
+    since: str
+    last_seen: str
+    profile: str | None
+    verdict: str | None
+
+
+_COLUMNS = (
+    *(units.c.key, units.c.tag, units.c.serial, units.c.platform, units.c.maker, units.c.model, units.c.state),
+    *(custody.c.place, custody.c.batch, custody.c.holder, custody.c.assigned, custody.c.since),
+    *(units.c.last_seen, units.c.last_profile, units.c.last_verdict),
+)
+
+
+def listed(conn: Connection, within: Asked, *, after: str = "", limit: int | None = None) -> Iterator[Line]:
+    """The units of ``within`` whose key comes after ``after``, at most ``limit``."""
+    frame = within.frame(units, custody)
+    query = select(*_COLUMNS).select_from(frame.source).where(frame.where, units.c.key > after).order_by(units.c.key)
+    for row in streamed(conn, query if limit is None else query.limit(limit)):
+        yield Line(*tuple(row))
