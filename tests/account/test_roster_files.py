@@ -45,7 +45,7 @@ def test_any_bytes(tmp_path: Path, start: bytes, content: bytes) -> None:
 def test_any_text_below_a_header(tmp_path: Path, text: str) -> None:
     file = tmp_path / "list.csv"
     file.write_text(f"name,birthday,school,phone\n{text}", encoding="utf-8", newline="")
-    assert rows_of(file) is not None or "\0" in text
+    assert rows_of(file) is not None or set(text) & set("\0;\t"), "others may divide cells"
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)

@@ -20,7 +20,7 @@ from tests.fleet.test_merge import replayed
 _AT_ONCE, _KILLS = 1500, 12
 
 WORKER = """
-import os, sys
+import itertools, os, sys
 from pathlib import Path
 from fleet.db import transaction
 from fleet.home import Home
@@ -30,12 +30,12 @@ from tests.fleet.test_ledger_many import student
 home, count = Home(Path(sys.argv[1])), int(sys.argv[2])
 with open_registry(home, None, "lan") as registry:
     print("open", flush=True)
-    while True:
+    for turn in itertools.count():
         who = identity(f"{os.getpid()}")
         registry.unit_for(who, tag_prefix="A")
         registry.record(report(who))
         with transaction(registry.engine) as conn:
-            registry.ledger.append_many(conn, (student(f"{os.getpid()}-{n}", grade="1") for n in range(count)))
+            registry.ledger.append_many(conn, (student(f"{os.getpid()}-{turn}-{n}", grade="1") for n in range(count)))
         print("written", flush=True)
 """
 

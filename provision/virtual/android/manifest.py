@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ def read_apk(data: bytes) -> Apk:
             elements = list(parse(archive.read("AndroidManifest.xml")))
             damaged = archive.testzip()
             signer = signer_of(data, archive)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise BadApk("INSTALL_PARSE_FAILED_NOT_APK", str(error)) from error
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise BadApk("INSTALL_PARSE_FAILED_MANIFEST_MALFORMED", str(error)) from error
