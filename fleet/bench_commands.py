@@ -115,6 +115,7 @@ def _work(
     erase: bool = False,
     again: bool = False,
 ) -> None:
+    from fleet.account.people.unit_pins import own_pins
     from fleet.doors import doors_of
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
@@ -135,8 +136,8 @@ def _work(
     home.make()
     wanted = load(asked.profile, Secrets(os.environ, options.secrets_file))
     check(wanted)
-    order = Order(wanted, mode, allow, asked.deep, tags, erase, again)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
+        order = Order(wanted, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
         found = bench.attach_all(doors_of(home, asked.sysfs))
         places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)

@@ -16,12 +16,13 @@ from fleet.tags import checked_prefix
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.schema import Profile
+from profiles.secrets import UnitPin
 from provision.bench import Attached, Company, side_by_side
 from provision.device import Device
 from provision.errors import DeviceError
 from provision.lanes import Lane, Lanes
 from provision.lines import Lines
-from provision.model import Report, Stop, Unit, Verdict
+from provision.model import Identity, Report, Stop, Unit, Verdict
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
 
@@ -41,6 +42,10 @@ def run_log(home: Home) -> Iterator[Lines]:
             file.close()
 
 
+OwnPin = Callable[[Identity, bool], UnitPin | None]
+"""The PIN that is kept for a unit; the flag says to make one where there is none. It is kept before it is given."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What a command asks of every device.
@@ -56,6 +61,17 @@ class Order:
     tag_prefix: str | None = None
     erase: bool = False
     again: bool = False
+    own_pin: OwnPin | None = None
+
+    def for_unit(self, who: Identity) -> Profile:
+        """The profile as this unit has it, with its own PIN where it has one. VaultError.
+
+        Only a run that changes devices makes one. None is made for an iPhone or iPad: nobody can set it there.
+        """
+        if self.own_pin is None or not self.profile.wants_unit_pin or who.platform != "android":
+            return self.profile
+        pin = self.own_pin(who, self.mode is Mode.PROVISION)
+        return self.profile.with_unit_pin(pin) if pin else self.profile
 
 
 Objection = Callable[[Attached], SchoolbagError | None]
@@ -235,9 +251,8 @@ def _held(
 
 def _worked(place: Attached, device: Device, unit: Unit, lane: Lane, order: Order, emit: Emit) -> Ended:
     try:
-        return Ended(
-            run(device, order.profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep, lane=lane)
-        )
+        profile = order.for_unit(device.identity)
+        return Ended(run(device, profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep, lane=lane))
     except Exception as error:  # noqa: BLE001
         told = as_error(error)
         return Ended(_failed(place, unit, order, told), told)

@@ -57,6 +57,7 @@ def watch(
 
     Example: fleet watch --profile primary-vn --tags HN
     """
+    from fleet.account.people.unit_pins import own_pins
     from fleet.buglog import Bug
     from fleet.doors import doors_of
     from fleet.guests import Bench
@@ -88,8 +89,8 @@ def watch(
         return in_short(found, language)
 
     bugs: list[Bug] = []
-    order = Order(wanted, tag_prefix=tags, erase=erase)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
+        order = Order(wanted, tag_prefix=tags, erase=erase, own_pin=own_pins(registry))
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
             out = shown.emit if shown else Lines(sys.stdout).emit

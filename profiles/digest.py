@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from profiles.errors import Problem, ProfileError, shown
-from profiles.secrets import Secret
+from profiles.secrets import Secret, UnitPin
 
 
 def digest_of(profile: BaseModel) -> str:
@@ -41,6 +41,8 @@ def _canonical(value: Any) -> Any:
         return [_canonical(child) for child in value]
     if isinstance(value, Path):
         return {"name": value.name, "files": [_hashed(file, value) for file in files_below(value)]}
+    if isinstance(value, UnitPin):  # the profile of all units is one, whatever PIN each has
+        return value.name
     return {"secret": value.name} if isinstance(value, Secret) else value
 
 

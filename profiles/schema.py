@@ -49,6 +49,7 @@ from profiles.rules import (
     rule_word,
     wrong,
 )
+from profiles.secrets import PER_UNIT, UnitPin
 
 
 class AndroidApp(Section):
@@ -342,6 +343,15 @@ class Profile(Section):
     bench: BenchEnd = Field(default=BenchEnd(), description="In what state the device leaves.")
 
     _sources: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def wants_unit_pin(self) -> bool:
+        """Whether each unit is to have a PIN of its own, and this is not yet the profile :meth:`with_unit_pin`."""
+        return self.screen_lock is not None and self.screen_lock.pin == PER_UNIT
+
+    def with_unit_pin(self, pin: UnitPin) -> Profile:
+        """The profile for one unit, with its own PIN where it says ``per_unit``. Its digest is the same."""
+        return self.model_copy(update={"screen_lock": ScreenLock.model_construct(pin=pin)})
 
     def where(self, *path: str | int) -> str:
         """``file:line`` of the value at ``path`` (list entries by their id), or of its nearest parent; "" if none."""

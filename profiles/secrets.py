@@ -10,6 +10,7 @@ from pathlib import Path
 from profiles.errors import SchoolbagError, shown
 
 MASK = "•••"
+PER_UNIT = "per_unit"
 
 
 class Secret:
@@ -35,6 +36,15 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((self.name, self._value))
+
+
+class UnitPin(Secret):
+    """The PIN of one unit's own screen lock, which stands where its profile says ``per_unit``."""
+
+    __slots__ = ()
+
+    def __init__(self, value: str) -> None:
+        super().__init__(PER_UNIT, value)
 
 
 class NoSecret(SchoolbagError):

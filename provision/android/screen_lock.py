@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from profiles.schema import Profile
-from profiles.secrets import Secret
+from profiles.secrets import Secret, UnitPin
 from provision.android.actions import Run
 from provision.android.command import Command, script
 from provision.android.reading import text
@@ -28,6 +28,7 @@ from provision.model import Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 _ITEM = "screen_lock.pin"
+_OWN = "a PIN of its own"
 _SET_API, _VERIFY_API = 26, 27
 _MARK = "/data/local/tmp/.schoolbag.lock"
 # A PIN is digits (profiles.load sees to it), so what stands between quotes is all that may be one.
@@ -109,13 +110,14 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         return
     source = profile.where("screen_lock", "pin")
     match profile.screen_lock.pin:
+        case UnitPin() as pin:
+            yield Item("screen_lock", "pin", _OWN, _pin(pin, found, facts, unit), source)
         case Secret() as pin:
             yield Item("screen_lock", "pin", f"the PIN of the secret {pin.name}", _pin(pin, found, facts, unit), source)
         case "none":
             yield Item("screen_lock", "pin", "no screen lock", _none(facts, unit), source)
-        case _:
-            state = Cannot("needs the vault, which this version has not", "Use none, or !secret name, in the profile.")
-            yield Item("screen_lock", "pin", "a PIN of its own", state, source)
+        case _:  # no PIN was made for it yet: who only looks is told what a run would do
+            yield Item("screen_lock", "pin", _OWN, _pin(UnitPin(""), found, facts, unit), source)
 
 
 def _pin(pin: Secret, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _HASH_BYTES = 12
-_PIN_DIGITS = 6
+_PIN_DIGITS, _DIFFERENT = 6, 4
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
@@ -146,7 +146,7 @@ class Vault:
 
         A person gets to see it by :meth:`show_pin`, which is told in the ledger.
         """
-        if pin := self._pin(conn, unit):
+        if pin := self.kept_pin(conn, unit):
             return pin
         pin = _new_pin()
         sealed = self.seal(unit, _encode({"pin": pin}).encode())
@@ -155,7 +155,7 @@ class Vault:
 
     def show_pin(self, conn: Connection, ledger: Ledger, unit: str, why: str) -> str:
         """The PIN of a unit, for somebody who wants to know it because of ``why``; "" when none was made yet."""
-        pin = self._pin(conn, unit)
+        pin = self.kept_pin(conn, unit)
         if pin:
             ledger.append(conn, "vault.read", unit, {"v": 1, "why": storable(why)})
         return pin
@@ -165,7 +165,8 @@ class Vault:
         if row := conn.execute(select(vault.c.student, vault.c.sealed).limit(1)).one_or_none():
             self.unseal(row.student, row.sealed)
 
-    def _pin(self, conn: Connection, unit: str) -> str:
+    def kept_pin(self, conn: Connection, unit: str) -> str:
+        """The PIN of a unit, for setting it on the device; "" when none was made yet."""
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == unit))
         return "" if sealed is None else str(self.unseal(unit, sealed)["pin"])
 
@@ -257,9 +258,12 @@ def _in_use(conn: Connection) -> bool:
 
 
 def _new_pin() -> str:
-    """Not one that a child tries first: all digits alike, or in a row."""
-    while True:
-        pin = f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}}"
-        steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
-        if not steps <= {0} and not steps <= {1} and not steps <= {9}:
-            return pin
+    while weak(pin := f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}}"):
+        pass
+    return pin
+
+
+def weak(pin: str) -> bool:
+    """Whether a child tries this PIN first: fewer than four different digits (121212, 112233), or all in a row."""
+    steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
+    return len(set(pin)) < _DIFFERENT or steps in ({1}, {9})
