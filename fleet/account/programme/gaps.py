@@ -13,7 +13,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
-from fleet.account.programme.gaps_sql import HELD, REASONS, SIM, UNIT, first_of, flag, joined, online, reasons
+from fleet.account.programme.gaps_sql import (
+    HELD,
+    REASONS,
+    SIM,
+    UNIT,
+    apps_told,
+    first_of,
+    flag,
+    joined,
+    online,
+    reasons,
+)
 from fleet.account.programme.household import needed
 from fleet.account.programme.in_force import Programme
 from fleet.bulk import batches
@@ -40,7 +51,8 @@ class Scope:
 class Gap:
     """A student who is not served. ``reasons`` in their order, with the moment since which each holds.
 
-    ``unit`` is the tag or serial of the device, ``place`` where it lies; "" where there is none.
+    ``unit`` is the tag or serial of the device, ``place`` where it lies; "" where there is none. ``apps``: the lesson
+    apps that are missing on it.
     """
 
     student: str
@@ -53,11 +65,16 @@ class Gap:
     connection: str
     unit: str
     place: str
+    apps: tuple[str, ...]
     reasons: Mapping[str, str]
 
     @property
     def first(self) -> str:
         return next(iter(self.reasons))
+
+    def told(self, reason: str) -> str:
+        """A reason in words, and which lesson apps are missing."""
+        return REASONS[reason] + (f": {', '.join(self.apps)}" if reason == "no_app" and self.apps else "")
 
 
 @dataclass(frozen=True)
@@ -100,13 +117,25 @@ def _read(
     conn: Connection, programme: Programme, at: str, scope: Scope, order: tuple[str, ...], *, exact: bool = False
 ) -> Iterator[Gap]:
     flags = [flag(one).label(name) for name, one in reasons(programme, at).items()]
-    rows = select(*_COLUMNS, *flags).select_from(joined(programme)).where(*conditions(scope, exact=exact)).subquery()
+    told = apps_told(programme).label("told")
+    rows = (
+        select(*_COLUMNS, told, *flags).select_from(joined(programme)).where(*conditions(scope, exact=exact)).subquery()
+    )
     wanted = rows.c[scope.reason] == 1 if scope.reason else or_(*(rows.c[name] == 1 for name in REASONS))
     query = select(rows).where(wanted).order_by(*(rows.c[name] for name in order))
     with conn.execute(query, execution_options={"yield_per": PAGE}) as found:  # a reader may stop after one page
         for row in found.mappings():
             why = {name: _since(name, row) for name in REASONS if row[name]}
-            yield Gap(**{name: row[name] or "" for name in _OWN}, reasons=why)
+            apps = _missing(programme, row) if "no_app" in why else ()
+            yield Gap(**{name: row[name] or "" for name in _OWN}, apps=apps, reasons=why)
+
+
+def _missing(programme: Programme, row: RowMapping) -> tuple[str, ...]:
+    """The lesson apps that are not on the device, in the order in which the programme names them."""
+    told = {item.removeprefix("apps.") for item in (row["told"] or "").split(",") if item}
+    if not programme.lesson_apps:
+        return tuple(sorted(told))
+    return tuple(app for app in programme.lesson_apps.get(row["grade"], ()) if app not in told)
 
 
 _OWN = ("student", "school", "class_name", "grade", "area", "category", "teacher", "connection", "unit", "place")

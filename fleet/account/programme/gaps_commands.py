@@ -224,12 +224,11 @@ _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "
 
 def _cells(one: Gap, names: Mapping[str, str]) -> list[object]:
     from fleet.account.people.vault import shown as pseudonym
-    from fleet.account.programme.gaps_sql import REASONS
 
     who = names.get(one.student) or pseudonym(one.student)
-    also = "; ".join(REASONS[name] for name in list(one.reasons)[1:])
+    also = "; ".join(one.told(name) for name in list(one.reasons)[1:])
     about = (one.school, one.class_name, one.grade, one.area, one.category, one.teacher, one.unit, one.place)
-    return [who, *about, REASONS[one.first], also, one.reasons[one.first][:10]]
+    return [who, *about, one.told(one.first), also, one.reasons[one.first][:10]]
 
 
 def _write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -28,8 +28,8 @@ def listed(found: Sequence[Gap], page: int, *, more: bool, names: Mapping[str, s
             text(names.get(one.student) or pseudonym(one.student)),
             text(one.school),
             text(one.class_name or one.grade),
-            Text(REASONS[one.first], "yellow"),
-            Text("; ".join(REASONS[name] for name in list(one.reasons)[1:])),
+            text(one.told(one.first), "yellow"),
+            text("; ".join(one.told(name) for name in list(one.reasons)[1:])),
             text(one.unit),
         )
     yield grid

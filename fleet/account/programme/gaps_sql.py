@@ -228,6 +228,14 @@ def _there(apps: tuple[str, ...]) -> ScalarSelect[int]:
     return query.correlate(HELD).scalar_subquery()
 
 
+def apps_told(programme: Programme) -> ScalarSelect[str]:
+    """With commas: the apps that the last run left on the device; without a list of lesson apps, those it did not."""
+    row = items.alias("told")
+    how = ("verified", "unverified") if programme.lesson_apps else ("failed", "impossible")
+    wanted = (row.c.unit == HELD.c.unit) & row.c.item.like("apps.%") & row.c.result.in_(how)
+    return select(func.aggregate_strings(row.c.item, ",")).where(wanted).correlate(HELD).scalar_subquery()
+
+
 def flag(holds: ColumnElement[bool]) -> ColumnElement[int]:
     """1 where it holds, else 0 (also where nothing is known)."""
     return cast(case((holds, 1), else_=0), Integer)

@@ -78,7 +78,7 @@ def visits(teacher: str, students: int, found: Sequence[Gap], names: Mapping[str
     grid = table("STUDENT", "SCHOOL", "CLASS", "WHAT IS WRONG", "SINCE", "UNIT")
     grid.columns[0].no_wrap = True
     for one in found:
-        why = "; ".join(REASONS[name] for name in one.reasons)
+        why = "; ".join(one.told(name) for name in one.reasons)
         who = names.get(one.student) or pseudonym(one.student)
         about = (text(who), text(one.school), text(one.class_name or one.grade))
         grid.add_row(*about, Text(why, "yellow"), Text(one.reasons[one.first][:10]), text(one.unit))

@@ -39,6 +39,8 @@ COLUMNS = (
     sims.c.iccid,
     sims.c.msisdn,
     sims.c.carrier,
+    sims.c.quota,
+    sims.c.days,
     sims.c.state,
     func.coalesce(units.c.tag, sims.c.unit).label("unit"),
     custody.c.state.label("unit_state"),

@@ -25,19 +25,25 @@ def listed(count: int, found: Sequence[Mapping[str, Any]]) -> Iterable[Renderabl
     if not found:
         yield Text("No such SIM.")
         return
-    yield lines(found)
+    yield lines(found, "plan", "ends_at")
     if count > len(found):
         yield Text(f"The first {len(found)} of {count} SIMs; --limit shows more.")
 
 
 def lines(found: Sequence[Mapping[str, Any]], *more: str) -> Table:
-    """A line per SIM; ``more``: further columns of days or moments."""
+    """A line per SIM; ``more``: further columns, of days or moments, or its ``plan``."""
     grid = table("ICCID", "STATE", "UNIT", "STUDENT", "PLACE", *(name.replace("_at", "").upper() for name in more))
     grid.columns[0].no_wrap = True
     for one in found:
         cells = (one["iccid"], words(one["state"] or ""), one["unit"], student(one["student"]), one["place"])
-        grid.add_row(*(text(cell or "") for cell in (*cells, *(day(one[name]) for name in more))))
+        told = (plan(one) if name == "plan" else day(one[name]) for name in more)
+        grid.add_row(*(text(cell or "") for cell in (*cells, *told)))
     return grid
+
+
+def plan(sim: Mapping[str, Any]) -> str:
+    """What the operator gives with it: 4 GB/day, 90 days."""
+    return ", ".join(part for part in (sim["quota"], counted(sim["days"], "day") if sim["days"] else "") if part)
 
 
 def student(key: str | None) -> str:
@@ -55,12 +61,11 @@ def shown(found: SimView) -> Iterable[RenderableType]:
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    plan = ", ".join(part for part in (sim["quota"], counted(sim["days"], "day") if sim["days"] else "") if part)
     rows = {
         "ICCID": sim["iccid"],
         "Number": sim["msisdn"],
         "Operator": sim["carrier"],
-        "Data plan": plan,
+        "Data plan": plan(sim),
         "State": f"{words(sim['state'])} since {local_time(sim['since'])}",
         "In": found.unit,
         "Read in": found.read_in,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from fleet.account.filters.sql import Asked
 from fleet.bulk import streamed
-from fleet.models import custody, units
+from fleet.models import custody, places, units
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Line:
     model: str
     state: str
     place: str
+    place_name: str
     batch: str
     holder: str | None
     assigned: str | None
@@ -33,9 +34,17 @@ class Line:
     verdict: str | None
 
 
+_NAMES = places.alias("place_names")
 _COLUMNS = (
     *(units.c.key, units.c.tag, units.c.serial, units.c.platform, units.c.maker, units.c.model, units.c.state),
-    *(custody.c.place, custody.c.batch, custody.c.holder, custody.c.assigned, custody.c.since),
+    *(
+        custody.c.place,
+        func.coalesce(_NAMES.c.name, ""),
+        custody.c.batch,
+        custody.c.holder,
+        custody.c.assigned,
+        custody.c.since,
+    ),
     *(units.c.last_seen, units.c.last_profile, units.c.last_verdict),
 )
 
@@ -43,6 +52,7 @@ _COLUMNS = (
 def listed(conn: Connection, within: Asked, *, after: str = "", limit: int | None = None) -> Iterator[Line]:
     """The units of ``within`` whose key comes after ``after``, at most ``limit``."""
     frame = within.frame(units, custody)
-    query = select(*_COLUMNS).select_from(frame.source).where(frame.where, units.c.key > after).order_by(units.c.key)
+    found = frame.source.outerjoin(_NAMES, _NAMES.c.place == custody.c.place)
+    query = select(*_COLUMNS).select_from(found).where(frame.where, units.c.key > after).order_by(units.c.key)
     for row in streamed(conn, query if limit is None else query.limit(limit)):
         yield Line(*tuple(row))
