@@ -70,6 +70,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "database": ("fleet.database_commands", "Where the registry is; upgrade, backup, restore."),
         "report": ("fleet.account.reports.audit_commands", "What was done, how far it is, and what is left to do."),
     },
+    "Elsewhere": {
+        "release": ("fleet.remote.releases.commands", "What sites are to be, in numbered, signed bundles."),
+    },
 }
 
 

@@ -9,6 +9,7 @@
     runs/           one log per run
     locks/          which process is at work on which device
     supervision/    keybag.pem: the key of all supervised iPhones and iPads (fleet supervision)
+    releases/       what was built here, or came from the hub; key.pem signs, trusted.json says whose are taken
     cache/          what was unpacked of app bundles; may be deleted
 
 Nothing is made before it is needed, and what is made is complete or not there: two programs that start at once read
@@ -86,7 +87,7 @@ class Home:
         """Who this bench is; decided at the first call."""
         fresh = {"id": secrets.token_hex(8), "name": printable(socket.gethostname())}
         path = self.path / "bench.json"
-        content = self._kept(path, (json.dumps(fresh) + "\n").encode())
+        content = self.keep(path, (json.dumps(fresh) + "\n").encode())
         try:
             read = json.loads(content)
             return Bench(_word(read["id"]), _word(read["name"]))
@@ -97,16 +98,13 @@ class Home:
 
     def begin_anew(self) -> None:
         """Forget the id of this bench, keep its name: what it writes next is another chain of the ledger."""
-        path = self.path / "bench.json"
-        beside = path.with_name(f".bench.{secrets.token_hex(4)}")
-        with _told(path):
-            beside.write_text(json.dumps({"id": secrets.token_hex(8), "name": self.bench().name}) + "\n")
-            beside.replace(path)
+        fresh = {"id": secrets.token_hex(8), "name": self.bench().name}
+        self.write(self.path / "bench.json", (json.dumps(fresh) + "\n").encode())
 
     def seal_key(self) -> bytes:
         """32 bytes, made at the first call, readable by the owner only, never in the database."""
         path = self.path / "seal.key"
-        key = self._kept(path, secrets.token_bytes(_KEY_BYTES))
+        key = self.keep(path, secrets.token_bytes(_KEY_BYTES))
         if len(key) != _KEY_BYTES:
             raise HomeError(
                 f"{path} is damaged.", "Put back a copy of it, or delete it: then hidden values are set anew."
@@ -121,7 +119,7 @@ class Home:
 
     def keep_vault_key(self, key: bytes) -> bytes:
         """The vault's key from now on: ``key``, if there was none; whichever is there is never written over."""
-        return self._kept(self.path / "vault.key", key)
+        return self.keep(self.path / "vault.key", key)
 
     def ignored(self) -> frozenset[str]:
         """The serials that are never written to."""
@@ -153,13 +151,26 @@ class Home:
                 ) from None
             yield
 
-    def _kept(self, path: Path, fresh: bytes) -> bytes:
-        """The content of ``path``; ``fresh`` if it is not there yet."""
+    def keep(self, path: Path, fresh: bytes) -> bytes:
+        """The content of ``path`` in this home; ``fresh`` if it is not there yet."""
         with _told(path):
             if not path.exists():
                 self.make()
+                _folder(path.parent)
                 _create(path, fresh)
             return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        """``path`` in this home says ``content`` from now on, for its owner alone; at no moment half of it."""
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with _told(path):
+            self.make()
+            _folder(path.parent)
+            try:
+                _write(beside, content)
+                beside.replace(path)
+            finally:
+                beside.unlink(missing_ok=True)
 
 
 def home_of(options: Options, environment: Mapping[str, str] = os.environ) -> Home:
@@ -200,14 +211,18 @@ def _create(path: Path, content: bytes) -> None:
     """Write beside it, then link: the file appears whole, and who comes second keeps the first one's."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(beside, content)
         with contextlib.suppress(FileExistsError):
             os.link(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from fleet.models import benches, intakes, items, runs, seals, units
 from fleet.projections_account import KINDS, Projection, benched, first_held, noted
+from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
 from fleet.rows import Mine, Rows
 from fleet.values import Event, canonical
@@ -167,4 +168,5 @@ _BY_KIND: Mapping[str, Projection] = {
     "supervision.init": noted,
     **KINDS,
     **SIM_KINDS,
+    **REMOTE_KINDS,
 }

@@ -1,4 +1,5 @@
-"""The tables. ``events`` is the ledger; all others but ``health``, ``health_now`` and ``vault`` are projections of it.
+"""The tables. ``events`` is the ledger; all others are projections of it, but ``health``, ``health_now``, ``vault`` and
+``contacts``.
 
 Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
 they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
@@ -36,6 +37,7 @@ from fleet.models.bench import (
     tag_series,
     units,
 )
+from fleet.models.remote import contacts, push_sites, pushes, releases, sites
 from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usage
 
 PROJECTIONS = (
@@ -43,6 +45,7 @@ PROJECTIONS = (
     *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
     *(counts, missing, bench_places),
     *(sim_slots, sim_usage, sim_requests, sim_counts),
+    *(releases, sites, pushes, push_sites),
 )
 """In the order in which rows may be written."""
 
@@ -54,6 +57,7 @@ __all__ = [
     "bench_places",
     "benches",
     "chains",
+    "contacts",
     "counts",
     "custody",
     "events",
@@ -66,6 +70,9 @@ __all__ = [
     "missing",
     "places",
     "programmes",
+    "push_sites",
+    "pushes",
+    "releases",
     "runs",
     "seals",
     "sim_counts",
@@ -73,6 +80,7 @@ __all__ = [
     "sim_slots",
     "sim_usage",
     "sims",
+    "sites",
     "student_ids",
     "students",
     "tag_series",

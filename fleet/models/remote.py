@@ -1,0 +1,89 @@
+"""The tables of what is far away: releases, sites, pushes; and what the contacts with sites have come to."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table
+
+from fleet.models.base import metadata
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("release", String, primary_key=True),
+    Column("number", Integer, nullable=False, index=True),
+    Column("digest", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("profiles", String, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+)
+"""``release`` is the number as text; ``digest`` that of the manifest; ``profiles`` canonical JSON of name to digest."""
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("host_key", String, nullable=False),
+    Column("bench", String, index=True),
+    Column("since", String, nullable=False),
+    Column("removed_at", String),
+    Column("wanted", Integer),
+    Column("wanted_at", String),
+    Column("reported", Integer),
+    Column("reported_digest", String),
+    Column("reported_at", String),
+)
+"""``address`` is ``ssh://user@host:port``, ``host_key`` as known_hosts has it (type and base64). ``bench``: whose chain
+comes from there. ``wanted`` is the number of the release that it should have, ``reported`` the one that it said it has,
+by number and digest."""
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("push", String, primary_key=True),
+    Column("number", Integer, nullable=False, index=True),
+    Column("release", Integer, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("rules", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("changed", String, nullable=False),
+)
+"""``state`` is running, paused, aborted, expired or done; ``why`` says who or what ended or paused it. ``rules`` is
+canonical JSON: waves, the failure rate to stop at, hours, expiry, whether devices are brought to it at once."""
+
+push_sites = Table(
+    "push_sites",
+    metadata,
+    Column("push", String, ForeignKey(pushes.c.push), primary_key=True),
+    Column("site", String, primary_key=True),
+    Column("wave", Integer, nullable=False),
+    Index(None, "site"),
+    sqlite_with_rowid=False,
+)
+"""Which sites a push goes to, and in which wave, counted from 1."""
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("push", String, nullable=False, index=True),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("at", String, nullable=False),
+    Column("next_at", String, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("rate", Integer),
+    Column("verdicts", String, nullable=False),
+    Column("error", String, nullable=False),
+    Column("next_action", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How the work at each site stands: no record of what happened (that is the ledger), so it may be lost. ``state`` is
+waiting, connecting, sending, bringing, done or failed; ``sent`` and ``total`` are bytes of the release, ``rate`` bytes
+per second as last measured. ``verdicts`` is canonical JSON of verdict to number of devices, of the last bringing."""

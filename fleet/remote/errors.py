@@ -1,0 +1,38 @@
+"""What can go wrong far away.
+
+SchoolbagError
+ └─ RemoteError
+     ├─ ReleaseError     a release, its signature or a file of it is not what it should be
+     ├─ SiteError        no such site, or something of it that cannot be
+     │   └─ HostKeyChanged   the host is another one than when its key was noted
+     ├─ Unreachable      the site does not answer, or the link broke: it is tried again
+     └─ SiteRefused      the site answered, and says why not
+"""
+
+from __future__ import annotations
+
+from profiles.errors import SchoolbagError
+
+
+class RemoteError(SchoolbagError):
+    """Something about a release, a site or a push."""
+
+
+class ReleaseError(RemoteError):
+    """A release, its signature or one of its files is not what it should be."""
+
+
+class SiteError(RemoteError):
+    """No such site, or something that cannot be said of it."""
+
+
+class HostKeyChanged(SiteError):
+    """The key of the host is not the one that was noted."""
+
+
+class Unreachable(RemoteError):
+    """The site does not answer, or the link broke. Trying again may help."""
+
+
+class SiteRefused(RemoteError):
+    """The site answered, and says why it did not do it. Trying again without a change does not help."""

@@ -1,0 +1,1 @@
+"""Releases: numbered, signed, content-addressed bundles of resolved profiles and the files that they name."""

@@ -1,0 +1,218 @@
+"""``fleet release``: what sites are to be, in numbered, signed bundles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.home import Options, home_of
+from provision.commands import complete_profile
+
+if TYPE_CHECKING:
+    from fleet.remote.releases.manifest import Manifest
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
+_number = click.argument("number", type=click.IntRange(min=1))
+
+
+@click.group()
+def release() -> None:
+    """Profiles and their files as numbered, signed bundles, for sites far away.
+
+    Example: fleet release build profiles/primary.yaml --note "Kolibri 0.18"
+    """
+
+
+@release.command()
+@click.argument("profiles", metavar="PROFILE...", nargs=-1, required=True, shell_complete=complete_profile)
+@click.option("--note", required=True, metavar="TEXT", help="What is new, for whoever reads the list.")
+@_json
+@click.pass_context
+def build(ctx: click.Context, profiles: tuple[str, ...], note: str, as_json: bool) -> None:
+    """Make a release of PROFILEs: names of the library, or files. The same again makes no second one.
+
+    Example: fleet release build profiles/primary.yaml profiles/teachers.yaml --note "Term 2"
+    """
+    from fleet.remote.releases import screen
+    from fleet.remote.releases.build import build as make
+    from fleet.units import open_registry
+    from provision.text import printable
+
+    def tell(name: str, number: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{number}/{total} {printable(name)[:60]}", nl=number == total, err=True)
+
+    options = _options(ctx)
+    with open_registry(home_of(options), options.database, options.actor) as registry:
+        found = make(registry, profiles, note.strip(), tell)
+    if as_json:
+        _write({**_told(found.manifest), "new": found.new})
+    else:
+        _show(screen.built(found))
+
+
+@release.command("list")
+@_json
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """Every release, newest first; * is the one in force on this computer.
+
+    Example: fleet release list
+    """
+    from fleet.db import database_of, reading
+    from fleet.remote.releases import records, screen
+    from fleet.remote.releases.store import Store
+
+    options = _options(ctx)
+    home = home_of(options)
+    current = Store(home).current()
+    with reading(database_of(options.database, home)) as conn:
+        found = list(records.every(conn))
+    if as_json:
+        _write({"current": current, "releases": [asdict(one) for one in found]})
+    else:
+        _show(screen.listed(found, current))
+
+
+@release.command()
+@_number
+@_json
+@click.pass_context
+def show(ctx: click.Context, number: int, as_json: bool) -> None:
+    """What a release consists of.
+
+    Example: fleet release show 7
+    """
+    from fleet.db import database_of, reading
+    from fleet.remote.releases import records, screen
+    from fleet.remote.releases.store import Store
+
+    options = _options(ctx)
+    home = home_of(options)
+    manifest = Store(home).signed(number).manifest
+    with reading(database_of(options.database, home)) as conn:
+        by = next((one.actor for one in records.every(conn) if one.digest == manifest.digest), "")
+    if as_json:
+        files = {place: [*file] for place, file in manifest.files.items()}
+        _write({**_told(manifest), "by": by, "contents": files})
+    else:
+        _show(screen.shown(manifest, by))
+
+
+@release.command()
+@click.argument("before", type=click.IntRange(min=1))
+@click.argument("after", type=click.IntRange(min=1))
+@_json
+@click.pass_context
+def diff(ctx: click.Context, before: int, after: int, as_json: bool) -> None:
+    """What release AFTER has otherwise than BEFORE, setting by setting.
+
+    Example: fleet release diff 6 7
+    """
+    from fleet.remote.releases import screen
+    from fleet.remote.releases.difference import between
+    from fleet.remote.releases.store import Store
+
+    store = Store(home_of(_options(ctx)))
+    found = between(store, store.signed(before).manifest, store.signed(after).manifest)
+    if as_json:
+        _write({"before": before, "after": after, **asdict(found)})
+    else:
+        _show(screen.difference(found, before, after))
+
+
+@release.command()
+@_number
+@_json
+@click.pass_context
+def verify(ctx: click.Context, number: int, as_json: bool) -> None:
+    """Check the signature of a release, and hash every file of it.
+
+    Example: fleet release verify 7
+    """
+    from fleet.remote.releases import keys, screen
+    from fleet.remote.releases.store import Store
+
+    home = home_of(_options(ctx))
+    store = Store(home)
+    signed = store.signed(number)
+    (keys.trusted(home) or keys.public(home)).check(signed.content, signed.signature)
+    manifest = store.check(number)
+    if as_json:
+        _write({**_told(manifest), "whole": True})
+    else:
+        _show(screen.verified(manifest))
+
+
+@release.group()
+def key() -> None:
+    """The key that signs releases.
+
+    Example: fleet release key init
+    """
+
+
+@key.command()
+@_json
+@click.pass_context
+def init(ctx: click.Context, as_json: bool) -> None:
+    """Make the key, once. Sites are given its public half when they are added.
+
+    Example: fleet release key init
+    """
+    from fleet.remote.releases import keys, screen
+
+    found, made = keys.init(home_of(_options(ctx)))
+    if as_json:
+        _write({"key": found.text, "fingerprint": found.fingerprint, "made": made})
+    else:
+        _show(screen.key(found, made=made))
+
+
+@key.command("show")
+@_json
+@click.pass_context
+def show_key(ctx: click.Context, as_json: bool) -> None:
+    """Print the public key and its fingerprint.
+
+    Example: fleet release key show
+    """
+    from fleet.remote.releases import keys, screen
+
+    found = keys.public(home_of(_options(ctx)))
+    if as_json:
+        _write({"key": found.text, "fingerprint": found.fingerprint, "made": False})
+    else:
+        _show(screen.key(found, made=False))
+
+
+def _told(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "number": manifest.number,
+        "digest": manifest.digest,
+        "note": manifest.note,
+        "built": manifest.at,
+        "profiles": dict(manifest.profiles),
+        "files": len(manifest.files),
+        "bytes": sum(manifest.blobs.values()),
+    }
+
+
+def _show(parts: Any) -> None:
+    from fleet.screen import show as print_
+
+    print_(*parts)
+
+
+def _options(ctx: click.Context) -> Options:
+    return ctx.find_object(Options) or Options()
+
+
+def _write(fields: dict[str, Any]) -> None:
+    from provision.progress import now
+
+    click.echo(json.dumps({"v": 1, "event": "release", "at": now(), **fields}, default=list))

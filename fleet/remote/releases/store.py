@@ -1,0 +1,252 @@
+"""Where releases lie, at the hub and at a site alike: contents by their hash, and a tree per release that names them.
+
+    releases/blobs/ab/abcd…        a content, by its SHA-256; links of the trees point here, so it is never written to
+    releases/blobs/.abcd….part     what has come of one so far
+    releases/7/manifest.json, .sig, and the places that the manifest names
+    releases/current -> 7          the release in force
+
+What has a name is complete and was hashed: everything is written under another name and renamed. Cut off at any moment,
+nothing is lost but what had not come yet. Raises ReleaseError for what is not as it should be, and for a full disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from fleet.home import Home
+from fleet.remote.errors import ReleaseError
+from fleet.remote.releases.manifest import File, Manifest, parse
+from provision.text import printable
+
+_CHUNK = 2**20
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A manifest as it travels: the bytes, and the signature of the hub."""
+
+    content: bytes
+    signature: bytes
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bytes say. ReleaseError when they are none."""
+        return parse(self.content)
+
+
+class Store:
+    """The folder ``releases`` of a home."""
+
+    def __init__(self, home: Home) -> None:
+        self.path = home.path / "releases"
+        self._blobs = self.path / "blobs"
+        self._home = home
+
+    # contents
+
+    def blob(self, sha256: str) -> Path:
+        """Where the content of this hash is, or would be."""
+        return self._blobs / sha256[:2] / sha256
+
+    def add(self, path: Path) -> File:
+        """A copy of this file, by its hash."""
+        with self._told(), path.open("rb") as source, self._beside(self._blobs / f".{secrets.token_hex(8)}.new") as new:
+            whole = hashlib.sha256()
+            size = 0
+            with new.open("xb") as target:
+                while chunk := source.read(_CHUNK):
+                    whole.update(chunk)
+                    size += target.write(chunk)
+                _to_disk(target)
+            self._place(new, whole.hexdigest())
+        return File(whole.hexdigest(), size)
+
+    def missing(self, manifest: Manifest) -> dict[str, int]:
+        """How much has come of each content that is not here yet, in bytes by hash."""
+        found = {}
+        for sha256, size in manifest.blobs.items():
+            if not _has_size(self.blob(sha256), size):
+                part = self._part(sha256)
+                found[sha256] = min(part.stat().st_size, size) if part.exists() else 0
+        return found
+
+    @contextlib.contextmanager
+    def receiving(self, file: File, offset: int) -> Iterator[IO[bytes]]:
+        """The content of this hash goes on at ``offset``, where the last time ended.
+
+        Left whole, it is checked and kept; cut off, what came stays for the next time.
+        """
+        part = self._part(file.sha256)
+        with self._told():
+            self._home.make()
+            self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as target:
+                target.seek(0, os.SEEK_END)
+                if offset > target.tell():
+                    raise ReleaseError("A part of the content is missing.", "The next contact sends it from there.")
+                target.truncate(offset)
+                target.seek(offset)
+                yield target
+                _to_disk(target)
+            self._settle(part, file)
+
+    def _settle(self, part: Path, file: File) -> None:
+        with part.open("rb") as whole:
+            found = hashlib.file_digest(whole, "sha256").hexdigest()
+        if found != file.sha256 or part.stat().st_size != file.size:
+            part.unlink()
+            raise ReleaseError(
+                f"A content came that is not {file.sha256[:12]}….",
+                "It was thrown away; the next contact sends it again.",
+            )
+        self._place(part, file.sha256)
+
+    # releases
+
+    def keep(self, signed: Signed) -> Manifest:
+        """Make the tree of a release whose contents are all here. A release that is here already stays as it is."""
+        manifest = signed.manifest
+        tree = self.tree(manifest.number)
+        if tree.exists():
+            if self.signed(manifest.number) != signed:
+                raise ReleaseError(
+                    f"There is another release {manifest.number} here already.",
+                    "A number is given once: build a new one.",
+                )
+            return manifest
+        with self._told(), self._beside(self.path / f".{manifest.number}.{secrets.token_hex(4)}") as new:
+            new.mkdir(mode=0o700, parents=True)
+            for place, file in manifest.files.items():
+                self._link(file.sha256, new / place)
+            (new / SIGNATURE).write_bytes(signed.signature)
+            (new / MANIFEST).write_bytes(signed.content)
+            with contextlib.suppress(OSError):  # another fleet kept the same one in this moment
+                new.rename(tree)
+        return manifest
+
+    def tree(self, number: int) -> Path:
+        """The folder of a release."""
+        return self.path / str(number)
+
+    def signed(self, number: int) -> Signed:
+        """A release that is here, as it travels. ReleaseError when it is not."""
+        tree = self.tree(number)
+        try:
+            return Signed((tree / MANIFEST).read_bytes(), (tree / SIGNATURE).read_bytes())
+        except OSError as error:
+            raise ReleaseError(
+                f"Release {number} is not here: {printable(error.strerror or '')}.", "fleet release list"
+            ) from error
+
+    def check(self, number: int) -> Manifest:
+        """Hash everything of a release. ReleaseError names what is missing, or not what it was."""
+        manifest = self.signed(number).manifest
+        tree = self.tree(number)
+        for place, file in manifest.files.items():
+            try:
+                with (tree / place).open("rb") as stream:
+                    found = hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError as error:
+                raise ReleaseError(
+                    f"Release {number}: {printable(place)} cannot be read: {error.strerror}.", "Build a new release."
+                ) from error
+            if found != file.sha256:
+                raise ReleaseError(f"Release {number}: {printable(place)} was changed.", "Build a new release.")
+        return manifest
+
+    def numbers(self) -> list[int]:
+        """The releases that are here, oldest first."""
+        if not self.path.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.path.iterdir() if entry.name.isdecimal() and entry.is_dir())
+
+    def current(self) -> int | None:
+        """The release in force."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.path / "current").readlink().name)
+        return None
+
+    def activate(self, number: int) -> None:
+        """From now on this release is in force: in one rename."""
+        beside = self.path / f".current.{secrets.token_hex(4)}"
+        with self._told(), self._beside(beside):
+            beside.symlink_to(str(number))
+            beside.replace(self.path / "current")
+
+    def sweep(self, keep: int) -> int:
+        """Take away all but the newest ``keep`` releases and the one in force, and their contents. Bytes freed."""
+        kept = {*self.numbers()[-keep:], self.current()}
+        with self._told():
+            for number in self.numbers():
+                if number not in kept:
+                    gone = self.path / f".{number}.{secrets.token_hex(4)}"
+                    self.tree(number).rename(gone)
+                    shutil.rmtree(gone)
+            named = {sha256 for number in self.numbers() for sha256 in self.signed(number).manifest.blobs}
+            freed = 0
+            for blob in self._blobs.glob("??/*"):
+                if blob.name not in named:
+                    freed += blob.stat().st_size
+                    blob.unlink()
+        return freed
+
+    def _part(self, sha256: str) -> Path:
+        return self._blobs / f".{sha256}.part"
+
+    def _place(self, new: Path, sha256: str) -> None:
+        new.chmod(0o400)
+        target = self.blob(sha256)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new.replace(target)
+
+    def _link(self, sha256: str, place: Path) -> None:
+        """A second name costs no room; where the file system has none, a copy."""
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            place.hardlink_to(self.blob(sha256))
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+                raise
+            shutil.copyfile(self.blob(sha256), place)
+
+    @contextlib.contextmanager
+    def _beside(self, path: Path) -> Iterator[Path]:
+        """A name that is gone afterwards, whether what was under it was renamed or not."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            yield path
+        finally:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ReleaseError(
+                f"{self.path} cannot be written: {error.strerror}.", "Free some space there, then try again."
+            ) from error
+
+
+def _has_size(path: Path, size: int) -> bool:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size == size
+    return False
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
