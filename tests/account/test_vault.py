@@ -162,6 +162,19 @@ def test_pins_that_a_child_tries_first(pin: str) -> None:
     assert not weak("482915")
 
 
+def test_benches_with_one_key_come_to_one_pin(registry: Registry, tmp_path: Path) -> None:
+    """A unit that was at two benches which were never connected would lock itself at the second one."""
+    other, stranger = Home(tmp_path / "other"), Home(tmp_path / "stranger")
+    pins = []
+    with transaction(registry.engine) as conn:
+        pins.append(the_vault(registry.home, conn).unit_pin(conn, "android:S1"))
+    other.keep_vault_key(registry.home.vault_key() or b"")
+    for home in (other, stranger):
+        with open_registry(home, f"sqlite:///{home.database_file}", "lan") as there, transaction(there.engine) as conn:
+            pins.append(the_vault(home, conn).unit_pin(conn, "android:S1"))
+    assert pins[0] == pins[1] != pins[2]
+
+
 def test_who_reads_a_pin_is_told_of(registry: Registry) -> None:
     with transaction(registry.engine) as conn:
         keys = the_vault(registry.home, conn)

@@ -91,7 +91,7 @@ class Vault:
 
         ``attempt``: the next one, where another student has that already; one in some ten thousand has to take it.
         """
-        six = binascii.a2b_base64(self.hashed("student", f"{identifier}{attempt or ''}")[:8].translate(_FROM_URL_SAFE))
+        six = binascii.a2b_base64(self._letters("student", identifier, attempt)[:8])
         number = int.from_bytes(six) >> 3
         three = _three_letters()
         return f"S{three[number >> 30]}{three[number >> 15 & 0x7FFF]}{three[number & 0x7FFF]}"
@@ -142,13 +142,14 @@ class Vault:
         conn.execute(delete(vault).where(vault.c.student == student))
 
     def unit_pin(self, conn: Connection, unit: str) -> str:
-        """The PIN of the screen lock of one unit (its key): six digits, random, decided when it is first asked for.
+        """The PIN of the screen lock of one unit (its key): six digits, kept from when it is first asked for.
 
-        A person gets to see it by :meth:`show_pin`, which is told in the ledger.
+        Without the key it cannot be told from a random one; benches with one key come to the same, also where they
+        are never connected. A person gets to see it by :meth:`show_pin`, which is told in the ledger.
         """
         if pin := self.kept_pin(conn, unit):
             return pin
-        pin = _new_pin()
+        pin = self._new_pin(unit)
         sealed = self.seal(unit, _encode({"pin": pin}).encode())
         conn.execute(insert(vault).values(student=unit, sealed=sealed, mark=""))
         return pin
@@ -169,6 +170,15 @@ class Vault:
         """The PIN of a unit, for setting it on the device; "" when none was made yet."""
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == unit))
         return "" if sealed is None else str(self.unseal(unit, sealed)["pin"])
+
+    def _new_pin(self, unit: str) -> str:
+        numbers = (binascii.a2b_base64(self._letters("pin", unit, attempt)) for attempt in itertools.count())
+        pins = (f"{int.from_bytes(number) % 10**_PIN_DIGITS:0{_PIN_DIGITS}}" for number in numbers)
+        return next(pin for pin in pins if not weak(pin))
+
+    def _letters(self, kind: str, identifier: str, attempt: int) -> str:
+        """A keyed hash in the letters of base64; another for each ``attempt``."""
+        return self.hashed(kind, f"{identifier}{attempt or ''}").translate(_FROM_URL_SAFE)
 
     def _person(self, conn: Connection, student: str) -> Person | None:
         sealed = conn.scalar(select(vault.c.sealed).where(vault.c.student == student))
@@ -255,12 +265,6 @@ def _in_use(conn: Connection) -> bool:
     return bool(conn.scalar(select(exists(select(vault.c.student))))) or bool(
         conn.scalar(select(exists(select(student_ids.c.student))))
     )
-
-
-def _new_pin() -> str:
-    while weak(pin := f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}}"):
-        pass
-    return pin
 
 
 def weak(pin: str) -> bool:

@@ -129,10 +129,13 @@ def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
 def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
     """Show the PIN of a unit's screen lock, and record who read it.
 
+    It is made when the unit is provisioned with a profile that says screen_lock: {pin: per_unit}.
+
     Example: fleet unit pin A-0001 --why "the family forgot it"
     """
     from fleet import tags
     from fleet.account.people.vault import the_vault
+    from fleet.account.status.unit_view import pin_result
     from fleet.db import transaction
     from fleet.errors import UnitError
     from fleet.home import home_of
@@ -143,15 +146,19 @@ def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
     with open_registry(home, options.database, options.actor) as registry, transaction(registry.engine) as conn:
         found = tags.the(conn, name)
         shown = the_vault(home, conn).show_pin(conn, registry.ledger, found.key, why)
+        result = pin_result(conn, found.key)
     if not shown:
         raise UnitError(
             f"No PIN was made for {found.shown}.",
             "One is made when it is provisioned with a profile that says screen_lock: {pin: per_unit}.",
         )
     if as_json:
-        _write("pin", {"unit": found.tag, "serial": found.serial, "pin": shown})
+        _write("pin", {"unit": found.tag, "serial": found.serial, "pin": shown, "result": result})
     else:
         click.echo(shown)
+        if result != "verified":
+            said = f"was {result} in" if result else "was no part of"
+            click.echo(f"Whether it is set is not known: it {said} the last run (fleet unit show).", err=True)
 
 
 @contextmanager

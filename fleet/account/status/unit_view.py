@@ -72,6 +72,11 @@ def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str
     )
 
 
+def pin_result(conn: Connection, key: str) -> str | None:
+    """What came of the PIN of its screen lock in the last run of a unit; ``None`` when that did not concern it."""
+    return conn.scalar(select(items.c.result).where(items.c.unit == key, items.c.item == "screen_lock.pin"))
+
+
 _INNER = frozenset({"unit", "position"})
 
 
