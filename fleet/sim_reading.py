@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, exists, func, select
 
-from fleet.models import custody, sim_slots, sims
+from fleet.models import custody, sim_slots, sims, units
 from fleet.sim_states import SimState, where_to
 from fleet.values import Json
 
@@ -52,24 +52,42 @@ def unsettled(conn: Connection) -> Iterator[Change]:
         last = row["iccid"]
 
 
-def remarks(conn: Connection, unit: str) -> Iterable[str]:
-    """What is odd about the SIMs that were read in ``unit``, in sentences."""
-    holder = conn.scalar(select(custody.c.holder).where(custody.c.unit == unit))
-    slots = conn.execute(select(sim_slots).where(sim_slots.c.unit == unit).order_by(sim_slots.c.slot)).all()
-    told = [slot.iccid for slot in slots if slot.iccid]
-    ours = conn.execute(select(sims).where(sims.c.iccid.in_(told) | (sims.c.unit == unit))).all()
-    known = {sim.iccid: sim for sim in ours}
-    for iccid in told:
-        if iccid not in known:
+def remarks(conn: Connection, unit: str) -> Iterator[str]:
+    """What is odd about the SIMs that were read in ``unit``, and of those that belong in it, in sentences."""
+    read = conn.scalars(_TOLD.where(sim_slots.c.unit == unit)).all()
+    ours = {sim.iccid: sim for sim in conn.execute(_OURS.where(sims.c.iccid.in_(read) | (sims.c.unit == unit)))}
+    listed = bool(ours) or bool(conn.scalar(select(exists(select(sims.c.iccid)))))
+    others = conn.execute(_ELSEWHERE.where(sim_slots.c.iccid.in_(read), sim_slots.c.unit != unit)).all()
+    for iccid in read:
+        if iccid not in ours and listed:
             yield f"SIM {iccid} is not ours: it is in no operator's list."
-        elif known[iccid].unit not in (None, unit):
-            yield f"SIM {iccid} was put into {known[iccid].unit}, and was read here."
-    for sim in ours:
-        if told and sim.unit == unit and sim.iccid not in told and sim.state != "ended":
+        elif iccid in ours and ours[iccid].unit not in (None, unit):
+            yield f"SIM {iccid} was put into {ours[iccid].shown}, and was read here."
+        yield from (f"SIM {iccid} was read in {row.shown}, too: {row.at[:10]}." for row in others if row.iccid == iccid)
+    yield from _missing(conn, unit, [sim for sim in ours.values() if sim.iccid not in read], changed=bool(read))
+
+
+def _missing(conn: Connection, unit: str, absent: Iterable[Row[Any]], *, changed: bool) -> Iterator[str]:
+    """Those that belong in a unit and were not read there; ``changed``: others were."""
+    holder = conn.scalar(select(custody.c.holder).where(custody.c.unit == unit))
+    for sim in absent:
+        if sim.unit != unit or sim.state == SimState.ENDED:
+            continue
+        if changed:
             since = " since its hand-over" if holder and sim.accepted_at else ""
             yield f"SIM {sim.iccid} belongs in it and was not read: the SIM was changed{since}."
+        elif sim.missed_at:
+            yield f"SIM {sim.iccid} belongs in it, and there was none in it: {sim.missed_at[:10]}."
 
 
+_SHOWN = func.coalesce(units.c.tag, units.c.key).label("shown")
+_TOLD = select(sim_slots.c.iccid).where(sim_slots.c.iccid != "").order_by(sim_slots.c.slot)
+_OURS = select(sims, _SHOWN).outerjoin(units, units.c.key == sims.c.unit).order_by(sims.c.iccid)
+_ELSEWHERE = (
+    select(sim_slots.c.iccid, sim_slots.c.at, _SHOWN)
+    .join(units, units.c.key == sim_slots.c.unit)
+    .order_by(sim_slots.c.at.desc(), units.c.key)
+)
 _EMPTY = "ABSENT"
 
 _READ = select(

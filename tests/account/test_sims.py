@@ -102,12 +102,19 @@ def test_what_is_odd_about_a_reading_is_said(registry: Registry) -> None:
     assert row(registry, mine)["state"] == "inserted"
     read(registry, "A", "?")
     assert row(registry, mine)["missed_at"] is None  # this phone tells no number: nobody knows
+    read(registry, "B", other)
+    assert remarks(registry, unit) == remarks(registry, second) == []
     read(registry, "A", other)
     assert remarks(registry, unit) == [
         f"SIM {other} was put into {second}, and was read here.",
+        f"SIM {other} was read in {second}, too: 2025-03-01.",
         f"SIM {mine} belongs in it and was not read: the SIM was changed.",
     ]
     assert row(registry, mine)["missed_at"]
+    registry.tag("A", "A-0001")
+    assert remarks(registry, second) == [f"SIM {other} was read in A-0001, too: 2025-03-01."]
+    read(registry, "A", "")
+    assert remarks(registry, unit) == [f"SIM {mine} belongs in it, and there was none in it: 2025-03-01."]
     read(registry, "A", mine)
     assert row(registry, mine)["missed_at"] is None
     accept(registry, unit, STUDENT, AT)

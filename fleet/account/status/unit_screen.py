@@ -42,9 +42,10 @@ def listed(found: Iterable[Line]) -> Table:
 def unit(found: UnitView) -> Iterable[RenderableType]:
     """Who it is, its last run item by item, and what happened to it."""
     yield _facts(found)
-    if found.alarms:
+    if found.alarms or found.remarks:
         yield Text()
         yield from (text(f"{sentence(one.meaning)} {one.next_action}", _STYLE[one.severity]) for one in found.alarms)
+        yield from (text(remark, "yellow") for remark in found.remarks)
     if found.run:
         yield Text()
         yield _run(found.run)

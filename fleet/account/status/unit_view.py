@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from fleet import tags
+from fleet import sim_reading, tags
 from fleet.account.status import alarms
 from fleet.account.status.alarms import Alarm
 from fleet.account.status.health_rules import Rules
@@ -34,7 +34,7 @@ class UnitView:
     """``unit`` and ``facts`` are what is known of it; ``run``, ``items`` its last run; ``health`` its last reading.
 
     ``custody``: where it is, since when, who has it (a pseudonym) or is meant to; ``acceptance``: its last hand-over;
-    ``sims``: those that belong in it.
+    ``sims``: those that belong in it; ``remarks``: what is odd about those that were read in it.
     """
 
     unit: Mapping[str, Any]
@@ -47,6 +47,7 @@ class UnitView:
     acceptance: Mapping[str, Any] | None
     sims: tuple[Mapping[str, Any], ...]
     alarms: tuple[Alarm, ...]
+    remarks: tuple[str, ...]
 
 
 def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str = "en") -> UnitView:
@@ -69,6 +70,7 @@ def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str
         acceptance=_acceptance(conn, key),
         sims=tuple(dict(row) for row in conn.execute(_SIMS.where(sims.c.unit == key)).mappings()),
         alarms=alarms.of_unit(conn, rules, key, now, language),
+        remarks=tuple(sim_reading.remarks(conn, key)),
     )
 
 
