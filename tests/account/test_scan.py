@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fleet import iccid
 from fleet.account.desk.hand_over import Acceptance, hand_over
 from fleet.account.desk.scan import MODES, Session
-from fleet.db import transaction
+from fleet.account.sims import one_by_one as sims
+from fleet.account.sims.data_plan_terms import terms
+from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.units import Registry
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, make_ready, take_in, where
@@ -58,6 +61,25 @@ def test_there_is_a_case_of_every_mode() -> None:
 
 def test_nothing_scanned_is_nothing(furnished: Registry) -> None:
     assert Session(furnished).take(" \t\r\n") is None
+
+
+@SQLITE
+def test_a_sim_goes_out_alone(furnished: Registry) -> None:
+    number = "898404800001234567" + iccid.check_digit("898404800001234567")
+    with transaction(furnished.engine) as conn:
+        listed = sims.checked(number, sims.carrier_of("viettel"), "", terms("4 GB/day, 90 days"), "")
+        sims.add(conn, furnished.ledger, listed)
+    session = Session(furnished, {"taken-by": "guardian"})
+    session.start("hand-over")
+    scanned = [STUDENTS[0], number, number, STUDENTS[1], "8984048000012345678", "A-0002", STUDENTS[0], "A-0001"]
+    answers = [answer for line in scanned if (answer := session.take(line))]
+    assert [one.result for one in answers] == ["note", "done", "note", "note", "refused", "done", "note", "done"]
+    assert answers[1].what.startswith(f"SIM {number} to S-000000001; until 2025-05-")
+    assert "not activated" in answers[1].what
+    assert where(furnished, "A-0001")[2] == STUDENTS[0]
+    with snapshot(furnished.engine) as conn:
+        assert sims.the(conn, number)["student"] == STUDENTS[0]
+    assert_replays(furnished)
 
 
 @SQLITE

@@ -23,7 +23,8 @@ from fleet.account.desk import hand_over as custody_hand_over
 from fleet.account.desk.hand_over import Acceptance
 from fleet.account.people import students, vault
 from fleet.account.programme import in_force as programme
-from fleet.db import snapshot
+from fleet.account.sims import one_by_one as sims
+from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError, UnitError
 from fleet.models import tag_series
 from fleet.projections import series
@@ -187,10 +188,12 @@ class Session:
         if student := self._student_of(code):
             self._student = student
         else:
-            self._unit = self._named(code)
+            self._unit = code if _ICCID.fullmatch(code) else self._named(code)
         if not self._unit or not self._student:
             return Answer("note", f"{printable(code)}. Now the {'unit' if self._student else 'student'}.")
         unit, student, self._unit = self._unit, self._student, ""
+        if _ICCID.fullmatch(unit):
+            return self._hand_over_sim(unit, student)
         done = custody_hand_over.hand_over(self.registry, unit, student, self._acceptance())
         self._student = ""
         self._once.clear()
@@ -198,6 +201,16 @@ class Session:
         shown = vault.shown(student)
         self._done[shown.casefold()] = self._done[student.casefold()] = f"has {done.moved.shown}"
         return self._ready(code, f"with {shown}", "; ".join([f"{done.moved.shown} to {shown}", *remarks]), unit)
+
+    def _hand_over_sim(self, number: str, student: str) -> Answer:
+        """A SIM alone, for a device of the family's own. The student may be scanned again, with a unit."""
+        with transaction(self.registry.engine) as conn:
+            at = self.registry.ledger.clock()
+            card = sims.hand_over(conn, self.registry.ledger, number, student, at)
+        self._student = ""
+        shown = vault.shown(student)
+        told = [f"SIM {card.iccid} to {shown}", *([f"until {card.ends_at[:10]}"] if card.ends_at else []), card.remark]
+        return self._ready(number, f"with {shown}", "; ".join(filter(None, told)))
 
     def _student_of(self, code: str) -> str:
         """The student whose key it is; "" when it is none: a serial may look like one."""

@@ -34,7 +34,8 @@ _STYLES = {"done": "green", "note": None, "refused": "red"}
 def scan(ctx: click.Context, /, mode: str | None, as_json: bool, **settings: str | None) -> None:
     """Read codes from a scanner that types like a keyboard, until the input ends (Ctrl-D).
 
-    A code is a command, a student's key, or the tag, serial or IMEI of a unit. Commands can be printed as codes, too:
+    A code is a command, a student's key, the tag, serial or IMEI of a unit, or, at a hand-over, the ICCID of a SIM that
+    goes out alone. Commands can be printed as codes, too:
     FLEET:RECEIVE BATCH, FLEET:HAND-OVER ROLE, FLEET:RETURN PLACE and FLEET:COUNT PLACE begin something;
     FLEET:PLACE, FLEET:CONDITION, FLEET:KIT and so on set what is said of all units that follow;
     FLEET:ID guardian=1234, FLEET:GUARDIAN and FLEET:MISSING charger are of the next one only; FLEET:DONE ends a count,

@@ -115,10 +115,15 @@ def schema() -> None:
 
 
 @programme.command()
-@click.option("--by", type=click.Choice(["area", "category"]), help="Every target in each area or category, too.")
+@click.option(
+    "--by",
+    type=click.Choice(["area", "category"]),
+    multiple=True,
+    help="Every target in each area or category, too; may be said of both.",
+)
 @_json
 @click.pass_context
-def progress(ctx: click.Context, by: str | None, as_json: bool) -> None:
+def progress(ctx: click.Context, by: tuple[str, ...], as_json: bool) -> None:
     """Say how far each target is, and at today's pace when it is met.
 
     The pace is that of the last 28 days, quiet days left out. Where nothing happened in them there is no pace, and no
@@ -134,7 +139,7 @@ def progress(ctx: click.Context, by: str | None, as_json: bool) -> None:
     from provision.progress import now
 
     with _registry(ctx) as conn:
-        found = read(conn, now(), by)
+        found = read(conn, now(), sorted(set(by)))
     if as_json:
         _write("programme_progress", asdict(found))
     else:

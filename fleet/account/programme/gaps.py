@@ -79,12 +79,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Row:
-    """``key`` is a school, area, category or reason; ``first`` counts every student who is not served once."""
+    """``key`` is a school, area, category, reason or way to be online; ``first`` counts every student who is not served
+    once. ``families``: of how many households they are, where that was counted (by online)."""
 
     key: str
     enrolled: int
     unserved: int
     first: Mapping[str, int]
+    families: int | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,22 @@ def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Sco
             tallies[name].enrolled += count
             if why:
                 tallies[name].first[why] += count
-    return _of_reasons(tallies) if by == "reason" else _of_keys(programme, by, tallies)
+    if by == "reason":
+        return _of_reasons(tallies)
+    found = _of_keys(programme, by, tallies)
+    return _with_families(conn, programme, at, scope, found) if by == "online" else found
+
+
+def _with_families(
+    conn: Connection, programme: Programme, at: str, scope: Scope, found: tuple[Row, ...]
+) -> tuple[Row, ...]:
+    """Who is of no known household is a family, too."""
+    family = func.coalesce(func.nullif(students.c.household, ""), students.c.student)
+    inner = select(online(at).label("kept"), family.label("family")).select_from(joined(programme))
+    rows = inner.where(*conditions(scope)).subquery()
+    query = select(rows.c.kept, func.count(rows.c.family.distinct()).label("families")).group_by(rows.c.kept)
+    families = {row.kept: row.families for row in conn.execute(query)}
+    return tuple(replace(row, families=families.get(row.key, 0)) for row in found)
 
 
 def _of_reasons(tallies: Mapping[str, _Tally]) -> tuple[Row, ...]:

@@ -198,8 +198,12 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
         for row in found:
             _write("gaps", {"by": by, **asdict(row)})
     elif as_csv:
-        head = (by, "enrolled", "not served", *REASONS)
-        _write_csv(head, ([r.key, r.enrolled, r.unserved, *(r.first.get(name, 0) for name in REASONS)] for r in found))
+        families = by == "online"
+        head = (by, *(["families"] if families else []), "enrolled", "not served", *REASONS)
+        numbers = ([r.families] if families else [] for r in found)
+        why = ([r.first.get(name, 0) for name in REASONS] for r in found)
+        rows = ([r.key, *n, r.enrolled, r.unserved, *w] for r, n, w in zip(found, numbers, why, strict=True))
+        _write_csv(head, rows)
     else:
         screen.show(*gaps_screen.counts(found, by))
 

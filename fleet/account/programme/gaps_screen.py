@@ -43,10 +43,12 @@ def counts(found: Sequence[Row], by: str) -> Iterator[RenderableType]:
         return
     enrolled, unserved = sum(row.enrolled for row in found), sum(row.unserved for row in found)
     yield Text(f"{unserved} of {counted(enrolled, 'enrolled student')} are not served.", "bold")
-    grid = table(by.upper(), "ENROLLED", "NOT SERVED", "WHY FIRST")
+    families = by == "online"
+    grid = table(by.upper(), *(["FAMILIES"] if families else []), "ENROLLED", "NOT SERVED", "WHY FIRST")
     for row in found:
         why = ", ".join(f"{number} {REASONS[name]}" for name, number in row.first.items())
-        grid.add_row(text(row.key or "unknown"), str(row.enrolled), str(row.unserved), Text(why))
+        numbers = [str(row.families)] if families else []
+        grid.add_row(text(row.key or "unknown"), *numbers, str(row.enrolled), str(row.unserved), Text(why))
     yield grid
 
 

@@ -143,7 +143,7 @@ def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
         "no_device": and_(nothing, ~astray, ~refused()),
         "refused": and_(nothing, ~astray, refused()),
         "not_handed_over": state.in_(_WAITING),
-        "never_seen": and_(with_student, UNIT.c.last_seen <= HELD.c.since, HELD.c.since <= _patient(programme, at)),
+        "never_seen": and_(with_student, ~_seen(), HELD.c.since <= _patient(programme, at)),
         "lost": and_(nothing, astray),
         "in_repair": state == "in_repair",
         "broken": and_(with_student, UNIT.c.last_verdict == "failed"),
@@ -157,6 +157,17 @@ def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
 def first_of(found: Mapping[str, ColumnElement[bool]]) -> ColumnElement[str]:
     """The name of the first reason that holds; "" when none does."""
     return case(*((holds, literal(name)) for name, holds in found.items()), else_="")
+
+
+def _seen() -> ColumnElement[bool]:
+    """Since they have it: at a bench, or by the operator, who counted use of the SIM in it on a later day.
+
+    A day on which it changed hands proves nothing: the use may be ours, on the bench.
+    """
+    card = sims.alias("used")
+    used = and_(card.c.unit == HELD.c.unit, card.c.missed_at.is_(None))
+    used &= card.c.used_at > func.substr(HELD.c.since, 1, 10)
+    return or_(UNIT.c.last_seen > HELD.c.since, exists().where(used).correlate(HELD))
 
 
 def _patient(programme: Programme, at: str) -> str:

@@ -7,7 +7,7 @@ every enrolled student holds one, or shares one. Days are those of UTC.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -56,8 +56,8 @@ class Progress:
     targets: tuple[Reached, ...]
 
 
-def progress(conn: Connection, at: str, by: str | None = None) -> Progress:
-    """Every target; with ``by`` (area or category) also every target of all in each one of its phase. ``at``: now."""
+def progress(conn: Connection, at: str, by: Sequence[str] = ()) -> Progress:
+    """Every target; ``by`` area, category: also every target of all in each one of its phase. ``at``: now."""
     programme = current(conn)
     day = date.fromisoformat(at[:10])
     found: list[Reached] = []
@@ -68,20 +68,13 @@ def progress(conn: Connection, at: str, by: str | None = None) -> Progress:
 
 
 def _reached(
-    conn: Connection, programme: Programme, phase: Phase, target: Target, day: date, by: str | None
-) -> list[Reached]:
-    whole = _measure(conn, programme, phase, target, day)
-    if by is None or getattr(target, by):
-        return [whole]
-    parts = [
-        _measure(conn, programme, phase, Target(target.what, None, target.by, **_within(target, by, part)), day)
-        for part in _parts(conn, phase, target, by)
-    ]
-    return [whole, *parts]
-
-
-def _within(target: Target, by: str, part: str) -> dict[str, str]:
-    return {"area": target.area, "category": target.category, by: part}
+    conn: Connection, programme: Programme, phase: Phase, target: Target, day: date, by: Sequence[str]
+) -> Iterator[Reached]:
+    yield _measure(conn, programme, phase, target, day)
+    for one in by:
+        for part in _parts(conn, phase, target, one) if not getattr(target, one) else ():
+            within = {"area": target.area, "category": target.category, one: part}
+            yield _measure(conn, programme, phase, Target(target.what, None, target.by, **within), day)
 
 
 def _parts(conn: Connection, phase: Phase, target: Target, by: str) -> list[str]:
