@@ -123,7 +123,7 @@ def _work(
     from fleet.units import open_registry
     from profiles.load import load
     from profiles.secrets import Secrets
-    from provision import bench, screen
+    from provision import bench, results_screen, screen
     from provision.board_screen import Board
     from provision.lines import Lines
     from provision.ports import Ports
@@ -156,7 +156,7 @@ def _work(
         if asked.as_json:
             lines.write("summary", summary.fields())
         else:
-            for part in (screen.results(summary.reports), *screen.ports(ports.verdicts())):
+            for part in (results_screen.results(summary.reports), *results_screen.ports(ports.verdicts())):
                 screen.console().print(part)
     ctx.exit(summary.exit_code(strict=asked.strict))
 

@@ -26,7 +26,7 @@ def devices(ctx: click.Context, tree: bool, as_json: bool, sysfs: Path | None) -
     """
     from fleet.doors import doors_of
     from fleet.home import home_of
-    from provision import screen
+    from provision import results_screen, screen
     from provision.bench import attach_all
     from provision.lines import Lines
 
@@ -38,7 +38,8 @@ def devices(ctx: click.Context, tree: bool, as_json: bool, sysfs: Path | None) -
         for place in found.attached:
             lines.write("device", place.fields())
     else:
-        screen.console().print(screen.devices(found.attached) if found.attached else "No device is attached.")
+        shown = results_screen.devices(found.attached) if found.attached else "No device is attached."
+        screen.console().print(shown)
     for silent in found.silent:
         if as_json:
             lines.write("server", silent.fields())

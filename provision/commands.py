@@ -175,7 +175,7 @@ def _print_mobileconfig(profile: Profile, system: str, supervised: bool) -> None
 
 
 def _print_plan(items: Sequence[Item], as_json: bool) -> None:
-    from provision import screen
+    from provision import results_screen, screen
     from provision.lines import Lines
     from provision.run import plan_fields
 
@@ -185,8 +185,8 @@ def _print_plan(items: Sequence[Item], as_json: bool) -> None:
             lines.write("item", plan_fields(item))
     else:
         console = screen.console()
-        console.print(screen.plan(items))
-        console.print(screen.strengths())
+        console.print(results_screen.plan(items))
+        console.print(results_screen.strengths())
 
 
 @profile.command()

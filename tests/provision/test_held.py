@@ -12,9 +12,9 @@ from rich.console import Console
 from provision.errors import Refused
 from provision.model import NOT_BEGUN, Action, Cannot, Effect, Met, Result, Step, Unit, Verdict
 from provision.progress import Progress
+from provision.results_screen import last_line
+from provision.results_screen import results as results_shown
 from provision.run import Mode, run
-from provision.screen import last_line
-from provision.screen import results as results_shown
 from tests.provision.test_run import PROFILE, QUIET, UNIT, Box, Flip, results
 
 
