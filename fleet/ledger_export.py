@@ -8,10 +8,11 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, false, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Table, false, func, or_, select, true
 
 from fleet.bulk import streamed
 from fleet.errors import FileError, RegistryError
@@ -22,14 +23,25 @@ from fleet.values import canonical, digest
 from provision.text import printable
 
 
-def export(conn: Connection, path: Path, at: str, *, since: str = "", names: bool = False) -> Header:
+@dataclass(frozen=True)
+class After:
+    """One chain alone, from the event after ``seq`` on."""
+
+    bench: str
+    seq: int
+
+
+def export(
+    conn: Connection, path: Path, at: str, *, since: str = "", names: bool = False, only: After | None = None
+) -> Header:
     """Write the ledger and the health readings to ``path``, which must not be there yet; what is in it now.
 
     ``since``: an ISO time; then each chain begins with its first event from then on, and merges only where what came
-    before is known. ``names``: the rows of the vault, too, encrypted as they are. The file is complete or not there.
+    before is known. ``only`` says the same of one chain, without the readings of other benches. ``names``: the rows of
+    the vault, too, encrypted as they are. The file is complete or not there.
     """
-    chains = tuple(_chains(conn, since))
-    measured = health.c.at >= since if since else true()
+    chains = tuple(_chain_after(conn, only) if only else _chains(conn, since))
+    measured = _measured(conn, only) if only else health.c.at >= since if since else true()
     people = _people(chains, since) if names else false()
     counts = (_count(conn, health, measured), _count(conn, vault, people))
     header = Header(at, chains, sum(chain.seq - chain.first + 1 for chain in chains), *counts)
@@ -48,6 +60,22 @@ def _chains(conn: Connection, since: str) -> Iterator[Chain]:
         if first <= end.seq:
             prev = conn.scalar(select(events.c.hash).where(mine, events.c.seq == first - 1)) or ""
             yield Chain(bench, names.get(bench, ""), first, prev, end.seq, end.hash)
+
+
+def _chain_after(conn: Connection, only: After) -> Iterator[Chain]:
+    end = chain_ends(conn).get(only.bench)
+    if end and end.seq > only.seq:
+        name = bench_names(conn).get(only.bench, "")
+        yield Chain(only.bench, name, only.seq + 1, _of(conn, only, events.c.hash), end.seq, end.hash)
+
+
+def _measured(conn: Connection, only: After) -> ColumnElement[bool]:
+    """Readings are in no chain: those since the event that is known, which may be known, too."""
+    return (health.c.bench == only.bench) & (health.c.at >= _of(conn, only, events.c.at))
+
+
+def _of(conn: Connection, only: After, column: Column[str]) -> str:
+    return conn.scalar(select(column).where(events.c.bench == only.bench, events.c.seq == only.seq)) or ""
 
 
 def _people(chains: Iterable[Chain], since: str) -> ColumnElement[bool]:

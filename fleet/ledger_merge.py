@@ -38,6 +38,27 @@ class Merged:
     twice: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Trust:
+    """What may be in a file: chains and readings of every bench, or of one alone (``bench``), and which kinds not."""
+
+    bench: str = ""
+    not_theirs: frozenset[str] = frozenset()
+
+    def check(self, source: Source) -> None:
+        """FileError for a chain that whoever sent the file may not send."""
+        strange = next((chain for chain in source.header.chains if self.bench not in ("", chain.bench)), None)
+        if strange or (self.bench and source.header.names):
+            what = f"the chain of bench {strange.shown}" if strange else "names of students"
+            source.refuse(
+                f"{what} came from a place that has no business with it",
+                "Nothing was taken over. Find out who uses that site.",
+            )
+
+
+EVERY = Trust()
+
+
 @dataclass
 class _Count:
     events: int = 0
@@ -47,25 +68,27 @@ class _Count:
     benches: dict[str, None] = field(default_factory=dict)
 
 
-def merge(conn: Connection, paths: Sequence[Path], now: str) -> Merged:
+def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVERY) -> Merged:
     """Take over what the files have and this registry has not, in the transaction of ``conn``.
 
     FileError for a file that is damaged, forked, begins after our end, or comes from a clock that is ahead; then the
     transaction has to be given up. Merging a file again does nothing.
+    ``trust`` says whose events are taken.
     """
     count = _Count()
     for path in paths:
         with opened(path) as source:
-            _merge(conn, source, now, count)
+            trust.check(source)
+            _merge(conn, source, now, count, trust)
     twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
     return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice)
 
 
-def _merge(conn: Connection, source: Source, now: str, count: _Count) -> None:
+def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust) -> None:
     latest = _plus(now, _AHEAD)
     ends = chain_ends(conn)
     for chain in source.header.chains:
-        _take_chain(conn, source, chain, ends.get(chain.bench), latest, count)
+        _take_chain(conn, source, chain, ends.get(chain.bench), latest, count, trust)
     new = [
         and_(events.c.bench == chain.bench, events.c.seq > (ends[chain.bench].seq if chain.bench in ends else 0))
         for chain in source.header.chains
@@ -73,7 +96,7 @@ def _merge(conn: Connection, source: Source, now: str, count: _Count) -> None:
     if new:
         _project(conn, source, or_(*new), empty=not ends)
     seqs = {bench: end.seq for bench, end in ends.items()}
-    count.health += take_health(conn, source)
+    count.health += take_health(conn, source, trust.bench)
     count.names += take_names(conn, source, seqs)
     source.end()
 
@@ -92,7 +115,9 @@ def _project(conn: Connection, source: Source, new: ColumnElement[bool], *, empt
         source.refuse("its events do not fit together", "Nothing was taken over. Get the file again from its bench.")
 
 
-def _take_chain(conn: Connection, source: Source, chain: Chain, ours: End | None, latest: str, count: _Count) -> None:
+def _take_chain(
+    conn: Connection, source: Source, chain: Chain, ours: End | None, latest: str, count: _Count, trust: Trust
+) -> None:
     end = ours or End(chain.bench, 0, "")
     if chain.first > end.seq + 1:
         source.refuse(
@@ -109,6 +134,11 @@ def _take_chain(conn: Connection, source: Source, chain: Chain, ours: End | None
                 _same(source, chain, event.seq, digest, hashes)
         new = batch[len(known) :]
         for event, _ in new:
+            if event.kind in trust.not_theirs:
+                source.refuse(
+                    f"event {event.seq} of bench {chain.shown}, {printable(event.kind)}, is for the hub alone to write",
+                    "Nothing was taken over. Find out who uses that site.",
+                )
             if event.at > latest:
                 source.refuse(
                     f"event {event.seq} of bench {chain.shown} is of {event.at}, which is still to come",

@@ -13,11 +13,16 @@ from fleet.models import events, health, health_now, students, units, vault
 _AT_ONCE = 2000
 
 
-def take_health(conn: Connection, source: Source) -> int:
-    """Take over the readings that are not there, and the newest of each unit as the one of now; how many were new."""
+def take_health(conn: Connection, source: Source, bench: str = "") -> int:
+    """Take over the readings that are not there, and the newest of each unit as the one of now; how many were new.
+
+    ``bench``: the only one whose readings are taken, where the file is of one that is not believed of others.
+    """
     new = 0
     for batch in batches(source.rows(health), _AT_ONCE):
         named = {row["unit"] for row in batch}
+        if bench and any(row["bench"] != bench for row in batch):
+            source.refuse("there is a reading of another bench", "Find out who uses that site.")
         known = set(conn.scalars(select(units.c.key).where(units.c.key.in_(named))))
         if named - known:
             source.refuse("there is a reading of a unit that nobody knows", "Get the file again from its bench.")

@@ -54,7 +54,7 @@ identity: {name: "{tag}", automatic_time: on}
     assert found.files == {"files/1/a b.txt": tmp_path / "a b.txt"}
     assert there.model_dump(exclude={"content"}) == here.model_dump(exclude={"content"})
     assert there.digest == here.digest == found.digest
-    assert found.text.count("!secret wifi") == 2
+    assert found.text.count("!secret 'wifi'") == 2
     assert "00000000" not in found.text
 
 

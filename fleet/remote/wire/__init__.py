@@ -1,0 +1,1 @@
+"""What hub and site say to each other, over the two pipes that SSH lays."""

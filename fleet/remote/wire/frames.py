@@ -1,0 +1,150 @@
+"""Messages and bytes in one stream, each side bounded. Standard library only: a site starts this at every contact.
+
+A frame is one letter, four bytes of length (big-endian), and so many bytes: ``J`` a JSON object in UTF-8, ``B`` bytes.
+The site's first line is :data:`GREETING`, so that what a login shell prints before it does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Protocol
+
+GREETING = b"schoolbag site 1\n"
+CHUNK = 2**18
+"""Most bytes of a ``B`` frame."""
+
+LONGEST = 2**20
+"""Most bytes of a ``J`` frame, where the reader expects no larger one."""
+
+_HEAD = struct.Struct(">cI")
+_NOISE = 2**16
+
+Message = dict[str, Any]
+
+
+class Cut(Exception):
+    """The stream ended, or the other side went away."""
+
+
+class Malformed(Exception):
+    """What came is no frame, none that was expected, or too large."""
+
+
+class Pipe(Protocol):
+    """Two directions of bytes. ``read`` waits for some, b"" is the end; ``write`` takes all. OSError when it breaks."""
+
+    def read(self, most: int) -> bytes: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+class Files:
+    """A pipe of two unbuffered files."""
+
+    def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
+        self._source = source
+        self._target = target
+
+    def read(self, most: int) -> bytes:
+        return self._source.read(most)
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._target.write(left) or 0 :]
+
+
+class Stream:
+    """Frames over a pipe. Every method may raise Cut, every reading one Malformed.
+
+    ``received`` counts all bytes that came; more than ``most`` of them are Malformed.
+    """
+
+    def __init__(self, pipe: Pipe, *, most: int = 2**62) -> None:
+        self._pipe = pipe
+        self._most = most
+        self._left = b""
+        self.received = 0
+
+    def greet(self) -> None:
+        """Say that a site speaks."""
+        self._write(GREETING)
+
+    def await_greeting(self) -> bytes:
+        """Read up to the greeting; what came before it. Malformed when it does not come."""
+        noise = b""
+        while GREETING not in noise:
+            if len(noise) > _NOISE:
+                raise Malformed("no greeting")
+            noise += self._some()
+        before, _, self._left = noise.partition(GREETING)
+        return before
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """One JSON object."""
+        self._frame(b"J", json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def send_bytes(self, data: bytes) -> None:
+        """Bytes, as many frames as they need."""
+        for start in range(0, len(data), CHUNK):
+            self._frame(b"B", data[start : start + CHUNK])
+
+    def receive(self, longest: int = LONGEST) -> Message:
+        """The next message."""
+        content = self._next(b"J", longest)
+        try:
+            message = json.loads(content)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            raise Malformed("no JSON object")
+        return message
+
+    def receive_bytes(self, count: int) -> Iterator[bytes]:
+        """The next ``count`` bytes, piece by piece."""
+        while count:
+            piece = self._next(b"B", min(count, CHUNK))
+            if not piece:
+                raise Malformed("an empty piece")
+            count -= len(piece)
+            yield piece
+
+    def _frame(self, kind: bytes, content: bytes) -> None:
+        self._write(_HEAD.pack(kind, len(content)) + content)
+
+    def _next(self, kind: bytes, longest: int) -> bytes:
+        found, length = _HEAD.unpack(self._exactly(_HEAD.size))
+        if found != kind or length > longest:
+            raise Malformed(f"a frame {found!r} of {length} bytes")
+        return self._exactly(length)
+
+    def _exactly(self, count: int) -> bytes:
+        if len(self._left) < count:
+            pieces = [self._left]
+            have = len(self._left)
+            while have < count:
+                pieces.append(self._some())
+                have += len(pieces[-1])
+            self._left = b"".join(pieces)
+        data, self._left = self._left[:count], self._left[count:]
+        return data
+
+    def _some(self) -> bytes:
+        try:
+            data = self._pipe.read(CHUNK)
+        except (OSError, EOFError) as error:
+            raise Cut(str(error)) from error
+        if not data:
+            raise Cut("the other side closed the connection")
+        self.received += len(data)
+        if self.received > self._most:
+            raise Malformed(f"more than {self._most} bytes")
+        return data
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._pipe.write(data)
+        except (OSError, EOFError) as error:
+            raise Cut(str(error)) from error
