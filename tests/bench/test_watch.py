@@ -40,6 +40,8 @@ class Watching:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                return  # it was killed in the middle of it
             with self._changed:
                 self.lines.append(json.loads(line))
                 self._changed.notify_all()

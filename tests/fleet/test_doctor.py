@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -172,15 +171,14 @@ def test_a_server_that_does_not_answer_is_waited_for_twice_at_most(home: Home, m
     monkeypatch.setattr("provision.android.adb.Server.__init__.__defaults__", ("127.0.0.1", 5037, 1))
     with ScriptedServer(silent) as server:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.server().port))
-        began = time.monotonic()
         done = CliRunner().invoke(doctor, ["--json"], obj=Options(home=home.path))
-        seconds = time.monotonic() - began
+        asked = len(server.talks)
     checks = {row["name"]: row for row in map(json.loads, done.output.splitlines()[:-1])}
 
     assert done.exit_code == 1
     assert checks["adb server"]["mark"] == "bad"
     assert checks["phones"]["mark"] == "warn"
-    assert seconds < 5
+    assert asked <= 2
 
 
 def test_a_database_that_cannot_be_named_is_one_bad_check(

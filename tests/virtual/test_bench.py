@@ -115,7 +115,11 @@ def test_sixty_phones_idle(virtual_bench: Callable[[Any], Bench]) -> None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    time.sleep(0.5)
-    before = busy()
-    time.sleep(2)
-    assert busy() - before <= 0.1
+    spent = []
+    for _ in range(10):  # so long, at most, until it has started
+        before = busy()
+        time.sleep(2)
+        spent.append(busy() - before)
+        if spent[-1] <= 0.1:
+            return
+    raise AssertionError(spent)

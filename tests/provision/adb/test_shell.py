@@ -179,15 +179,14 @@ def test_the_time_limit_is_for_the_whole_call(attach: Attach, features: bytes) -
     def service(talk: Talk) -> None:
         talk.request()
         talk.okay()
-        for _ in range(4):
+        for _ in range(50):
             talk.say(packet(1, b"still working\n"))
             time.sleep(0.2)
-        talk.read_to_end()
 
     before = time.monotonic()
     with pytest.raises(NoAnswer):
         attach(service, features=features).shell("x", timeout=0.8)
-    assert time.monotonic() - before < 1.2
+    assert time.monotonic() - before < 8, "it would have gone on for ten seconds"
 
 
 @pytest.mark.parametrize("features", [NEW, OLD])
@@ -208,14 +207,12 @@ def test_stop_ends_what_is_under_way_and_all_that_follows(attach: Attach) -> Non
     def service(talk: Talk) -> None:
         talk.request()
         talk.okay()
+        threading.Timer(0.1, link.stop).start()
         talk.read_to_end()
 
     link = attach(service)
-    stopping = threading.Timer(0.1, link.stop)
-    stopping.start()
     with pytest.raises(Stopped, match="R58M12ABCDE"):
         link.shell("sleep 1000")
-    stopping.join()
     with pytest.raises(Stopped):
         link.push(b"", "/sdcard/x")
     assert link.round_trips == 1

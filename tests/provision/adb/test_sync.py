@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import struct
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,15 +134,17 @@ def test_a_phone_that_reads_no_more_is_not_waited_for_without_end(
     attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("provision.android.adb._SILENCE", 0.3)
+    given_up = threading.Event()
 
     def service(talk: Talk) -> None:
         talk.request()
         talk.okay()
         talk.read(1000)
-        time.sleep(1)
+        assert given_up.wait(60)
 
     with pytest.raises(NoAnswer):
         attach(service).push(bytes(64 << 20), "/sdcard/x")
+    given_up.set()
 
 
 def test_an_answer_out_of_place_is_refused(attach: Attach) -> None:

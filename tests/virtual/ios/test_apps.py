@@ -182,7 +182,7 @@ def test_an_app_takes_its_time_and_its_room(tmp_path: Path) -> None:
     stage(phone, size=1_500_000)
     started = monotonic()
     assert install(phone)[-1] == {"Status": "Complete"}
-    assert 0.3 <= monotonic() - started < 3
+    assert 0.3 <= monotonic() - started < 8
     assert free - phone.free() == phone.apps[BUNDLE].size > 1_500_000
 
 

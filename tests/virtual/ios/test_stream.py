@@ -88,7 +88,7 @@ def test_silence_ends_it_after_a_while(pair: tuple[Stream, socket.socket]) -> No
     start = time.monotonic()
     with pytest.raises(Closed, match="too long"):
         stream.recv_exact(1)
-    assert 0.15 < time.monotonic() - start < 2
+    assert 0.15 < time.monotonic() - start < 8
 
 
 def test_cutting_wakes_who_waits(pair: tuple[Stream, socket.socket]) -> None:

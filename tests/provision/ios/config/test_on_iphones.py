@@ -114,7 +114,7 @@ def test_by_hand_it_is_installed_once_somebody_taps_and_then_replaced(iphone: St
     started = time.monotonic()
     third = phone.provision("network: {filter_dns: other.example}\n")
     assert third.steps == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "nobody was asked to tap"
 
     gone = phone.provision("screen_lock: {pin: none}\n")
     assert results(gone, "configuration") == {"configuration.profile": Result.VERIFIED}

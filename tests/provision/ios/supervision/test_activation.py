@@ -199,7 +199,7 @@ def test_a_server_that_never_comes_to_an_end(trickles: str, monkeypatch: pytest.
     with pytest.raises(Refused, match="needs internet") as caught:
         activation.ask(answers, trickles)
     assert "takes too long" in caught.value.evidence
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_stopped_while_the_server_is_waited_for(
@@ -212,7 +212,7 @@ def test_stopped_while_the_server_is_waited_for(
     begun = time.monotonic()
     with pytest.raises(Stopped):
         device.perform(Activate(), nothing)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert state_of(bench) == "Unactivated"
 
 
