@@ -30,15 +30,20 @@ def changed(step: str, iccid: str, fields: Mapping[str, Json]) -> Change:
 def take_over(conn: Connection, ledger: Ledger, unit: str) -> None:
     """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says;
     those that belong in it and are not there are missed."""
-    for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
-        if fields := _read(row):
-            ledger.append(conn, *changed("read", row["iccid"], fields))
+    known(conn, ledger, unit)
     slots = conn.execute(select(sim_slots).where(sim_slots.c.unit == unit)).all()
     if slots and all(slot.iccid or slot.state == _EMPTY for slot in slots):
         mine = (sims.c.unit == unit) & sims.c.missed_at.is_(None) & (sims.c.state != SimState.ENDED)
         gone = mine & sims.c.iccid.not_in([slot.iccid for slot in slots])
         for iccid in conn.scalars(select(sims.c.iccid).where(gone).order_by(sims.c.iccid)).all():
             ledger.append(conn, *changed("miss", iccid, {"missed_at": slots[0].at}))
+
+
+def known(conn: Connection, ledger: Ledger, unit: str) -> None:
+    """The SIMs of ours that were read in ``unit``, whenever that was. None is missed: it may have come in since."""
+    for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
+        if fields := _read(row):
+            ledger.append(conn, *changed("read", row["iccid"], fields))
 
 
 def unsettled(conn: Connection) -> Iterator[Change]:

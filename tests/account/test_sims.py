@@ -50,6 +50,17 @@ def test_a_bench_reads_a_sim_of_ours(registry: Registry) -> None:
         assert conn.scalars(select(sim_slots.c.at)).one() > before
 
 
+def test_a_sim_that_is_put_in_after_the_reading_is_not_missed(registry: Registry) -> None:
+    [iccid] = listed(registry, 1)
+    unit = read(registry, "A", "")
+    enrol(registry, STUDENT)
+    insert(registry, iccid, "A")
+    accept(registry, unit, STUDENT, AT)
+    assert row(registry, iccid)["missed_at"] is None
+    read(registry, "A", "")
+    assert row(registry, iccid)["missed_at"]
+
+
 def test_a_list_that_comes_after_the_reading(registry: Registry) -> None:
     unit = read(registry, "A", number(1))
     [iccid] = listed(registry, 1)
