@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from provision.virtual.ios.muxer import Muxer
 from tests.benches import Bench
@@ -28,6 +29,9 @@ for _name in (
     "ADB_TRACE",
 ):
     os.environ.pop(_name, None)
+
+settings.register_profile("unhurried", deadline=None)  # others use this computer, too
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

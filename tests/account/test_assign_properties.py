@@ -47,7 +47,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return folder
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(children=_CHILDREN, programme=_PROGRAMMES, first=st.integers(0, 4), order=st.randoms(use_true_random=False))
 def test_enough_units_serve_all_and_no_more(
     empty: Path, children: list[tuple[str, str, str]], programme: dict[str, Json], first: int, order: Any

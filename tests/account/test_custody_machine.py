@@ -51,7 +51,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home.path
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(actions=st.lists(_ACTIONS, max_size=20), leaps=st.lists(st.integers(-100_000, 100_000), max_size=40))
 def test_the_books_balance(furnished: Path, actions: list[tuple[str, Any, str]], leaps: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -111,13 +111,13 @@ def _placeless(tree: Tree) -> Tree:
     return Flag(tree.field, 0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_TREES)
 def test_what_is_shown_is_read_as_the_same(tree: Tree) -> None:
     assert _placeless(parse(shown(tree))) == tree
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.sampled_from("state=lost<>~!()\"'\\,andornotin 3%é"), max_size=40))
 def test_any_text_is_read_or_refused_at_its_place(text: str) -> None:
     at = 1
@@ -168,7 +168,7 @@ def test_the_database_finds_what_the_filter_means(furnished: Registry) -> None:
     with snapshot(furnished.engine) as conn:
         rows = [dict(row) for row in conn.execute(select(units)).mappings()]
 
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         @given(_PLAIN_TREES)
         def same(tree: Tree) -> None:
             wanted = sorted(row["tag"] for row in rows if _holds(tree, row))

@@ -92,7 +92,7 @@ _NOISE = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_LINES, max_size=25), at=st.integers(0, 400), noise=_NOISE)
 def test_any_file_is_taken_or_told(tmp_path: Path, lines: list[str], at: int, noise: str) -> None:
     """Nothing but a ProfileError comes of a file, whatever is in it."""

@@ -19,7 +19,7 @@ from tests.account.roster_making import DATA, TODAY
 
 KEYS = Vault(bytes(32))
 LISTS = sorted(path for path in DATA.iterdir() if path.suffix != ".yaml")
-_quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _HEADERS = st.sampled_from([b"", b"name,birthday,school,phone\n", "Họ tên;Ngày sinh;SĐT;Trường\n".encode("utf-16")])
 
 

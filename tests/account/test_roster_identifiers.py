@@ -21,7 +21,7 @@ from tests.account.roster_making import TODAY
 _LETTERS = st.text(st.sampled_from("aAăÂđĐeễơƠữỳ ýhànội张三ﬁＡ\u0301\u200b\u00a0-'."), max_size=20)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_LETTERS)
 def test_a_name_is_compared_the_same_in_every_form(text: str) -> None:
     kept = spelled(text)
@@ -59,7 +59,7 @@ def test_names(one: str, other: str, same: bool) -> None:
 _DIGITS = st.text(st.sampled_from("0123456789"), min_size=7, max_size=14)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_DIGITS, st.sampled_from(["VN", "CN"]), st.sampled_from(["", "0", "84", "+84", "86", "+86", "09", "13"]))
 def test_a_phone_number_is_what_the_library_says(digits: str, region: str, lead: str) -> None:
     """The quick way to the usual numbers goes to the same ones."""
@@ -98,7 +98,7 @@ def test_phones_in_one_cell() -> None:
         phones("0912345678", "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dates(date(1996, 1, 1), TODAY))
 def test_a_day_in_every_form_is_one_day(day: date) -> None:
     serial = (day - date(1899, 12, 30)).days
@@ -118,7 +118,7 @@ def test_a_day_in_every_form_is_one_day(day: date) -> None:
     assert birthday(str(serial - 1462), Order.DAY, TODAY, from_1904=True) == day.isoformat()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.sampled_from("0123456789/-. :年月日T"), max_size=14), st.sampled_from(list(Order)))
 def test_whatever_stands_there_is_a_day_or_told(text: str, first: Order) -> None:
     try:

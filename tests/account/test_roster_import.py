@@ -320,7 +320,7 @@ _ROWS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(first=st.lists(_ROWS, max_size=8), second=st.lists(_ROWS, max_size=8), seed=st.integers(0, 99))
 def test_importing_twice_is_nothing_and_the_order_of_columns_does_not_matter(
     made: Path, first: list[tuple[str, ...]], second: list[tuple[str, ...]], seed: int

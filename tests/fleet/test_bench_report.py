@@ -86,7 +86,7 @@ fields = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.lists(st.binary(max_size=30) | fields.map(lambda tree: json.dumps(tree).encode()), max_size=12), max_size=3

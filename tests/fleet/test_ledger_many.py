@@ -72,7 +72,7 @@ def _written(happened: list[Happening], *, at_once: bool) -> tuple[Any, Any, Any
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(happened=st.lists(_HAPPENED, min_size=1, max_size=25))
 def test_at_once_is_as_one_by_one(happened: list[Happening]) -> None:
     assert _written(happened, at_once=True) == _written(happened, at_once=False)

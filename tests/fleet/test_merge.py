@@ -187,7 +187,7 @@ def _counted(there: bool) -> dict[str, Any]:
     return {"v": 1, "place": "P", "there": there, "found": there}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(done=_DONE, leaps=st.lists(st.integers(-5000, 5000), max_size=60), seed=st.randoms(use_true_random=False))
 def test_whoever_merges_what_when(done: list[tuple[int, Any]], leaps: list[int], seed: random.Random) -> None:
     """Three benches whose clocks leap write of the same units, and take over each other's files now and then."""

@@ -53,7 +53,7 @@ def _act(registry: Registry, action: str, name: str, how: Any) -> None:
         registry.record(report(who, verdict=verdict, outcomes=came, error=words, **changes), who)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(actions=st.lists(_ACTIONS, max_size=12), leaps=st.lists(st.integers(-5000, 5000), max_size=40))
 def test_replay_gives_the_same_tables(made: Path, actions: list[tuple[str, str, Any]], leaps: list[int]) -> None:
     """Whatever was done, refused or told by a clock that goes back."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.errors import ProfileError
@@ -19,9 +19,6 @@ from profiles.secrets import Secrets
 from profiles.strict_yaml import Node, parse, plain
 
 NO_SECRETS = Secrets({})
-
-# The machine may be busy with other things: no deadline
-CALM = settings(deadline=None)
 
 ids = st.sampled_from(["a", "b", "c"])
 words = st.sampled_from(["one", "two", "three"])
@@ -60,7 +57,6 @@ def merged(*nodes: Node) -> Node:
     return result
 
 
-@CALM
 @given(profiles)
 def test_merging_with_itself_or_with_nothing_changes_nothing(tree: dict[str, Any]) -> None:
     nothing = node({})
@@ -68,7 +64,6 @@ def test_merging_with_itself_or_with_nothing_changes_nothing(tree: dict[str, Any
     assert plain(merged(nothing, node(tree))) == tree == plain(merged(node(tree), nothing))
 
 
-@CALM
 @given(profiles, profiles, profiles)
 def test_merging_does_not_depend_on_the_grouping(a: dict[str, Any], b: dict[str, Any], c: dict[str, Any]) -> None:
     left = merged(merged(node(a), node(b)), node(c))
@@ -76,7 +71,6 @@ def test_merging_does_not_depend_on_the_grouping(a: dict[str, Any], b: dict[str,
     assert plain(left) == plain(right)
 
 
-@CALM
 @given(profiles, profiles)
 def test_every_value_of_the_later_file_is_there_and_says_so(old: dict[str, Any], new: dict[str, Any]) -> None:
     result = merged(node(old, "old"), node(new, "new"))
@@ -89,7 +83,6 @@ def test_every_value_of_the_later_file_is_there_and_says_so(old: dict[str, Any],
         assert result.entries[key].at.file.name == "old.yaml"
 
 
-@CALM
 @given(profiles, profiles)
 def test_what_is_dropped_is_gone(old: dict[str, Any], new: dict[str, Any]) -> None:
     both = merged(node(old), node(new))
@@ -163,7 +156,6 @@ sections = st.sampled_from(
 )
 
 
-@CALM
 @given(st.dictionaries(sections, anything, max_size=5), anything)
 def test_whatever_a_file_says_is_a_profile_or_a_profile_error(document: dict[str, Any], name: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -9,17 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from profiles.errors import Problem, ProfileError
 from profiles.strict_yaml import MAX_BYTES, MAX_DEPTH, Node, SecretName, parse, plain, read
 
 FILE = Path("/nowhere/x.yaml")
-
-
-# The machine may be busy with other things: no deadline
-CALM = settings(deadline=None)
 
 
 def parsed(text: str) -> Any:
@@ -44,20 +40,17 @@ scalars = st.none() | st.booleans() | st.integers(-(10**17) + 1, 10**17 - 1) | p
 trees = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(printable, inner), max_leaves=20)
 
 
-@CALM
 @given(trees.filter(lambda tree: tree is not None))
 def test_json_reads_as_everybody_reads_it(tree: Any) -> None:
     text = json.dumps(tree, ensure_ascii=False)
     assert parsed(text) == tree == yaml.safe_load(text)
 
 
-@CALM
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_decimals_keep_their_value(number: float) -> None:
     assert parsed(f"n: {json.dumps(number)}") == {"n": number}
 
 
-@CALM
 @given(trees.filter(lambda tree: tree is not None))
 def test_block_style_reads_as_flow_style(tree: Any) -> None:
     text = yaml.safe_dump(tree, allow_unicode=True, default_style='"', width=1000)
@@ -66,7 +59,6 @@ def test_block_style_reads_as_flow_style(tree: Any) -> None:
         assert parsed(text) == yaml.safe_load(text)
 
 
-@CALM
 @given(st.binary(max_size=200))
 @example(b'a: "\\UFFFFFFFF"')
 @example(b"%YAML 1.99999999999999999999\n---\na")
@@ -82,7 +74,6 @@ def test_bytes_give_a_value_or_a_profile_error(data: bytes) -> None:
 yamlish = st.text(alphabet=st.sampled_from(list("ab01:-?!&*#%@'\"[]{},|>~ \n\t\\<=.\u2028\x85\ufeff")), max_size=60)
 
 
-@CALM
 @given(yamlish)
 def test_what_looks_like_yaml_gives_a_value_or_a_profile_error_with_a_place(text: str) -> None:
     found = value_or_problems(text.encode())
@@ -91,7 +82,6 @@ def test_what_looks_like_yaml_gives_a_value_or_a_profile_error_with_a_place(text
         assert all(1 <= p.line <= lines and p.column >= 1 for p in found)
 
 
-@CALM
 @given(yamlish)
 def test_what_is_taken_is_what_others_read_but_for_yaml_1_1(text: str) -> None:
     try:

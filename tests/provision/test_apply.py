@@ -77,7 +77,7 @@ def quiet(event: str, **fields: object) -> None:
 sizes = st.lists(st.integers(1, 10**9), min_size=1, max_size=8, unique=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes)
 def test_the_largest_first_one_sent_and_two_under_way_at_most(wanted: list[int]) -> None:
     device = Digesting()

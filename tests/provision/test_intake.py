@@ -265,7 +265,7 @@ _WORSE = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(facts=_ALL_FACTS, known=_KNOWN, today=st.dates(), how=_WORSE)
 def test_no_facts_break_it_and_a_finding_more_never_makes_it_better(
     facts: Facts, known: Known, today: date, how: str
@@ -284,7 +284,7 @@ def _with(facts: Facts, known: Known, how: str) -> tuple[Facts, Rules, Known]:
     return worse, RULES, told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(facts=_ALL_FACTS, key=st.sampled_from(sorted(RULES.leads)), lead=st.sampled_from(sorted(LEADS.values())))
 def test_a_stricter_rule_never_makes_it_better(facts: Facts, key: str, lead: Lead) -> None:
     stricter = replace(RULES, leads={**RULES.leads, key: max(lead, RULES.leads[key])})

@@ -102,7 +102,7 @@ def rises_to(best: int, *, then: float) -> Callable[[int], float]:
     return lambda number: 6e6 * min(number, best) * then ** max(0, number - best)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(best=st.integers(1, 9), then=st.sampled_from([1.0, 0.97, 0.8]))
 def test_the_limit_settles_where_the_bus_is_full(best: int, then: float) -> None:
     with simulated(rises_to(best, then=then), phones=14) as simulation:
@@ -124,7 +124,7 @@ def test_it_is_tried_again_after_half_a_minute(before: int, after: int) -> None:
         assert simulation.bus.limit == after
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rates=st.lists(st.integers(0, 10**9), min_size=1, max_size=6), phones=st.integers(1, 5))
 def test_whatever_is_measured_somebody_may_send(rates: list[int], phones: int) -> None:
     with simulated(lambda _: 0.0, phones) as simulation:

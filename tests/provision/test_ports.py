@@ -113,7 +113,7 @@ def healthy_benches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, di
 
 
 @given(healthy_benches())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_healthy_bench_is_left_in_peace(bench: tuple[list[dict[str, Any]], dict[str, dict[str, str]]]) -> None:
     ports, told = _heard(*bench)
 
@@ -130,7 +130,7 @@ def _shuffled(rows: list[dict[str, Any]], dice: random.Random) -> Iterator[dict[
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_order_of_devices_does_not_matter(path: Path, dice: random.Random) -> None:
     case = yaml.safe_load(path.read_text("utf-8"))
     rows = sorted((event for row in case["events"] for event in _spelt_out(row)), key=lambda row: row["at"])
@@ -155,7 +155,7 @@ progresses = st.builds(
 
 
 @given(st.lists(progresses, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_event_stops_it(events: list[Progress]) -> None:
     told: list[Progress] = []
     ports = Ports(told.append)

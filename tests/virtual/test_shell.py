@@ -43,7 +43,7 @@ def test_language(case: dict[str, Any], phone: Inside, tmp_path: Path) -> None:
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(_TEXT, min_size=1, max_size=4))
 def test_quoted_words_arrive_as_they_are(phone: Inside, words: list[str]) -> None:
     quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
@@ -51,14 +51,14 @@ def test_quoted_words_arrive_as_they_are(phone: Inside, words: list[str]) -> Non
     assert answer.out.decode().split("\0")[:-1] == words
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text("ab :\t\n*?$\"'\\`(){};|&<>#!-", max_size=25))
 def test_any_text_ends(phone: Inside, text: str) -> None:
     """Nonsense is refused or run, and never hangs or breaks the shell itself."""
     assert 0 <= phone.run(text).code <= 255
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text("a b:\t", max_size=8), separators=st.sampled_from([" ", ":", " :", "\t:"]))
 def test_splitting_is_that_of_a_real_shell(
     phone: Inside, tmp_path_factory: pytest.TempPathFactory, value: str, separators: str

@@ -159,7 +159,7 @@ _FIELD = st.one_of(st.just(""), _WORD)
 
 
 @given(st.lists(st.builds(Listed, _WORD, _STATE, st.integers(1, 10**6), _FIELD, _FIELD, _FIELD), max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_the_server_prints_is_read_back(devices: list[Listed]) -> None:
     def printed(listed: Listed) -> str:
         fields = [("usb", listed.usb), ("product", listed.product), ("model", listed.model)]
@@ -170,7 +170,7 @@ def test_what_the_server_prints_is_read_back(devices: list[Listed]) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_listing_breaks_the_parser_or_reaches_the_terminal_raw(text: str) -> None:
     for listed in parse_listing(text):
         assert all(str(value).isprintable() for value in (listed.address, listed.state, listed.usb, listed.model))

@@ -230,7 +230,7 @@ def test_every_service_is_one_round_trip(attach: Attach, sh: Handler) -> None:
     st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=40)), max_size=12),
     st.lists(st.integers(0, 200), max_size=8),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_packets_do_not_depend_on_how_they_are_cut(packets: list[tuple[int, bytes]], cuts: list[int]) -> None:
     stream = b"".join(packet(kind, data) for kind, data in packets)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]

@@ -235,7 +235,7 @@ def test_memory_does_not_grow_with_the_app(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_app_is_read_or_refused_and_never_anything_else(tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray(READER.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -250,7 +250,7 @@ MANIFEST = zipfile.ZipFile(io.BytesIO(READER.read_bytes())).read("AndroidManifes
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_damaged_manifest_is_read_or_refused(data: st.DataObject) -> None:
     content = bytearray(MANIFEST)
     for _ in range(data.draw(st.integers(1, 6))):

@@ -42,7 +42,7 @@ def _on_phone(script: Command, folder: Path, **programs: str) -> Answer:
     return Answer(done.stdout.decode("utf-8", "replace"), done.returncode)
 
 
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(
         st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=30), max_size=4

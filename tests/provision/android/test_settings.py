@@ -183,7 +183,7 @@ screen_lock: {pin: !secret pin}
 """
 
 
-@hypothesis_settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=_NOISE, api=st.sampled_from([0, 24, 28, 33, 36]), data=st.data())
 def test_no_noise_from_a_phone_breaks_anything(noise: str, api: int, data: st.DataObject, tmp_path: Path) -> None:
     who, profile = dataclasses.replace(Identity(**_DEVICE), api=api), _wide(tmp_path)  # type: ignore[arg-type]

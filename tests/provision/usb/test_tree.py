@@ -52,7 +52,7 @@ def test_other_forms_are_no_ports(text: str) -> None:
     assert parse_port(text) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some.dictionaries(names, attributes, max_size=12), some.lists(listed, max_size=6))
 def test_every_device_has_one_place(devices: Mapping[str, Mapping[str, str]], in_adb: list[Listed]) -> None:
     usb = build(Sysfs(devices), in_adb)

@@ -161,7 +161,7 @@ PATHS = st.lists(NAMES, max_size=6).map("/".join)
 LINKS = st.dictionaries(st.sampled_from(["link", "over", "a", "a/b"]), PATHS.filter(bool), max_size=4)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(links=LINKS, path=PATHS, only=st.sampled_from(["", "Documents"]))
 def test_no_path_and_no_link_leads_out(
     links: dict[str, str], path: str, only: str, tmp_path_factory: pytest.TempPathFactory
@@ -188,7 +188,7 @@ def test_no_path_and_no_link_leads_out(
 OPERATIONS = st.integers(0, 0x30).filter(lambda number: number not in (0, STATUS))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(OPERATIONS, st.binary(max_size=40) | PATHS.map(str.encode)), max_size=8))
 def test_every_packet_is_answered(phone: Phone, packets: list[tuple[int, bytes]]) -> None:
     with served(afc.serve, phone) as sock:

@@ -80,7 +80,7 @@ RECORD = st.dictionaries(st.sampled_from(["HostID", "DeviceCertificate", "HostCe
 OPTIONS = st.dictionaries(st.sampled_from(["SupervisorCertificate", "ChallengeResponse"]), ODD)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asked=st.sampled_from(["GetValue", "SetValue", "RemoveValue", "Pair", "Unpair", "StartSession", "StartService"]),
     said=st.fixed_dictionaries(

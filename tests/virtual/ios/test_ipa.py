@@ -22,7 +22,6 @@ from tests.ipas import ARM_32, macho, make_ipa, provisioning_profile
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 ANY = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 CODE = macho("org.x", ARM64, {"application-identifier": "T.org.x"})

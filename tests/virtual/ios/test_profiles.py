@@ -107,7 +107,7 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Phone:
     return Phone("iphone-17", {}, tmp_path_factory.mktemp("phone"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     payloads=st.lists(PAYLOADS, max_size=3),
     own=st.dictionaries(
@@ -135,7 +135,7 @@ def test_any_property_list_is_installed_or_refused(
         plistlib.dumps({"effects": without_none(effects(phone)), "restrictions": phone.restrictions})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(junk: bytes) -> None:
     with pytest.raises(Refused):
@@ -185,7 +185,7 @@ def test_a_message_without_its_content_is_refused(signers: Path) -> None:
         verify(run("cms", "-sign", "-binary", "-outform", "DER", *keys, content=b"challenge"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, 2000), value=st.integers(0, 255), end=st.integers(0, 3000))
 def test_a_damaged_message_is_refused_or_unharmed(signers: Path, place: int, value: int, end: int) -> None:
     whole = _message(signers)

@@ -37,7 +37,7 @@ def pair() -> Iterator[tuple[Stream, socket.socket]]:
     theirs.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(value=VALUES, binary=st.booleans(), before=st.sampled_from([b"", b"\n", b" \t\r\n"]))
 def test_property_lists_go_and_come(value: Any, binary: bool, before: bytes) -> None:
     ours, theirs = socket.socketpair()
@@ -53,7 +53,7 @@ def test_property_lists_go_and_come(value: Any, binary: bool, before: bytes) -> 
         there.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(noise=st.binary(max_size=60) | st.binary(max_size=60).map(lambda tail: b"bplist00" + tail))
 def test_noise_is_closed_and_nothing_worse(noise: bytes) -> None:
     ours, theirs = socket.socketpair()

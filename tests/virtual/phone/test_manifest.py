@@ -62,7 +62,7 @@ def test_the_hash_is_that_of_java() -> None:
     assert [java_hash(data) for data in (b"", b"\0", b"\xff", b"\1\2")] == ["1", "1f", "1e", f"{994:x}"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_damage_is_refused_and_never_a_crash(data: st.DataObject) -> None:
     apk = bytearray((APPS / "schoolbag-reader-1.apk").read_bytes())

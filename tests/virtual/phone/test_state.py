@@ -51,7 +51,7 @@ def test_a_seed_makes_another_phone_of_the_same_kind(tmp_path: Path) -> None:
     assert one["sims"][0]["iccid"] != other["sims"][0]["iccid"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(key=TEXT.filter(lambda key: key.strip() and not key.startswith("-")), value=TEXT)
 def test_settings_give_back_what_was_put(key: str, value: str) -> None:
     with tempfile.TemporaryDirectory() as home:
@@ -182,5 +182,5 @@ class Sessions(RuleBasedStateMachine):
         assert self.phone.files.used == apks + (len(READER[self.installed - 1]) if self.installed else 0)
 
 
-Sessions.TestCase.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)
+Sessions.TestCase.settings = settings(max_examples=20, stateful_step_count=15)
 TestSessions = Sessions.TestCase

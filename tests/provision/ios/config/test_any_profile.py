@@ -29,7 +29,7 @@ from tests.provision.ios.config.cases import SECRETS, UNIT, facts_of, planned
 from tests.provision.ios.config.profiles import VERSIONS, devices, profiles
 
 OPEN = [{"ssid": "A", "security": "open"}]
-CALM = settings(deadline=None, max_examples=80)
+CALM = settings(max_examples=80)
 
 
 def loaded(tree: Mapping[str, Any]) -> Profile:
@@ -127,7 +127,7 @@ def _without_uuids(data: bytes) -> Any:
     return content
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(tree=profiles(), device=devices, password=st.text("0123456789abcdef", min_size=8, max_size=20))
 def test_another_password_is_another_configuration(tree: dict[str, Any], device: dict[str, Any], password: str) -> None:
     tree["network"] = {"wifi": [{"ssid": "A", "password": "!secret wifi"}]}

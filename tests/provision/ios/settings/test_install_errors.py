@@ -37,7 +37,7 @@ def test_every_refusal_that_the_facts_name_has_a_row() -> None:
     assert {row.get("code") for row in TABLE} >= {"0xe8008015", "0xe8008016", "0xe800801c", "0xe8008001"}
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(
     error=st.text(max_size=40), description=st.text(max_size=80), detail=st.one_of(st.integers(), st.none(), st.text())
 )

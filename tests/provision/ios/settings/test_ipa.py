@@ -144,7 +144,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_ipa(tmp_path_factory.mktemp("ipa") / "a.ipa", "org.example.a", size=2000).read_bytes()
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_download_that_broke_off_is_never_taken_for_whole(data: st.DataObject, whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cut.ipa"
@@ -153,7 +153,7 @@ def test_a_download_that_broke_off_is_never_taken_for_whole(data: st.DataObject,
         ipa._read.__wrapped__(path, path.stat().st_size, 0)
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_is_an_error_in_words_or_does_not_matter(data: st.DataObject, whole: bytes, tmp_path: Path) -> None:
     path, damaged = tmp_path / "damaged.ipa", bytearray(whole)

@@ -69,7 +69,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     return load(str(file), Secrets({"FLEET_SECRET_WIFI": "hoc-tap-tot"}))
 
 
-@hypothesis_settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), version=st.sampled_from(["", "9.3", "12.5.7", "15.8", "17.7.2", "26.1"]))
 def test_no_noise_from_a_device_breaks_anything(data: st.DataObject, version: str, wide: Profile) -> None:
     major = int(version.partition(".")[0] or 0)

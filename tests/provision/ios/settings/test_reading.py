@@ -17,7 +17,7 @@ _SAID = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(said=_SAID)
 def test_whatever_a_device_says_can_be_kept(said: Any) -> None:
     assert type(value(answer(said))) is type(said)

@@ -125,7 +125,7 @@ _BAG = st.sampled_from(["ours", "ended", "none"])
 _WHO = Identity("ios", "S1", "Apple", "iPhone", "17.7", 17)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(said=_SAID, unit=st.builds(Unit, erase=st.booleans(), again=st.booleans()), which=_BAG)
 def test_nothing_is_erased_that_could_not_be_brought_back(said: Mapping[str, Answer], unit: Unit, which: str) -> None:
     """Whatever the device says: it is erased only where Find My is off, nobody else holds it, and we can go on."""
@@ -145,7 +145,7 @@ def test_nothing_is_erased_that_could_not_be_brought_back(said: Mapping[str, Ans
         assert items[0] is erasing[0], "all else is for the erased device"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(said=_SAID, which=_BAG)
 def test_unreadable_is_never_off(said: Mapping[str, Answer], which: str) -> None:
     locks = LocksReader(keybags()[which]).parse(said, NOTHING, _WHO)

@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_not_left_half_written(tmp_path: Path, monkeypatch:
     assert not list(tmp_path.iterdir())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 2900), byte=st.integers(0, 255), length=st.integers(0, 40))
 def test_no_bytes_break_the_reading(bag: Keybag, tmp_path: Path, at: int, byte: int, length: int) -> None:
     """Whatever a disk makes of the file: it is this keybag, or it is told; nothing else comes out."""
