@@ -103,7 +103,9 @@ def _make(wanted: Made) -> None:
         with snapshot(registry.engine) as conn:
             due = _in_order(conn, world)
     happenings = Happenings(world, BENCH, due)
-    with opened(wanted, world.moment(0)) as registry:
+    with opened(wanted, world.moment(0)) as registry, registry.engine.connect() as kept:
+        kept.scalar(select(custody.c.unit).limit(1))
+        kept.rollback()  # as long as anybody is connected, SQLite need not clear up after each day
         for number, day in enumerate(happenings.days()):
             if number % 50 == 0:
                 _told(started, f"day {number}")
@@ -119,11 +121,16 @@ def _append(registry: Registry, at: str, happened: Iterable[Happening], readings
     ledger = Ledger(registry.ledger.bench, registry.ledger.actor, lambda: at)
     with transaction(registry.engine) as conn:
         ledger.append_many(conn, happened)
-        for some in batches(readings, _AT_ONCE):
-            insert_missing(conn, health, some)
-            newest = {row["unit"]: row for row in some}
-            delete_rows(conn, health_now, list(newest.values()))
-            insert_rows(conn, health_now, list(newest.values()))
+        write_readings(conn, readings)
+
+
+def write_readings(conn: Connection, readings: Sequence[reports.Reading]) -> None:
+    """Health readings are no events; these are the newest of their units."""
+    for some in batches(readings, _AT_ONCE):
+        insert_missing(conn, health, some)
+        newest = list({row["unit"]: row for row in some}.values())
+        delete_rows(conn, health_now, newest)
+        insert_rows(conn, health_now, newest)
 
 
 def _places(world: World) -> Iterator[Happening]:
