@@ -71,6 +71,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "report": ("fleet.account.reports.audit_commands", "What was done, how far it is, and what is left to do."),
     },
     "Elsewhere": {
+        "site": ("fleet.remote.sites.commands", "The benches that this hub reaches over SSH."),
         "release": ("fleet.remote.releases.commands", "What sites are to be, in numbered, signed bundles."),
     },
 }

@@ -1,0 +1,1 @@
+"""Sites: the computers of benches that the hub reaches over SSH."""
