@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from fleet.bulk import batches, insert_values, streamed
 from fleet.home import Bench
 from fleet.models import benches, chains, events
-from fleet.projections import project
-from fleet.values import Event, Json, canonical, storable
+from fleet.projections import Told, project
+from fleet.values import Event, Json, storable, written
 
 Clock = Callable[[], str]
 Happening = tuple[str, str, dict[str, Json]]
@@ -88,18 +88,19 @@ class Ledger:
         """The last of the events, and where the chain ends now."""
         actor = storable(self.actor)
         bench, seq, prev = end.bench, end.seq, end.hash
-        written: list[Event] = []
+        told: list[Told] = []
         rows = []
         for kind, subject, body in happened:
             assert "v" in body
             seq += 1
-            event = Event(bench, seq, at, actor, kind, subject, canonical(body), prev)
+            text, read = written(body)
+            event = Event(bench, seq, at, actor, kind, subject, text, prev)
             prev = event.digest()
-            written.append(event)
+            told.append((event, read))
             rows.append((*event, prev))
         insert_values(conn, events, COLUMNS, rows)
-        project(conn, written)
-        return written[-1], End(bench, seq, prev)
+        project(conn, told)
+        return told[-1][0], End(bench, seq, prev)
 
 
 _TIPS = select(chains.c.bench, chains.c.seq, chains.c.hash, events.c.at).join_from(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,10 +22,15 @@ from fleet.values import Event, canonical
 _SERIES = re.compile(r"(.+)-(\d{4,9})")
 
 
-def project(conn: Connection, happened: Sequence[Event]) -> None:
+Told = tuple[Event, Any]
+"""An event, and its body as it is read."""
+
+
+def project(conn: Connection, happened: Sequence[Told]) -> None:
     """Bring the projections from before these events to after them. They are newer than all of their subjects."""
-    rows = Rows(conn, {event.subject for event in happened})
-    _fold(rows, happened)
+    rows = Rows(conn, {event.subject for event, _ in happened})
+    for event, body in happened:
+        _fold(rows, event, body)
     rows.write()
 
 
@@ -35,7 +40,12 @@ def project_afresh(conn: Connection, happened: Sequence[Event], *, empty: bool =
     ``empty``: there are no rows of these subjects yet.
     """
     rows = Rows(conn, {event.subject for event in happened}, afresh=True)
-    _fold(rows, happened)
+    for event in happened:
+        try:
+            body = json.loads(event.body)
+        except ValueError as error:
+            raise Unprojectable(event) from error
+        _fold(rows, event, body)
     rows.write(empty=empty)
 
 
@@ -47,12 +57,11 @@ class Unprojectable(Exception):
         self.event = event
 
 
-def _fold(rows: Rows, happened: Iterable[Event]) -> None:
-    for event in happened:
-        try:
-            _BY_KIND[event.kind](rows.of(event.subject), event, json.loads(event.body))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Unprojectable(event) from error
+def _fold(rows: Rows, event: Event, body: Any) -> None:
+    try:
+        _BY_KIND[event.kind](rows.of(event.subject), event, body)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unprojectable(event) from error
 
 
 def series(tag: str) -> tuple[str, int] | None:

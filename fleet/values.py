@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 quoted = json.encoder.encode_basestring
 """A text as canonical JSON writes it."""
@@ -12,7 +12,12 @@ quoted = json.encoder.encode_basestring
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
 
+def _no_float(text: str) -> NoReturn:
+    raise TypeError(f"an event holds no floats: {text}")
+
+
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 
 
 class Event(NamedTuple):
@@ -52,29 +57,27 @@ def digest(line: str) -> str:
 
 def canonical(value: Json) -> str:
     """JSON with sorted keys, in UTF-8, without spaces. TypeError for floats: two machines may write them apart."""
-    _refuse_floats(value)
-    return _ENCODER.encode(value)
+    return written(value)[0]
 
 
-_PLAIN = frozenset({str, int, bool, type(None)})
-
-
-def _refuse_floats(value: Json) -> None:
-    """Most values are plain, and there are millions of them: what need not be looked into is passed at once."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if type(key) is not str and not isinstance(key, str):
-                raise TypeError(f"a key of an event is text, not {key!r}")
-            if type(inner) not in _PLAIN:
-                _refuse_floats(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            if type(inner) not in _PLAIN:
-                _refuse_floats(inner)
-    elif isinstance(value, float):
-        raise TypeError(f"an event holds no floats: {value!r}")
+def written(value: Json) -> tuple[str, Any]:
+    """The same, and what whoever reads it will find. TypeError where that is not ``value``: keys that are no text."""
+    text = _ENCODER.encode(value)
+    told = _DECODER.decode(text)
+    if told != value:
+        raise TypeError("an event holds what JSON can say: keys that are text, no tuples")
+    return text, told
 
 
 def storable(text: str) -> str:
     """``text`` as every database can keep it: no NUL, and valid UTF-8."""
+    if "\0" not in text:
+        if text.isascii():
+            return text
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
