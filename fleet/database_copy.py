@@ -18,6 +18,7 @@ from fleet.ledger import chain_ends
 from fleet.ledger_export import export
 from fleet.ledger_file import Header, check
 from fleet.ledger_merge import merge
+from fleet.ledger_vaults import Keys
 from fleet.models import events, health, vault
 
 
@@ -51,7 +52,7 @@ def restore(engine: Engine, home: Home, path: Path, at: str) -> Restored:
                 "There is something in this registry already; nothing was restored.",
                 "Name an empty one with --database or --home, or join both: 'fleet ledger merge FILE'.",
             )
-        found = merge(conn, [path], at)
+        found = merge(conn, [path], at, keys=Keys(backup=True))
         mine = home.bench().id in chain_ends(conn)
         if mine:
             home.begin_anew()

@@ -91,20 +91,26 @@ def export(ctx: click.Context, file: Path, since: str, with_names: bool, as_json
 @ledger.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--plan", is_flag=True, help="Check the files and say what is new; take nothing over.")
+@click.option("--other-key", is_flag=True, help="Take students of another key of the vault, too, but no names.")
 @_json
 @click.pass_context
-def merge(ctx: click.Context, files: tuple[Path, ...], plan: bool, as_json: bool) -> None:
+def merge(ctx: click.Context, files: tuple[Path, ...], plan: bool, other_key: bool, as_json: bool) -> None:
     """Take over what other benches exported: all or nothing, and only what is missing. Again does nothing.
+
+    A bench that names students with another key of the vault is refused: who is in lists of both would be there twice.
 
     Example: fleet ledger merge /media/usb/*.ledger
     """
     from fleet.db import database_of, transaction, writing
     from fleet.ledger_merge import merge as take
+    from fleet.ledger_vaults import Keys, fingerprint
     from provision.progress import now
 
     options = _options(ctx)
-    with writing(database_of(options.database, home_of(options))) as engine, transaction(engine) as conn:
-        found = take(conn, files, now())
+    home = home_of(options)
+    keys = Keys(fingerprint(home.vault_key()), several=other_key)
+    with writing(database_of(options.database, home)) as engine, transaction(engine) as conn:
+        found = take(conn, files, now(), keys=keys)
         if plan:
             conn.rollback()
     if as_json:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from fleet import ledger_vaults
 from fleet.bulk import batches, insert_values
 from fleet.db_errors import unfit
 from fleet.ledger import COLUMNS, End, chain_ends
 from fleet.ledger_file import Chain, Source, opened
 from fleet.ledger_merge_rows import take_health, take_names
 from fleet.ledger_replay import project_again
+from fleet.ledger_vaults import ANY, Keys
 from fleet.models import chains, events, sims, units
 from fleet.projections import Unprojectable
 from provision.text import printable
@@ -28,7 +30,8 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Merged:
-    """What was new, and what was there already. ``twice``: names that benches gave twice, in sentences."""
+    """What was new, and what was there already. In sentences: ``twice``, names that benches gave twice; ``keys``,
+    who names students with which key of the vault, where there are several."""
 
     events: int = 0
     known: int = 0
@@ -36,6 +39,7 @@ class Merged:
     names: int = 0
     benches: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class _Count:
     benches: dict[str, None] = field(default_factory=dict)
 
 
-def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVERY) -> Merged:
+def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVERY, keys: Keys = ANY) -> Merged:
     """Take over what the files have and this registry has not, in the transaction of ``conn``.
 
     FileError for a file that is damaged, forked, begins after our end, or comes from a clock that is ahead; then the
@@ -79,12 +83,14 @@ def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVER
     for path in paths:
         with opened(path) as source:
             trust.check(source)
-            _merge(conn, source, now, count, trust)
+            _merge(conn, source, now, count, trust, keys)
     twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
-    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice)
+    told = ledger_vaults.told(ledger_vaults.known(conn))
+    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice, told)
 
 
-def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust) -> None:
+def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust, keys: Keys) -> None:
+    before = ledger_vaults.known(conn)
     latest = _plus(now, _AHEAD)
     ends = chain_ends(conn)
     for chain in source.header.chains:
@@ -95,9 +101,11 @@ def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Tru
     ]
     if new:
         _project(conn, source, or_(*new), empty=not ends)
+    after = ledger_vaults.known(conn)
+    ledger_vaults.check(source, keys, before, after)
     seqs = {bench: end.seq for bench, end in ends.items()}
     count.health += take_health(conn, source, trust.bench)
-    count.names += take_names(conn, source, seqs)
+    count.names += take_names(conn, source, seqs, take=keys.names(after))
     source.end()
 
 

@@ -42,14 +42,15 @@ def _now(conn: Connection, readings: Sequence[Row]) -> None:
     update_rows(conn, health_now, [row for unit, row in newest.items() if row["at"] > before.get(unit, row["at"])])
 
 
-def take_names(conn: Connection, source: Source, before: Mapping[str, int]) -> int:
+def take_names(conn: Connection, source: Source, before: Mapping[str, int], *, take: bool = True) -> int:
     """Take over the rows of the vault that are not there, or that belong to newer events; how many they were.
 
-    ``before``: where our chains ended before this file. Who was forgotten, on whichever bench, stays forgotten.
+    ``before``: where our chains ended before this file. ``take``: not where nobody knows with which key they were
+    encrypted. Who was forgotten, on whichever bench, stays forgotten.
     """
     taken = 0
     for batch in batches(source.rows(vault), _AT_ONCE):
-        rows = {row["student"]: row for row in batch}
+        rows = {row["student"]: row for row in batch} if take else {}
         query = select(vault.c.student, vault.c.mark).where(vault.c.student.in_(rows))
         ours = {row.student: row.mark for row in conn.execute(query)}
         new = [row for key, row in rows.items() if key not in ours]

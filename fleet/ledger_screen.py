@@ -45,6 +45,10 @@ def merged(found: Merged, *, plan: bool = False) -> Iterable[RenderableType]:
         yield text(sentence, "yellow")
     if found.twice:
         yield Text("Give one of them another: fleet unit tag SERIAL TAG.")
+    for sentence in found.keys:
+        yield text(sentence, "yellow")
+    if found.keys:
+        yield Text("A child in lists of two keys is two students, and nobody can tell. No names were taken over.")
 
 
 def backed_up(header: Header, file: str) -> Iterable[RenderableType]:

@@ -14,6 +14,7 @@ from fleet.models import (
     acceptances,
     batches,
     bench_places,
+    bench_vaults,
     counts,
     custody,
     holdings,
@@ -68,6 +69,12 @@ def noted(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 def _bench_placed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  # noqa: ARG001
     """``bench.placed``: the place where this bench stands from now on."""
     mine.put(bench_places, {"place": body["place"]})
+
+
+def _bench_vault(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``bench.vault``: the fingerprint of the key with which this bench names students."""
+    if all(row["vault"] != body["vault"] for row in mine.all(bench_vaults)):
+        mine.put(bench_vaults, {"vault": body["vault"], "since": event.at})
 
 
 def _tags_printed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
@@ -203,6 +210,7 @@ KINDS: Mapping[str, Projection] = {
     "place.counted": _place_counted,
     "tags.printed": _tags_printed,
     "bench.placed": _bench_placed,
+    "bench.vault": _bench_vault,
     "unit.received": _unit_received,
     "unit.custody": _unit_custody,
     "unit.assigned": _unit_assigned,

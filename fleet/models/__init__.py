@@ -12,6 +12,7 @@ from fleet.models.account import (
     acceptances,
     batches,
     bench_places,
+    bench_vaults,
     counts,
     custody,
     holdings,
@@ -43,7 +44,7 @@ from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usag
 PROJECTIONS = (
     *(benches, units, tag_series, runs, items, seals, intakes),
     *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
-    *(counts, missing, bench_places),
+    *(counts, missing, bench_places, bench_vaults),
     *(sim_slots, sim_usage, sim_requests, sim_counts),
     *(releases, sites, pushes, push_sites),
 )
@@ -55,6 +56,7 @@ __all__ = [
     "acceptances",
     "batches",
     "bench_places",
+    "bench_vaults",
     "benches",
     "chains",
     "contacts",

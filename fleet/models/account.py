@@ -170,6 +170,15 @@ bench_places = Table(
 )
 """At which place each bench stands, where somebody said it."""
 
+bench_vaults = Table(
+    "bench_vaults",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("vault", String, primary_key=True),
+    Column("since", String, nullable=False),
+)
+"""With which key of the vault (its fingerprint) each bench names students. Two keys name one child twice."""
+
 sims = Table(
     "sims",
     metadata,

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, exists, insert, select
 
+from fleet import ledger_vaults
 from fleet.errors import VaultError
 from fleet.home import Home
 from fleet.ledger import Ledger
-from fleet.models import student_ids, vault
+from fleet.models import bench_vaults, vault
 from fleet.values import storable
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Vault:
     @property
     def fingerprint(self) -> str:
         """By which two benches can tell whether they have one key. It says nothing of the key."""
-        return hashlib.blake2b(b"fingerprint", key=self.key, digest_size=8).hexdigest()
+        return ledger_vaults.fingerprint(self.key)
 
     def hashed(self, kind: str, *parts: str) -> str:
         """The keyed hash (BLAKE2b, 96 bits) of a normalised identifier, 16 letters."""
@@ -161,9 +162,27 @@ class Vault:
             ledger.append(conn, "vault.read", unit, {"v": 1, "why": storable(why)})
         return pin
 
+    def agree(self, conn: Connection) -> None:
+        """VaultError when the students who are there were named with another key, and none with this one."""
+        known = set(conn.scalars(select(bench_vaults.c.vault)))
+        if known and self.fingerprint not in known:
+            raise VaultError(
+                "The students of this registry were named with another key of the vault: a child would be there twice.",
+                "Put that key on this bench before it has students of its own: fleet vault restore FILE.",
+            )
+
+    def announce(self, conn: Connection, ledger: Ledger) -> None:
+        """Tell in the chain that this bench names students with this key: before the first one, then never again."""
+        self.agree(conn)
+        mine = (bench_vaults.c.bench == ledger.bench.id) & (bench_vaults.c.vault == self.fingerprint)
+        if not conn.scalar(select(exists().where(mine))):
+            ledger.append(conn, "bench.vault", ledger.bench.id, {"v": 1, "vault": self.fingerprint})
+
     def check(self, conn: Connection) -> None:
-        """VaultError when what is kept in this registry was sealed with another key."""
-        if row := conn.execute(select(vault.c.student, vault.c.sealed).limit(1)).one_or_none():
+        """VaultError when the people of this registry were sealed with another key. PINs of units may have been, at a
+        bench from which they came with a backup: each tells when it is asked for."""
+        people = vault.c.student.not_like("%:%")
+        if row := conn.execute(select(vault.c.student, vault.c.sealed).where(people).limit(1)).one_or_none():
             self.unseal(row.student, row.sealed)
 
     def kept_pin(self, conn: Connection, unit: str) -> str:
@@ -263,7 +282,7 @@ def is_student(text: str) -> bool:
 
 def _in_use(conn: Connection) -> bool:
     return bool(conn.scalar(select(exists(select(vault.c.student))))) or bool(
-        conn.scalar(select(exists(select(student_ids.c.student))))
+        conn.scalar(select(exists(select(bench_vaults.c.bench))))
     )
 
 

@@ -76,6 +76,7 @@ class Report:
 
 def planned(conn: Connection, keys: Vault, found: Gathered, schools: Schools, source: str) -> Report:
     """What the list would change. Nothing is written."""
+    keys.agree(conn)
     report = _begun(found, schools, source)
     for _ in _decided(conn, keys, found, schools, report):
         pass
@@ -85,6 +86,7 @@ def planned(conn: Connection, keys: Vault, found: Gathered, schools: Schools, so
 def applied(conn: Connection, ledger: Ledger, keys: Vault, found: Gathered, schools: Schools, source: str) -> Report:
     """Change what the list changes, in the transaction of ``conn``."""
     report = _begun(found, schools, source)
+    keys.announce(conn, ledger)
     with _bulk(conn):
         ledger.append_many(conn, _happenings(conn, keys, found, schools, report))
     return report

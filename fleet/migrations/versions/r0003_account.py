@@ -190,6 +190,13 @@ def upgrade() -> None:
         sa.Column("place", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("bench", name=op.f("pk_bench_places")),
     )
+    op.create_table(
+        "bench_vaults",
+        sa.Column("bench", sa.String(), nullable=False),
+        sa.Column("vault", sa.String(), nullable=False),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("bench", "vault", name=op.f("pk_bench_vaults")),
+    )
     # Benches that were offline may have given one tag twice: that is for people to put right.
     with op.batch_alter_table("units") as units:
         units.drop_constraint(op.f("uq_units_tag"), type_="unique")
