@@ -157,13 +157,13 @@ def _listed(row: Row, order: Order, known_places: set[str]) -> Listed:
 
 
 def _said(row: Row) -> Terms:
-    """What the row says of its plan, in one column or in two."""
-    if row["plan"]:
-        return terms(row["plan"])
+    """What the row says of its plan, in one column or in several; what the column of the plan says comes first."""
+    said = terms(row["plan"]) if row["plan"] else Terms()
     quota = quota_of(row["quota"]) if row["quota"] else ""
     if row["quota"] and not quota:
         raise AccountError(f"{printable(row['quota'])!r} is no amount such as 4 GB/day")
-    return Terms(quota, day_count(row["days"]) if row["days"] else None)
+    days = day_count(row["days"]) if row["days"] else None
+    return Terms(said.quota or quota, days if said.days is None else said.days)
 
 
 def _new_in_file(row: Row, one: Listed, seen: _Seen) -> Listed:
