@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from fleet import ledger_vaults
+from fleet import ledger_vaults, lookalikes
 from fleet.bulk import batches, insert_values
 from fleet.db_errors import unfit
 from fleet.ledger import COLUMNS, End, chain_ends
@@ -31,7 +31,7 @@ _SHOWN = 10
 @dataclass(frozen=True)
 class Merged:
     """What was new, and what was there already. In sentences: ``twice``, names that benches gave twice; ``keys``,
-    who names students with which key of the vault, where there are several."""
+    who names students with which key of the vault, where there are several; ``alike``, units that may be one device."""
 
     events: int = 0
     known: int = 0
@@ -40,6 +40,7 @@ class Merged:
     benches: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVER
             _merge(conn, source, now, count, trust, keys)
     twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
     told = ledger_vaults.told(ledger_vaults.known(conn))
-    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice, told)
+    alike = lookalikes.told(lookalikes.groups(conn)) if count.events else ()
+    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice, told, alike)
 
 
 def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust, keys: Keys) -> None:

@@ -45,6 +45,10 @@ def merged(found: Merged, *, plan: bool = False) -> Iterable[RenderableType]:
         yield text(sentence, "yellow")
     if found.twice:
         yield Text("Give one of them another: fleet unit tag SERIAL TAG.")
+    for sentence in found.alike:
+        yield text(sentence, "yellow")
+    if found.alike:
+        yield Text("Look at the label of each; where it is one: fleet unit join ONE OTHER.")
     for sentence in found.keys:
         yield text(sentence, "yellow")
     if found.keys:

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from fleet.models import benches, intakes, items, runs, seals, units
-from fleet.projections_account import KINDS, Projection, benched, first_held, noted
+from fleet.models import benches, intakes, items, runs, seals, unit_joins, units
+from fleet.projections_account import KINDS, Projection, back_again, benched, first_held, noted
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
 from fleet.rows import Mine, Rows
@@ -84,6 +84,7 @@ def _unit_added(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """A second bench that was offline may see it for the first time, too: then it is known already."""
     if mine.one(units):
         return
+    mine.clear(unit_joins)
     told = {name: body[name] for name in ("platform", "serial", "state", "origin", "maker", "model", "version")}
     first = {"imei": "", "facts": canonical({}), "first_seen": event.at, "last_seen": event.at}
     mine.put(units, {**told, **first})
@@ -108,6 +109,7 @@ def _seen(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    back_again(mine, event, body)
     last = {"last_verdict": body["verdict"], "last_profile": body["profile"], "last_digest": body["digest"]}
     mine.put(units, {**_seen(body), "last_seen": event.at, **last})
     benched(mine, event)
@@ -137,6 +139,7 @@ def _replace_seals(mine: Mine, found: list[dict[str, Any]]) -> None:
 
 
 def _unit_intake(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    back_again(mine, event, body)
     mine.put(units, {**_seen(body), "last_seen": event.at})
     benched(mine, event)
     slots(mine, event, body)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from fleet.models import (
+    PROJECTIONS,
     acceptances,
     batches,
     bench_places,
@@ -23,6 +24,7 @@ from fleet.models import (
     programmes,
     student_ids,
     students,
+    unit_joins,
     units,
 )
 from fleet.rows import Mine
@@ -113,9 +115,48 @@ def benched(mine: Mine, event: Event) -> None:
         mine.put(custody, {"benched_at": event.at})
 
 
+def _unit_joined(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``unit.joined``: into. It was that unit, misread: nothing is left of it but its names.
+
+    One that a bench has read, or that was handed over, meanwhile or elsewhere, stays: then people have to look again.
+    """
+    unit, held = mine.one(units), mine.one(custody)
+    if unit and held and not held["benched_at"] and not held["holder"]:
+        names = {name: unit[name] for name in ("serial", "tag")}
+        for table in _OF_UNITS:
+            mine.clear(table)
+        mine.put(unit_joins, {"into": body["into"], "at": event.at, **names})
+
+
+_OF_UNITS = (*(table for table in PROJECTIONS if next(iter(table.primary_key)).name == "unit"), units)
+
+
+def back_again(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """Something happens to a unit: on a bench that did not know that it was joined with another, it is there again."""
+    joined = mine.one(unit_joins) if mine.one(units) is None else None
+    if joined is None:
+        return
+    platform, _, _ = event.subject.partition(":")
+    names = {"platform": platform, "serial": joined["serial"], "tag": joined["tag"], "imei": ""}
+    told = {name: body.get(name, "") for name in ("maker", "model", "version")}
+    seen = {"facts": canonical({}), "first_seen": event.at, "last_seen": event.at}
+    mine.clear(unit_joins)
+    mine.put(units, {**names, **told, **seen, "state": "at_bench", "origin": "unrecorded"})
+    _hold(mine, event, {"step": "seen", "state": "at_bench", "place": ""})
+
+
+def _unit_papers(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  # noqa: ARG001
+    """``unit.papers``: batch, received_at and imei of the unit that was this one, misread (``was``)."""
+    unit = mine.one(units)
+    if unit and unit["origin"] == "unrecorded":
+        mine.put(units, {"origin": body["batch"], "imei": unit["imei"] or body["imei"]})
+        mine.put(custody, {"batch": body["batch"], "received_at": body["received_at"]})
+
+
 def _unit_received(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``unit.received``: batch, place, state, student, and what the donor's list says of a unit not known before."""
     if mine.one(units) is None:
+        mine.clear(unit_joins)
         told = {name: body[name] for name in ("platform", "serial", "maker", "model", "version", "imei")}
         mine.put(units, {**told, "facts": canonical({}), "first_seen": event.at, "last_seen": event.at})
     mine.put(units, {"origin": body["batch"]})
@@ -125,6 +166,7 @@ def _unit_received(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 
 def _unit_custody(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``unit.custody``: step, state, place, student, why; with kit and condition at a hand-over and a return."""
+    back_again(mine, event, body)
     _hold(mine, event, body)
     step = body["step"]
     if step == "hand_over":
@@ -180,8 +222,9 @@ def _hold(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     _no_longer_missing(mine, event)
 
 
-def _unit_assigned(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  # noqa: ARG001
+def _unit_assigned(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``unit.assigned``: student, or null when the assignment is taken back; why."""
+    back_again(mine, event, body)
     _assign(mine, body["student"])
 
 
@@ -212,6 +255,8 @@ KINDS: Mapping[str, Projection] = {
     "bench.placed": _bench_placed,
     "bench.vault": _bench_vault,
     "unit.received": _unit_received,
+    "unit.joined": _unit_joined,
+    "unit.papers": _unit_papers,
     "unit.custody": _unit_custody,
     "unit.assigned": _unit_assigned,
     "unit.counted": _unit_counted,

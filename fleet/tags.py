@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, or_, select
 
 from fleet.errors import PrefixError, UnitError
-from fleet.models import tag_series, units
+from fleet.models import tag_series, unit_joins, units
 from fleet.projections import numbered
 from fleet.values import storable
 from provision.text import printable
@@ -73,7 +73,17 @@ def find(conn: Connection, name: str) -> tuple[Named, ...]:
     if len(typed) == _IMEI and typed.isdecimal():
         meant = or_(meant, units.c.imei == typed)
     query = select(units.c.key, units.c.platform, units.c.serial, units.c.tag).where(meant).order_by(units.c.key)
-    return tuple(Named(*row) for row in conn.execute(query))
+    found = tuple(Named(*row) for row in conn.execute(query))
+    return found or (find(conn, key) if (key := joined(conn, name)) else ())
+
+
+def joined(conn: Connection, name: str) -> str | None:
+    """The key of the unit that one of this name turned out to be: it was another spelling of its serial."""
+    typed = storable(name)
+    query = select(unit_joins.c.into).where(
+        or_(unit_joins.c.tag == typed.upper(), unit_joins.c.serial == typed, unit_joins.c.unit == typed)
+    )
+    return conn.scalar(query.order_by(unit_joins.c.unit).limit(1))
 
 
 def the(conn: Connection, name: str) -> Named:

@@ -22,6 +22,7 @@ from fleet.models.account import (
     sims,
     student_ids,
     students,
+    unit_joins,
     vault,
 )
 from fleet.models.base import metadata
@@ -44,7 +45,7 @@ from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usag
 PROJECTIONS = (
     *(benches, units, tag_series, runs, items, seals, intakes),
     *(places, batches, students, student_ids, custody, holdings, acceptances, sims, programmes),
-    *(counts, missing, bench_places, bench_vaults),
+    *(counts, missing, bench_places, bench_vaults, unit_joins),
     *(sim_slots, sim_usage, sim_requests, sim_counts),
     *(releases, sites, pushes, push_sites),
 )
@@ -86,6 +87,7 @@ __all__ = [
     "student_ids",
     "students",
     "tag_series",
+    "unit_joins",
     "units",
     "vault",
 ]

@@ -179,6 +179,17 @@ bench_vaults = Table(
 )
 """With which key of the vault (its fingerprint) each bench names students. Two keys name one child twice."""
 
+unit_joins = Table(
+    "unit_joins",
+    metadata,
+    Column("unit", String, primary_key=True),
+    Column("into", String, nullable=False, index=True),
+    Column("serial", String, nullable=False, index=True),
+    Column("tag", String, index=True),
+    Column("at", String, nullable=False),
+)
+"""Units that turned out to be another one, misread: they have no other rows, and their names mean that one."""
+
 sims = Table(
     "sims",
     metadata,

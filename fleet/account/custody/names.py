@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select
 
+from fleet import tags
 from fleet.errors import UnitError
 from fleet.models import custody, units
 from fleet.values import storable
@@ -76,6 +77,10 @@ def find(conn: Connection, names: Sequence[str]) -> Found:
     unique = sorted(set(typed))
     for start in range(0, len(unique), _AT_ONCE):
         _look_up(conn, unique[start : start + _AT_ONCE], meant)
+    for name in [name for name in unique if not meant[name]]:
+        if key := tags.joined(conn, name):
+            _look_up(conn, [key], meant)
+            meant[name] = meant[key]
     found: dict[str, Held] = {}
     refusals = []
     for name in typed:

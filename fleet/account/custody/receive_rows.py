@@ -13,6 +13,7 @@ from fleet import tags
 from fleet.account.custody import serials
 from fleet.bulk import batches
 from fleet.errors import UnitError
+from fleet.lookalikes import fold
 from fleet.models import custody, units
 from fleet.values import storable
 from provision.text import printable
@@ -109,7 +110,7 @@ def _read(row: Listed) -> Judged:
 
 
 def _judge(row: Listed, known: _Registry, seen: _Seen, batch: str, sure: bool) -> Judged:
-    folded = serials.fold(row.serial)
+    folded = fold(row.serial)
     alike = known.by_fold.get(folded, ())
     same = [one for one in alike if one.serial.casefold() == row.serial.casefold()]
     unit = same[0] if same else None
@@ -129,7 +130,7 @@ def _judge(row: Listed, known: _Registry, seen: _Seen, batch: str, sure: bool) -
 
 def _against(row: Listed, unit: Known | None, same: Sequence[Known], known: _Registry, seen: _Seen, batch: str) -> str:
     """Why this row cannot be taken."""
-    before = seen.serials.get(serials.fold(row.serial))
+    before = seen.serials.get(fold(row.serial))
     if before and before.serial.casefold() == row.serial.casefold():
         return f"{row.serial} is in {_row(before)} already"
     if len(same) > 1:
@@ -183,7 +184,7 @@ def _look_up(conn: Connection, rows: Sequence[Listed]) -> _Registry:
     spellings = {other for row in rows for other in (row.serial, *serials.lookalikes(row.serial))}
     by_fold: dict[str, list[Known]] = {}
     for one in _known(conn, units.c.serial, spellings):
-        by_fold.setdefault(serials.fold(one.serial), []).append(one)
+        by_fold.setdefault(fold(one.serial), []).append(one)
     named = {row.tag for row in rows if row.tag}
     by_name = {one.tag: one for one in _known(conn, units.c.tag, named) if one.tag}
     by_name |= {one.serial: one for one in _known(conn, units.c.serial, named)}

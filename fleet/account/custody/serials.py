@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator
 
 from fleet.errors import UnitError
+from fleet.lookalikes import ALIKE, fold
 from provision.text import printable
 
 _SHAPE = re.compile(r"[!-~]{4,40}")
 _EATEN = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)
 _NOTHING = frozenset({"", "-", "--", "?", "0", "n/a", "na", "none", "null", "nil", "unknown", "无", "không"})
 _PLACEHOLDERS = frozenset({"0123456789ABCDEF", "123456789", "1234567890", "123456789ABC"})
-_ALIKE = ("0O", "1IL")
-_FOLD = str.maketrans({letter: alike[0] for alike in _ALIKE for letter in alike[1:]})
 _NEVER = {"ios": "IO"}
 """Letters that serial numbers of the platform never have: Apple's leave out what can be taken for a digit."""
 
@@ -51,16 +50,11 @@ def doubt(serial: str, platform: str) -> str:
     return ""
 
 
-def fold(serial: str) -> str:
-    """One spelling for all serials that are easily taken for each other: O as 0, I and L as 1, in capitals."""
-    return serial.upper().translate(_FOLD)
-
-
 def lookalikes(serial: str) -> set[str]:
     """Spellings that one slip, or the same slip throughout, may have made of ``serial``; itself not among them."""
     capital = serial.upper()
     found = {serial.lower(), capital, fold(serial)}
-    for alike in _ALIKE:
+    for alike in ALIKE:
         for one in alike:
             found.add("".join(one if letter in alike else letter for letter in capital))
         found |= set(_one_slip(capital, alike))

@@ -161,6 +161,56 @@ def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
             click.echo(f"Whether it is set is not known: it {said} the last run (fleet unit show).", err=True)
 
 
+@unit.command()
+@click.argument("one", metavar="TAG-OR-SERIAL")
+@click.argument("other", metavar="TAG-OR-SERIAL")
+@click.option("--why", default="its serial was misread", show_default=True, help="For the record.")
+@_json
+@click.pass_context
+def join(ctx: click.Context, one: str, other: str, why: str, as_json: bool) -> None:
+    """Make one unit of two that are one device, whose serial was misread (O for 0, small letters).
+
+    The spelling that a bench has read stays, with its place and state; the papers of the other become its own.
+
+    Example: fleet unit join R58M1OABCDE R58M10ABCDE
+    """
+    from fleet.account.custody.joining import join as make_one
+    from fleet.home import home_of
+    from fleet.units import open_registry
+
+    options = ctx.find_object(Options) or Options()
+    with open_registry(home_of(options), options.database, options.actor) as registry:
+        done = make_one(registry, one, other, why)
+    if as_json:
+        _write("joined", asdict(done))
+    else:
+        from provision.text import printable
+
+        papers = f" It has the papers of batch {printable(done.batch)} now." if done.batch else ""
+        click.echo(f"{printable(done.was)} was {done.shown}.{papers}")
+
+
+@unit.command()
+@_json
+@click.pass_context
+def alike(ctx: click.Context, as_json: bool) -> None:
+    """List units that may be one device: their serials are alike (O and 0, I, L and 1), and no bench has read both.
+
+    Example: fleet unit alike
+    """
+    from fleet import lookalikes
+
+    with _registry(ctx) as (conn, _):
+        found = lookalikes.groups(conn)
+    for some, sentence in zip(found, lookalikes.told(found), strict=True):
+        if as_json:
+            _write("alike", {"units": [asdict(one) for one in some]})
+        else:
+            click.echo(sentence)
+    if not found and not as_json:
+        click.echo("No two units may be one device.")
+
+
 @contextmanager
 def _registry(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
     from fleet.account.status.health_rules import rules_of

@@ -101,6 +101,14 @@ def _counted(body: Body) -> str:
     return f"counted at {body['place']}" if body["found"] else f"not found at the count of {body['place']}"
 
 
+def _joined(body: Body) -> str:
+    return f"was {body['into']}, misread: joined with it"
+
+
+def _papers(body: Body) -> str:
+    return f"{body['was']} was this one, misread: its papers, batch {body['batch']}, are here"
+
+
 def _vault_read(body: Body) -> str:
     return f"its PIN was shown: {body['why']}"
 
@@ -114,5 +122,7 @@ _BY_KIND: Mapping[str, Callable[[Body], str]] = {
     "unit.custody": _custody,
     "unit.assigned": _assigned,
     "unit.counted": _counted,
+    "unit.joined": _joined,
+    "unit.papers": _papers,
     "vault.read": _vault_read,
 }

@@ -197,6 +197,17 @@ def upgrade() -> None:
         sa.Column("since", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("bench", "vault", name=op.f("pk_bench_vaults")),
     )
+    op.create_table(
+        "unit_joins",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("into", sa.String(), nullable=False),
+        sa.Column("serial", sa.String(), nullable=False),
+        sa.Column("tag", sa.String(), nullable=True),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("unit", name=op.f("pk_unit_joins")),
+    )
+    for column in ("into", "serial", "tag"):
+        op.create_index(op.f(f"ix_unit_joins_{column}"), "unit_joins", [column], unique=False)
     # Benches that were offline may have given one tag twice: that is for people to put right.
     with op.batch_alter_table("units") as units:
         units.drop_constraint(op.f("uq_units_tag"), type_="unique")
