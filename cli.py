@@ -72,6 +72,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Elsewhere": {
         "site": ("fleet.remote.sites.commands", "The benches that this hub reaches over SSH."),
+        "push": ("fleet.remote.pushes.commands", "Send a release to sites, in waves; see how it stands."),
         "release": ("fleet.remote.releases.commands", "What sites are to be, in numbered, signed bundles."),
     },
 }

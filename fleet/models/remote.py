@@ -71,7 +71,7 @@ contacts = Table(
     "contacts",
     metadata,
     Column("site", String, primary_key=True),
-    Column("push", String, nullable=False, index=True),
+    Column("push", String, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("at", String, nullable=False),
@@ -80,10 +80,16 @@ contacts = Table(
     Column("total", BigInteger, nullable=False),
     Column("rate", Integer),
     Column("verdicts", String, nullable=False),
+    Column("brought", String),
+    Column("mark", String),
+    Column("zone", Integer),
     Column("error", String, nullable=False),
     Column("next_action", String, nullable=False),
+    Index(None, "push", "state", "next_at"),
     sqlite_with_rowid=False,
 )
 """How the work at each site stands: no record of what happened (that is the ledger), so it may be lost. ``state`` is
 waiting, connecting, sending, bringing, done or failed; ``sent`` and ``total`` are bytes of the release, ``rate`` bytes
-per second as last measured. ``verdicts`` is canonical JSON of verdict to number of devices, of the last bringing."""
+per second as last measured. ``verdicts`` is canonical JSON of verdict to number of devices, of the last bringing, and
+``brought`` the digest of the release of which it was. ``mark``: how the site's registry was when its chain was last taken
+over; ``zone``: minutes east of UTC of its clock."""

@@ -6,7 +6,8 @@ SchoolbagError
      ├─ SiteError        no such site, or something of it that cannot be
      │   └─ HostKeyChanged   the host is another one than when its key was noted
      ├─ Unreachable      the site does not answer, or the link broke: it is tried again
-     └─ SiteRefused      the site answered, and says why not
+     ├─ SiteRefused      the site answered, and says why not
+     └─ PushError        no such push, or rules that do not add up
 """
 
 from __future__ import annotations
@@ -36,3 +37,7 @@ class Unreachable(RemoteError):
 
 class SiteRefused(RemoteError):
     """The site answered, and says why it did not do it. Trying again without a change does not help."""
+
+
+class PushError(RemoteError):
+    """No such push, or rules of one that do not add up."""

@@ -22,12 +22,15 @@ def upgrade() -> None:
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("rate", sa.Integer(), nullable=True),
         sa.Column("verdicts", sa.String(), nullable=False),
+        sa.Column("brought", sa.String(), nullable=True),
+        sa.Column("mark", sa.String(), nullable=True),
+        sa.Column("zone", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(), nullable=False),
         sa.Column("next_action", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("site", name=op.f("pk_contacts")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_contacts_push"), "contacts", ["push"], unique=False)
+    op.create_index(op.f("ix_contacts_push_state_next_at"), "contacts", ["push", "state", "next_at"], unique=False)
     op.create_table(
         "pushes",
         sa.Column("push", sa.String(), nullable=False),

@@ -1,0 +1,335 @@
+"""``fleet push``: a release goes to sites, in waves."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.home import Options, home_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from fleet.home import Home
+    from fleet.remote.pushes.records import Push
+    from fleet.remote.pushes.rules import Rules
+    from fleet.remote.pushes.work import State
+    from fleet.remote.sites.records import Site
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
+_push = click.argument("push", required=False, default="")
+
+
+class _Pushes(click.Group):
+    """``fleet push 7`` is ``fleet push release 7``."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0].isdecimal():
+            args = ["release", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("push", cls=_Pushes, subcommand_metavar="RELEASE | COMMAND [OPTIONS]")
+def push() -> None:
+    """Send a release to sites: fleet push RELEASE. Interrupted, it is simply run again.
+
+    Example: fleet push 7 --waves 1,10%,100% --plan
+    """
+
+
+@push.command()
+@click.argument("number", metavar="RELEASE", type=click.IntRange(min=1))
+@click.option("--sites", metavar="LIST", default="", help="Only these sites, with commas between; else all.")
+@click.option("--where", metavar="FILTER", help="Only sites where such a unit was served last (docs/status.md).")
+@click.option("--waves", metavar="LIST", default="100%", help="How many sites have it after each wave: 1,10%,100%.")
+@click.option(
+    "--stop-at", type=click.IntRange(0, 100), default=20, show_default=True, help="Pause above so many % of failures."
+)
+@click.option("--hours", metavar="FROM-TO", default="", help="Only then, by each site's own clock: 20:00-06:00.")
+@click.option("--until", metavar="DAY", default="", help="Give up after this day.")
+@click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
+@click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
+@click.option("--wait", "patient", is_flag=True, help="Stay until sites that are off, or not open yet, have it too.")
+@click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
+@_json
+@click.pass_context
+def release(ctx: click.Context, /, number: int, patient: bool, plan: bool, as_json: bool, **said: Any) -> None:
+    """Send release number RELEASE to sites, put it in force there, bring attached devices to it, read them back.
+
+    Each site gets what it has not, goes on where a link broke, and believes nothing that is not signed. A wave begins
+    when the one before has it. What each site recorded comes back.
+
+    Example: fleet push 7 --sites district-5,district-8 --hours 20:00-06:00
+    """
+    _go(ctx, number, _rules(said), said, patient=patient, plan=plan, as_json=as_json)
+
+
+@push.command()
+@click.option("--sites", metavar="LIST", default="", help="Only these sites, with commas between; else all.")
+@click.option("--to", "number", metavar="RELEASE", type=click.IntRange(min=1), help="Else the one pushed before.")
+@click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
+@click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
+@click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
+@_json
+@click.pass_context
+def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: bool, **said: Any) -> None:
+    """Put the release from before in force again, at all sites at once.
+
+    Example: fleet push rollback --plan
+    """
+    from fleet.remote.errors import PushError
+    from fleet.remote.pushes import records
+    from fleet.remote.pushes.rules import Rules
+
+    if number is None:
+        with _reading(ctx) as conn:
+            found = [one.release for one in records.every(conn)]
+        number = next((one for one in found if one != found[0]), None)
+        if number is None:
+            raise PushError("Nothing was pushed before that.", "Say which release: --to RELEASE")
+    rules = Rules(stop_at=100, bring=not said["no_bring"], profile=said["profile"], older=True)
+    _go(ctx, number, rules, said, patient=False, plan=plan, as_json=as_json)
+
+
+@push.command()
+@_push
+@click.option("--watch", is_flag=True, help="Go on showing it, until it is over or Ctrl-C.")
+@click.option("--all", "everything", is_flag=True, help="Every site, not only those that need a look.")
+@_json
+@click.pass_context
+def status(ctx: click.Context, push: str, watch: bool, everything: bool, as_json: bool) -> None:
+    """How a push stands (the newest without PUSH): waves, who is at work, who failed and what to do.
+
+    Example: fleet push status --watch
+    """
+    from rich.console import Group
+    from rich.live import Live
+
+    from fleet.remote.pushes import records, screen, work
+    from provision.screen import console
+
+    looked = tuple(state for state in work.State if everything or state is not work.State.DONE)
+
+    def look() -> tuple[Push, list[work.Wave], list[work.Work]]:
+        with _reading(ctx) as conn:
+            found = records.one_of(conn, push)
+            return found, work.waves_of(conn, found.name), work.all_of(conn, found.name, states=looked)
+
+    one, waves, sites = look()
+    if as_json:
+        _write({**_fields(one), "waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]})
+        return
+    if watch and sys.stdout.isatty():
+        with Live(Group(*screen.pictured(one, waves, sites)), console=console(), refresh_per_second=2) as live:
+            while one.state is records.State.RUNNING:
+                time.sleep(1)
+                one, waves, sites = look()
+                live.update(Group(*screen.pictured(one, waves, sites)))
+        return
+    _show([*screen.pictured(one, waves, [] if everything else sites)])
+    if everything:
+        _show([screen.every_site(sites)])
+
+
+@push.command("list")
+@_json
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """Every push, newest first.
+
+    Example: fleet push list
+    """
+    from fleet.remote.pushes import records, screen
+
+    with _reading(ctx) as conn:
+        found = list(records.every(conn))
+    if as_json:
+        _write({"pushes": [_fields(one) for one in found]})
+    else:
+        _show(screen.listed(found))
+
+
+@push.command()
+@_push
+@click.pass_context
+def pause(ctx: click.Context, push: str) -> None:
+    """Begin with no more sites; what is under way ends well.
+
+    Example: fleet push pause
+    """
+    from fleet.remote.pushes.records import State
+
+    _change(ctx, push, (State.RUNNING,), State.PAUSED)
+
+
+@push.command()
+@_push
+@click.pass_context
+def resume(ctx: click.Context, push: str) -> None:
+    """Go on with a push that was paused, and try again who failed; then run fleet push RELEASE, or leave it to workers.
+
+    Example: fleet push resume push-3
+    """
+    from fleet.remote.pushes.records import State
+
+    _change(ctx, push, (State.PAUSED,), State.RUNNING)
+
+
+@push.command()
+@_push
+@click.pass_context
+def abort(ctx: click.Context, push: str) -> None:
+    """End a push for good; who has the release keeps it.
+
+    Example: fleet push abort push-3
+    """
+    from fleet.remote.pushes.records import State
+
+    _change(ctx, push, (State.RUNNING, State.PAUSED), State.ABORTED)
+
+
+def _go(
+    ctx: click.Context, number: int, rules: Rules, said: dict[str, Any], *, patient: bool, plan: bool, as_json: bool
+) -> None:
+    from datetime import UTC, datetime
+
+    from fleet.db import snapshot, transaction
+    from fleet.remote.pushes import planning, records, runner, screen, work
+    from fleet.remote.pushes.rules import divided, stamp
+    from fleet.remote.pushes.serving import serving
+    from fleet.remote.releases.store import Store
+    from fleet.units import open_registry
+    from provision.screen import console
+
+    options = _options(ctx)
+    home = home_of(options)
+    manifest = Store(home).signed(number).manifest
+    if rules.bring:
+        planning.check_profile(manifest, rules.profile)
+    if plan:
+        with _reading(ctx) as conn:
+            chosen = _chosen(conn, home, said)
+            waves = divided(rules.waves, [one.name for one in chosen])
+            found = planning.plan(conn, Store(home), manifest, chosen, waves)
+        if as_json:
+            _write({"release": number, "plan": True, "sites": [asdict(one) for one in found]})
+        else:
+            _show(screen.planned(found, number))
+        return
+    with open_registry(home, options.database, options.actor) as registry:
+        with transaction(registry.engine) as conn:
+            chosen = _chosen(conn, home, said)
+            waves = divided(rules.waves, [one.name for one in chosen])
+            begun = records.begin(conn, registry.ledger, number, rules, waves, stamp(datetime.now(UTC)))
+        with contextlib.nullcontext() if as_json else screen.Board(console(stderr=True), number) as board:
+            emit = board.emit if board else _line
+            over = runner.run(serving(registry, begun, emit), patient=patient)
+        with snapshot(registry.engine) as conn:
+            stand = work.waves_of(conn, over.name)
+            sites = work.all_of(conn, over.name, states=[one for one in work.State if one is not work.State.DONE])
+    if as_json:
+        _write({**_fields(over), "waves": [_wave(wave) for wave in stand]})
+    else:
+        _show([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
+    whole = over.state is records.State.DONE and not any(wave.failed for wave in stand)
+    ctx.exit(0 if whole else 1)
+
+
+def _chosen(conn: Connection, home: Home, said: dict[str, Any]) -> list[Site]:
+    """The sites that are meant. PushError when there is none."""
+    from fleet.remote.errors import PushError
+    from fleet.remote.pushes import planning
+    from fleet.remote.sites import records
+
+    found = records.chosen(conn, [name for name in (part.strip() for part in said["sites"].split(",")) if name])
+    if said.get("where"):
+        from fleet.account.status import health_rules, known
+        from provision.progress import now
+
+        fit = planning.with_units(conn, known.asked(conn, health_rules.rules_of(home), said["where"], now()))
+        found = [one for one in found if one.name in fit]
+    if not found:
+        raise PushError("No site is meant by that.", "fleet site list shows all; fleet site add NAME adds one.")
+    return found
+
+
+def _rules(said: dict[str, Any]) -> Rules:
+    from datetime import UTC, datetime
+
+    from fleet.remote.pushes import rules
+
+    return rules.Rules(
+        waves=rules.waves(said["waves"]),
+        stop_at=said["stop_at"],
+        hours=rules.hours(said["hours"]),
+        until=rules.until(said["until"], datetime.now(UTC)),
+        bring=not said["no_bring"],
+        profile=said["profile"],
+    )
+
+
+def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> None:
+    from datetime import UTC, datetime
+
+    from fleet.db import transaction
+    from fleet.remote.errors import PushError
+    from fleet.remote.pushes import records, work
+    from fleet.remote.pushes.rules import stamp
+    from fleet.units import open_registry
+
+    options = _options(ctx)
+    with (
+        open_registry(home_of(options), options.database, options.actor) as registry,
+        transaction(registry.engine) as conn,
+    ):
+        found = records.one_of(conn, name)
+        if found.state not in from_:
+            raise PushError(f"{found.name} is {found.state}.", "fleet push list shows all.")
+        records.change(conn, registry.ledger, found, to, f"by {registry.ledger.actor}")
+        if to is records.State.RUNNING:
+            work.again(conn, found.name, stamp(datetime.now(UTC)))
+    _show([f"{found.name}, of release {found.release}, is {to}."])
+
+
+def _line(site: str, state: State, fields: dict[str, Any]) -> None:
+    _write({"site": site, "state": state, **fields})
+
+
+def _fields(found: Push) -> dict[str, Any]:
+    told = asdict(found)
+    return {"push": told.pop("name"), "begun": told.pop("at"), **told, "rules": found.rules.told()}
+
+
+def _wave(wave: Any) -> dict[str, Any]:
+    return {**asdict(wave), "failed": wave.failed}
+
+
+def _reading(ctx: click.Context) -> Any:
+    from fleet.db import database_of, reading
+
+    options = _options(ctx)
+    return reading(database_of(options.database, home_of(options)))
+
+
+def _show(parts: Any) -> None:
+    from fleet.screen import show as print_
+
+    print_(*parts)
+
+
+def _options(ctx: click.Context) -> Options:
+    return ctx.find_object(Options) or Options()
+
+
+def _write(fields: dict[str, Any]) -> None:
+    from provision.progress import now
+
+    click.echo(json.dumps({"v": 1, "event": "push", "at": now(), **fields}))

@@ -1,0 +1,123 @@
+"""What a push would do: which sites, how many units, setting by setting; how many bytes, how long. Nothing is asked of
+any site: it goes by what each reported last, so the bytes are at most that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from fleet.account.filters.sql import Asked
+from fleet.models import contacts, runs, sites, units
+from fleet.remote.errors import PushError, ReleaseError
+from fleet.remote.releases.difference import between
+from fleet.remote.releases.manifest import Manifest
+from fleet.remote.releases.store import Store
+from fleet.remote.sites.records import Site
+
+
+@dataclass
+class Planned:
+    """One site. ``bytes`` that it has not, ``seconds`` at its last rate (None: never measured). ``units`` were last
+    served there; ``settings``: of how many of them each setting changes, ``other`` how many have a profile that is not
+    in the release."""
+
+    site: str
+    wave: int
+    reported: int | None
+    bytes: int
+    seconds: int | None
+    units: int = 0
+    other: int = 0
+    settings: dict[str, int] = field(default_factory=dict)
+
+
+def with_units(conn: Connection, within: Asked) -> set[str]:
+    """The sites where a unit of ``within`` was served last."""
+    frame = within.frame(units)
+    query = (
+        select(sites.c.site)
+        .select_from(frame.source.join(runs, runs.c.unit == units.c.key).join(sites, sites.c.bench == runs.c.bench))
+        .where(frame.where)
+        .distinct()
+    )
+    return set(conn.scalars(query))
+
+
+def plan(
+    conn: Connection, store: Store, manifest: Manifest, chosen: Iterable[Site], waves: Mapping[str, int]
+) -> list[Planned]:
+    """What the release would change, by wave and site. Raises ReleaseError and ProfileError."""
+    rates = {row.site: row.rate for row in conn.execute(select(contacts.c.site, contacts.c.rate))}
+    changed = _Changes(store, manifest)
+    found = {}
+    for site in chosen:
+        left = changed.bytes(site.reported)
+        rate = rates.get(site.name)
+        seconds = None if left and not rate else left // rate if rate else 0
+        found[site.name] = Planned(site.name, waves[site.name], site.reported, left, seconds)
+    releases = {site.name: site.reported for site in chosen}
+    query = (
+        select(sites.c.site, units.c.last_profile, func.count().label("number"))
+        .select_from(runs.join(sites, sites.c.bench == runs.c.bench).join(units, units.c.key == runs.c.unit))
+        .group_by(sites.c.site, units.c.last_profile)
+    )
+    for row in conn.execute(query):
+        if (planned := found.get(row.site)) is None:
+            continue
+        planned.units += row.number
+        if row.last_profile not in manifest.profiles:
+            planned.other += row.number
+            continue
+        for setting in changed.settings(releases[row.site], row.last_profile):
+            planned.settings[setting] = planned.settings.get(setting, 0) + row.number
+    return sorted(found.values(), key=lambda one: (one.wave, one.site))
+
+
+def check_profile(manifest: Manifest, profile: str) -> None:
+    """PushError when devices cannot be brought to the release as it is said."""
+    names = ", ".join(sorted(manifest.profiles))
+    if profile and profile not in manifest.profiles:
+        raise PushError(f"Release {manifest.number} has no profile {profile}.", f"It has: {names}.")
+    if not profile and len(manifest.profiles) > 1:
+        raise PushError(
+            f"Release {manifest.number} has several profiles: {names}.",
+            "Say which attached devices are brought to: --profile NAME; or send it alone: --no-bring.",
+        )
+
+
+class _Changes:
+    """What changes from each release to the new one; every release is looked into once."""
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._before: dict[int | None, Manifest | None] = {None: None}
+        self._settings: dict[tuple[int | None, str], frozenset[str]] = {}
+
+    def bytes(self, reported: int | None) -> int:
+        before = self._manifest_of(reported)
+        known = before.blobs if before else {}
+        return sum(size for sha256, size in self._manifest.blobs.items() if sha256 not in known)
+
+    def settings(self, reported: int | None, profile: str) -> frozenset[str]:
+        key = (reported, profile)
+        if key not in self._settings:
+            before = self._manifest_of(reported)
+            if before is None or profile not in before.profiles:
+                self._settings[key] = frozenset({"all"})
+            else:
+                changes = between(self._store, before, self._manifest).changes
+                self._settings[key] = frozenset(one.setting for one in changes if one.profile == profile)
+        return self._settings[key]
+
+    def _manifest_of(self, number: int | None) -> Manifest | None:
+        """``None``, too, for a release that is not here: of another hub, or taken away."""
+        if number not in self._before:
+            try:
+                self._before[number] = self._store.signed(number or 0).manifest
+            except ReleaseError:
+                self._before[number] = None
+        return self._before[number]

@@ -1,0 +1,103 @@
+"""Working on a push with the threads of one machine, until it is over or nobody is left who answers."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+
+from fleet.db import snapshot, transaction
+from fleet.errors import UnitBusy
+from fleet.remote.pushes import records, work
+from fleet.remote.pushes.gate import Gate, gate
+from fleet.remote.pushes.records import Push, State
+from fleet.remote.pushes.rules import stamp
+from fleet.remote.pushes.serving import Serving
+from fleet.units import Registry
+
+AT_ONCE = 24
+_TICK = 0.5
+_TRIES = 3
+
+
+def run(serving: Serving, *, patient: bool, at_once: int = AT_ONCE) -> Push:
+    """Visit sites until the push is over, paused, or has only sites left that do not answer or are not open yet.
+
+    ``patient``: wait for those, too. Ended at any moment, running it again goes on; Ctrl-C ends it between two notes.
+    """
+    registry, name = serving.registry, serving.push.name
+    _free(registry, name)
+    under_way: dict[Future[None], str] = {}
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        while True:
+            done = [one for one in under_way if one.done()]
+            for one in done:
+                del under_way[one]
+                one.result()
+            found = judge(registry, name)
+            turn = _turn(registry, name, found, at_once, set(under_way.values()))
+            under_way |= {pool.submit(serving.visit, site): site for site in turn}
+            with snapshot(registry.engine) as conn:
+                push = records.one_of(conn, name)
+            if not under_way and (push.state is not State.RUNNING or not (patient or _soon(registry, name, found))):
+                return push
+            if under_way:
+                wait(under_way, _TICK, FIRST_COMPLETED)
+            else:
+                time.sleep(_TICK)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def judge(registry: Registry, name: str) -> Gate:
+    """Which wave is open; a push that is over, expired, or fails too often, changes its state here."""
+    now = stamp(datetime.now(UTC))
+    with snapshot(registry.engine) as conn:
+        push = records.one_of(conn, name)
+        found = gate(work.waves_of(conn, name), push.rules.stop_at)
+    if push.state is not State.RUNNING:
+        return found
+    state, why = State.RUNNING, ""
+    if found.over:
+        state = State.DONE
+    elif push.rules.expired(now):
+        state, why = State.EXPIRED, f"its time was up at {push.rules.until}"
+    elif found.stop:
+        state, why = State.PAUSED, found.stop
+    if state is not State.RUNNING:
+        with transaction(registry.engine) as conn:
+            records.change(conn, registry.ledger, push, state, why)
+    return found
+
+
+def _turn(registry: Registry, name: str, found: Gate, at_once: int, busy: set[str]) -> list[str]:
+    with snapshot(registry.engine) as conn:
+        if records.one_of(conn, name).state is not State.RUNNING:
+            return []
+        turn = work.due(conn, name, found.wave, datetime.now(UTC), at_once)
+    return [site for site in turn if site not in busy][: at_once - len(busy)]
+
+
+def _soon(registry: Registry, name: str, found: Gate) -> bool:
+    """Whether a site of an open wave has been tried fewer than three times."""
+    with snapshot(registry.engine) as conn:
+        waiting = work.all_of(conn, name, states=(work.State.WAITING,))
+    now = datetime.now(UTC)
+    return any(
+        one.attempts < _TRIES and one.wave <= found.wave and (one.attempts > 0 or one.next_at <= stamp(now))
+        for one in waiting
+    )
+
+
+def _free(registry: Registry, name: str) -> None:
+    """Whoever was at work here and was killed left its sites behind: nobody holds them now."""
+    with snapshot(registry.engine) as conn:
+        busy = work.all_of(conn, name, states=work.BUSY)
+    for one in busy:
+        try:
+            with registry.home.hold(f"site {one.site}"), transaction(registry.engine) as conn:
+                now = stamp(datetime.now(UTC))
+                work.note(conn, name, one.site, state=work.State.WAITING.value, next_at=now)
+        except UnitBusy:
+            continue

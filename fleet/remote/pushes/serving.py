@@ -1,0 +1,122 @@
+"""One site of a push: visited when it is its turn, and what came of it noted. By threads or by workers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fleet.buglog import as_error
+from fleet.db import snapshot, transaction
+from fleet.errors import RegistryError, UnitBusy
+from fleet.remote.errors import Unreachable
+from fleet.remote.pushes import records, work
+from fleet.remote.pushes.contact import Outcome, Task, contact
+from fleet.remote.pushes.records import Push
+from fleet.remote.pushes.rules import stamp
+from fleet.remote.pushes.work import State, Work
+from fleet.remote.releases import keys
+from fleet.remote.releases.store import Store
+from fleet.remote.sites import records as site_records
+from fleet.remote.sites.visit import visiting
+from fleet.units import Registry
+from profiles.errors import SchoolbagError
+
+Emit = Callable[[str, State, dict[str, Any]], None]
+"""Called with the site, its state, and what else of its work is new."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What visits to the sites of one push have in common. ``visit`` does none of its own: several may at once."""
+
+    registry: Registry
+    push: Push
+    task: Task
+    emit: Emit
+    dice: random.Random
+
+    def visit(self, site: str) -> None:
+        """Do what is left to do at this site, and note what came of it. Raises RegistryError alone.
+
+        Nothing happens when another process is at it, or it has been done meanwhile.
+        """
+        try:
+            with self.registry.home.hold(f"site {site}"):
+                with snapshot(self.registry.engine) as conn:
+                    left = work.one(conn, self.push.name, site)
+                    running = records.one_of(conn, self.push.name).state is records.State.RUNNING
+                if left is not None and left.state is not State.DONE and running:
+                    self._visit(left)
+        except UnitBusy:
+            return
+
+    def _visit(self, left: Work) -> None:
+        self._note(left.site, State.CONNECTING, error="", next_action="")
+        try:
+            with snapshot(self.registry.engine) as conn:
+                site = site_records.one(conn, left.site)
+            with visiting(site, self.registry.home) as session:
+                outcome = contact(
+                    session, self.task, left, lambda state, **fields: self._note(left.site, state, **fields)
+                )
+        except RegistryError:
+            raise
+        except Unreachable as error:
+            self._missed(left, error)
+        except SchoolbagError as error:
+            self._failed(left, error)
+        except Exception as error:  # noqa: BLE001  # a bug at one site is no reason to stop at the others
+            self._failed(left, as_error(error))
+        else:
+            self._ended(left, outcome)
+
+    def _missed(self, left: Work, error: SchoolbagError) -> None:
+        attempts = left.attempts + 1
+        later = stamp(work.back_off(attempts, datetime.now(UTC), self.dice))
+        told = {"error": error.what, "next_action": error.next_action}
+        self._note(left.site, State.WAITING, attempts=attempts, next_at=later, **told)
+
+    def _failed(self, left: Work, error: SchoolbagError) -> None:
+        told = {"error": error.what, "next_action": error.next_action}
+        self._note(left.site, State.FAILED, attempts=left.attempts + 1, **told)
+
+    def _ended(self, left: Work, outcome: Outcome) -> None:
+        if outcome.later is not None:
+            self._note(left.site, State.WAITING, attempts=0, next_at=stamp(outcome.later), zone=outcome.zone)
+            return
+        fields: dict[str, Any] = {"attempts": 0, "mark": outcome.mark, "zone": outcome.zone}
+        if outcome.rate is not None:
+            fields["rate"] = outcome.rate
+        if outcome.verdicts is not None:
+            fields |= {"verdicts": outcome.verdicts, "brought": self.task.manifest.digest}
+        self._note(left.site, State.DONE, **fields)
+
+    def _note(self, site: str, state: State, **fields: Any) -> None:
+        with transaction(self.registry.engine) as conn:
+            work.note(conn, self.push.name, site, state=state.value, at=stamp(datetime.now(UTC)), **fields)
+        self.emit(site, state, fields)
+
+
+def serving(registry: Registry, push: Push, emit: Emit) -> Serving:
+    """Ready to visit the sites of a push. ReleaseError when the release is not here any more, or was changed."""
+    store = Store(registry.home)
+    signed = store.signed(push.release)
+    key = keys.public(registry.home)
+    key.check(signed.content, signed.signature)
+    manifest = store.check(push.release)
+    rules = push.rules
+    task = Task(
+        registry=registry,
+        store=store,
+        key=key,
+        signed=signed,
+        manifest=manifest,
+        opens=lambda zone: rules.opens_next(datetime.now(UTC), zone),
+        bring=rules.bring,
+        profile=rules.profile,
+        older=rules.older,
+    )
+    return Serving(registry, push, task, emit, random.Random())  # noqa: S311
