@@ -24,6 +24,7 @@ from fleet.ledger_export import export
 from fleet.ledger_merge import Merged, merge
 from fleet.models import custody, units
 from fleet.units import Registry, open_registry
+from fleet.values import Json
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in
 from tests.account.sim_making import listed
 from tests.fleet.making import identity, report, tables, ticking
@@ -105,7 +106,12 @@ def test_a_device_that_has_a_tag_keeps_it_and_the_old_label_still_means_it(hub: 
 
 
 def accepted(registry: Registry) -> None:
-    said = {"student": STUDENTS[0], "taken_by": "guardian", "kit": {"charger": 1}, "condition": "good"}
+    said: dict[str, Json] = {
+        "student": STUDENTS[0],
+        "taken_by": "guardian",
+        "kit": {"charger": 1},
+        "condition": "good",
+    }
     do(registry, "hand_over", ["HO-42L"], said)
 
 
