@@ -1,4 +1,7 @@
-"""Many rows at once, as fast as the database takes them: SQLite's executemany, PostgreSQL's COPY."""
+"""Many rows at once, as fast as the database takes them: SQLite's executemany, PostgreSQL's COPY.
+
+By the driver itself: what SQLAlchemy does for each row takes longer than the row.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, update
+from sqlalchemy import Connection, Row, Select, Table
 
 T = TypeVar("T")
 _FEW = 20
 """Rows for which preparing a bulk write costs more than it saves."""
 
 _STREAMED = 5000
+_NAMED = 5000
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -46,31 +50,55 @@ def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, A
     return done.rowcount
 
 
-def _target(conn: Connection, table: Table, columns: Sequence[str]) -> tuple[str, str]:
-    """What follows INSERT INTO, and the marks of the values."""
-    quote = conn.dialect.identifier_preparer.quote
-    mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
-    return f"{quote(table.name)} ({', '.join(map(quote, columns))})", ", ".join([mark] * len(columns))
-
-
-def update_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Set all columns of rows that are there, found by their primary key."""
+def update_rows(
+    conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None
+) -> None:
+    """Set ``columns`` (``None``: all) of rows that are there, found by their primary key."""
     keys = table.primary_key.columns.keys()
-    others = [name for name in table.columns.keys() if name not in keys]  # noqa: SIM118
-    if not rows or not others:
+    named = [name for name in columns or table.columns.keys() if name not in keys]
+    if not rows or not named:
         return
-    mine = [table.c[name] == bindparam(f"key_{name}") for name in keys]
-    query = update(table).where(*mine).values({name: bindparam(f"new_{name}") for name in others})
-    named = {name: f"key_{name}" if name in keys else f"new_{name}" for name in table.columns.keys()}  # noqa: SIM118
-    conn.execute(query, [{named[name]: value for name, value in row.items()} for row in rows])
+    news = ", ".join(_equals(conn, named))
+    query = f"UPDATE {_quoted(conn, table.name)} SET {news} WHERE {' AND '.join(_equals(conn, keys))}"  # noqa: S608
+    conn.exec_driver_sql(query, [tuple(row[name] for name in (*named, *keys)) for row in rows])
 
 
 def delete_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Take away rows, found by their primary key."""
     keys = table.primary_key.columns.keys()
     if rows:
-        mine = [table.c[name] == bindparam(f"key_{name}") for name in keys]
-        conn.execute(delete(table).where(*mine), [{f"key_{name}": row[name] for name in keys} for row in rows])
+        query = f"DELETE FROM {_quoted(conn, table.name)} WHERE {' AND '.join(_equals(conn, keys))}"  # noqa: S608
+        conn.exec_driver_sql(query, [tuple(row[name] for name in keys) for row in rows])
+
+
+def read_rows(conn: Connection, table: Table, column: str, wanted: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The rows of which ``column`` is one of ``wanted``, some thousands at a time, as the driver gives them."""
+    names = table.columns.keys()
+    query = f"SELECT {', '.join(_quoted(conn, name) for name in names)} FROM {_quoted(conn, table.name)} WHERE"  # noqa: S608
+    for some in batches(wanted, _NAMED):
+        if conn.dialect.name == "postgresql":
+            found = conn.exec_driver_sql(f"{query} {_quoted(conn, column)} = ANY(%s)", (some,))
+        else:
+            found = conn.exec_driver_sql(f"{query} {_quoted(conn, column)} IN ({_marks(conn, some)})", tuple(some))
+        for row in found:
+            yield dict(zip(names, row, strict=True))
+
+
+def _target(conn: Connection, table: Table, columns: Sequence[str]) -> tuple[str, str]:
+    """What follows INSERT INTO, and the marks of the values."""
+    return f"{_quoted(conn, table.name)} ({', '.join(_quoted(conn, name) for name in columns)})", _marks(conn, columns)
+
+
+def _equals(conn: Connection, names: Sequence[str]) -> list[str]:
+    return [f"{_quoted(conn, name)} = {_marks(conn, '1')}" for name in names]
+
+
+def _marks(conn: Connection, values: Sequence[Any]) -> str:
+    return ", ".join(["?" if conn.dialect.paramstyle == "qmark" else "%s"] * len(values))
+
+
+def _quoted(conn: Connection, name: str) -> str:
+    return conn.dialect.identifier_preparer.quote(name)
 
 
 def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
-from fleet.bulk import batches, delete_rows, insert_rows, update_rows
+from fleet.bulk import batches, delete_rows, insert_rows, read_rows, update_rows
 from fleet.models import PROJECTIONS, tag_series
 
 Row = dict[str, Any]
@@ -80,15 +80,16 @@ class Rows:
             delete_rows(self.conn, table, changes[table][0])
         for table, (_, new, changed) in changes.items():
             insert_rows(self.conn, table, new)
-            update_rows(self.conn, table, changed)
+            for columns, rows in changed.items():
+                update_rows(self.conn, table, rows, columns)
         self._raise_series()
 
-    def _changes(self, table: Table) -> tuple[list[Row], list[Row], list[Row]]:
-        """What is gone, new and changed."""
+    def _changes(self, table: Table) -> tuple[list[Row], list[Row], dict[tuple[str, ...], list[Row]]]:
+        """What is gone, new, and changed, by the columns that are: the indexes of others need not be touched."""
         before, after = self._before.get(table, {}), self._after.get(table, {})
         gone: list[Row] = []
         new: list[Row] = []
-        changed: list[Row] = []
+        changed: dict[tuple[str, ...], list[Row]] = {}
         for subject, rows in after.items():
             old = before.get(subject)
             if not old:
@@ -97,8 +98,9 @@ class Rows:
             for key, row in rows.items():
                 if key not in old:
                     new.append(row)
-                elif old[key] != row:
-                    changed.append(row)
+                elif (was := old[key]) != row:
+                    columns = tuple([name for name, value in row.items() if was[name] != value])
+                    changed.setdefault(columns, []).append(row)
         for subject, rows in before.items():
             now = after.get(subject, {})
             gone.extend(row for key, row in rows.items() if key not in now)
@@ -114,10 +116,8 @@ class Rows:
             if parent not in self._before:
                 self._read(parent)
             subjects = self._before[parent]
-        for names in batches(subjects, _NAMED):
-            for row in self.conn.execute(select(table).where(table.c[mine].in_(names))).mappings():
-                told = dict(row)
-                found.setdefault(told[mine], {})[_key(keys, told)] = told
+        for row in read_rows(self.conn, table, mine, subjects):
+            found.setdefault(row[mine], {})[_key(keys, row)] = row
         self._before[table] = found
 
     def _raise_series(self) -> None:
