@@ -33,6 +33,7 @@ class _Asked:
     names: tuple[str, ...]
     everything: bool
     profile: str
+    release: str
     as_json: bool
     strict: bool
     deep: bool
@@ -45,11 +46,12 @@ def _device_options(command: F) -> F:
         click.option("--all", "everything", is_flag=True, help="Every attached device."),
         click.option(
             "--profile",
-            required=True,
+            default="",
             metavar="NAME|FILE",
             shell_complete=complete_profile,
-            help="A library profile or a file.",
+            help="A library profile or a file; with --release one of its profiles.",
         ),
+        click.option("--release", default="", metavar="NUMBER|current", help="As the hub sent it: fleet release list."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the last one is the summary."),
         click.option("--strict", is_flag=True, help="Exit 1 for partial too."),
         click.option("--deep", is_flag=True, help="Hash what is on the device instead of trusting sizes and times."),
@@ -119,25 +121,24 @@ def _work(
     from fleet.doors import doors_of
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
+    from fleet.remote.releases.in_force import wanted
     from fleet.sinks import Sinks
     from fleet.units import open_registry
-    from profiles.load import load
-    from profiles.secrets import Secrets
     from provision import bench, results_screen, screen
     from provision.board_screen import Board
     from provision.lines import Lines
     from provision.ports import Ports
-    from provision.preflight import check
     from provision.progress import Progress
     from provision.run import Mode
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
-    wanted = load(asked.profile, Secrets(os.environ, options.secrets_file))
-    check(wanted)
+    if not (asked.profile or asked.release):
+        raise click.UsageError("Say what devices are to be: --profile NAME|FILE, or --release current.")
+    profile = wanted(home, asked.profile, asked.release)
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        order = Order(wanted, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
+        order = Order(profile, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
         found = bench.attach_all(doors_of(home, asked.sysfs))
         places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)

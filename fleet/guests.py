@@ -32,10 +32,12 @@ _PASSING = 2.0
 
 @dataclass(frozen=True)
 class Bench:
-    """What every device of this bench is served with. ``says`` puts an intake that is no yes into words; ``broke``
-    hears of what broke in our own code."""
+    """What every device of this bench is served with; the ``order`` may be another for the next one.
 
-    order: Order
+    ``says`` puts an intake that is no yes into words; ``broke`` hears of what broke in our own code.
+    """
+
+    order: Callable[[], Order]
     rules: Rules
     registry: Registry
     emit: Emit
@@ -61,6 +63,7 @@ class Guest:
         self.lost = False
         self._has_moved = False
         self._bench = bench
+        self._order = bench.order()
         self._door = door
         self._lanes = lanes
         self._seats = seats
@@ -151,7 +154,7 @@ class Guest:
 
     def _work(self) -> None:
         """Look until it may be taken, then do it; a registry that cannot be written is tried again."""
-        look = Look(self._bench.rules, datetime.now(UTC).date(), erases=self._bench.order.erase)
+        look = Look(self._bench.rules, datetime.now(UTC).date(), erases=self._order.erase)
         while not self.gone.is_set() and not self.clash:
             try:
                 found = inspect(self.attached, look, self._bench.registry)
@@ -167,10 +170,10 @@ class Guest:
     def _provision(self) -> None:
         bench, lane = self._bench, self._lanes.to(self.place.port)
         try:
-            ended = carry_out(self.attached, bench.order, bench.registry, bench.emit, lane)
+            ended = carry_out(self.attached, self._order, bench.registry, bench.emit, lane)
             self.lost = self._has_moved and ended.report.lost
         finally:
-            if bench.order.erase:
+            if self._order.erase:
                 self._released()
         if ended.error:
             self._noted(ended.error)

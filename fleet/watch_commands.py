@@ -23,10 +23,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.option(
     "--profile",
-    required=True,
+    default="",
     metavar="NAME|FILE",
     shell_complete=complete_profile,
-    help="A library profile or a file.",
+    help="A library profile or a file; with --release one of its profiles.",
+)
+@click.option(
+    "--release",
+    type=click.Choice(["current"]),
+    help="As the hub sent it, and whatever it sends while this goes on.",
 )
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
 @click.option(
@@ -41,6 +46,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def watch(
     ctx: click.Context,
     profile: str,
+    release: str | None,
     tags: str | None,
     left: int | None,
     rules_file: Path | None,
@@ -65,23 +71,22 @@ def watch(
     from fleet.intake_screen import in_short
     from fleet.intakes import rules_of
     from fleet.provisioning import Order, run_log
+    from fleet.remote.releases.in_force import InForce, Named
     from fleet.sinks import Sinks
     from fleet.units import open_registry
     from fleet.watching import Watch
-    from profiles.load import load
-    from profiles.secrets import Secrets
     from provision import screen
     from provision.board_screen import Board
     from provision.intake_words import language_of
     from provision.lines import Lines
     from provision.ports import Ports
-    from provision.preflight import check
 
     options = ctx.find_object(Options) or Options()
     home = home_of(options)
     home.make()
-    wanted = load(profile, Secrets(os.environ, options.secrets_file))
-    check(wanted)
+    if not (profile or release):
+        raise click.UsageError("Say what devices are to be: --profile NAME|FILE, or --release current.")
+    wished = InForce(home, profile) if release else Named(home, profile)
     lead = rules_of(home, rules_file)
     language = lang or language_of(os.environ)
 
@@ -90,7 +95,11 @@ def watch(
 
     bugs: list[Bug] = []
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
-        order = Order(wanted, tag_prefix=tags, erase=erase, own_pin=own_pins(registry))
+        pins = own_pins(registry)
+
+        def order() -> Order:
+            return Order(wished(), tag_prefix=tags, erase=erase, own_pin=pins)
+
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
             out = shown.emit if shown else Lines(sys.stdout).emit

@@ -91,5 +91,5 @@ contacts = Table(
 """How the work at each site stands: no record of what happened (that is the ledger), so it may be lost. ``state`` is
 waiting, connecting, sending, bringing, done or failed; ``sent`` and ``total`` are bytes of the release, ``rate`` bytes
 per second as last measured. ``verdicts`` is canonical JSON of verdict to number of devices, of the last bringing, and
-``brought`` the digest of the release of which it was. ``mark``: how the site's registry was when its chain was last taken
-over; ``zone``: minutes east of UTC of its clock."""
+``brought`` the digest of the release of which it was. ``mark``: how the site's registry was when its chain was last
+taken over; ``zone``: minutes east of UTC of its clock."""
