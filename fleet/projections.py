@@ -6,7 +6,6 @@ Each kind has one projection, for a single event, an import of a million, and a 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +16,8 @@ from fleet.projections_account import KINDS, Projection, back_again, benched, fi
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
 from fleet.rows import Mine, Rows
+from fleet.tag_numbers import series
 from fleet.values import Event, canonical
-
-_SERIES = re.compile(r"(.+)-(\d{4,9})")
-
 
 Told = tuple[Event, Any]
 """An event, and its body as it is read."""
@@ -62,18 +59,6 @@ def _fold(rows: Rows, event: Event, body: Any) -> None:
         _BY_KIND[event.kind](rows.of(event.subject), event, body)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unprojectable(event) from error
-
-
-def series(tag: str) -> tuple[str, int] | None:
-    """``("SB", 7)`` of ``SB-0007``; ``None`` of a tag that does not end as numbered tags do."""
-    match = _SERIES.fullmatch(tag)
-    if not match or tag != numbered(match[1], int(match[2])):
-        return None
-    return match[1], int(match[2])
-
-
-def numbered(prefix: str, number: int) -> str:
-    return f"{prefix}-{number:04d}"
 
 
 def _bench_opened(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, or_, select
 
 from fleet.errors import PrefixError, UnitError
 from fleet.models import tag_series, unit_joins, units
-from fleet.projections import numbered
+from fleet.tag_numbers import numbered
 from fleet.values import storable
 from provision.text import printable
 

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from fleet.account.people import vault_backup
-from fleet.account.people.vault import Person, Vault, is_student, passing_vault, shown, the_vault, typed, weak
+from fleet.account.people.pseudonyms import is_student, shown, typed
+from fleet.account.people.vault import Person, Vault, passing_vault, the_vault, weak
 from fleet.db import snapshot, transaction
 from fleet.errors import VaultError
 from fleet.home import Home

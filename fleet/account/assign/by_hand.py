@@ -11,8 +11,8 @@ from fleet import tags
 from fleet.account.assign.due import known_twice, phase_open
 from fleet.account.assign.units import COLUMNS, GOOD, JOINED, LYING, suits_kind
 from fleet.account.custody.machine import words
+from fleet.account.people.pseudonyms import shown as pseudonym
 from fleet.account.people.students import the
-from fleet.account.people.vault import shown as pseudonym
 from fleet.account.programme.gaps_sql import device_of, lost, refused
 from fleet.account.programme.in_force import Programme, current
 from fleet.db import transaction

@@ -69,7 +69,7 @@ def unassign(ctx: click.Context, unit: str, why: str, as_json: bool) -> None:
     Example: fleet unassign A-0001 --why "moved to another county"
     """
     from fleet.account.assign import by_hand as assign_hand
-    from fleet.account.people.vault import shown as pseudonym
+    from fleet.account.people.pseudonyms import shown as pseudonym
     from fleet.home import home_of
     from fleet.units import open_registry
     from provision.text import printable

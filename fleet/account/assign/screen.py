@@ -10,7 +10,7 @@ from rich.text import Text
 from fleet.account.assign.by_hand import Assigned, told
 from fleet.account.assign.matching import Match, Plan
 from fleet.account.assign.why import Why
-from fleet.account.people.vault import shown as pseudonym
+from fleet.account.people.pseudonyms import shown as pseudonym
 from provision.screen import table, text
 from provision.text import counted
 

@@ -16,7 +16,7 @@ from fleet.account.custody import steps as custody_steps
 from fleet.account.custody import words as custody_words
 from fleet.account.custody.kit import Kit
 from fleet.account.custody.steps import Going, Moved
-from fleet.account.people import students, vault
+from fleet.account.people import pseudonyms, students
 from fleet.account.programme import in_force as programme
 from fleet.account.programme.in_force import HandOver, Programme
 from fleet.account.sims import one_by_one as sims
@@ -125,11 +125,11 @@ def _of_assignment(conn: Connection, registry: Registry, wanted: Programme, goin
     student = assign_hand.the_student(conn, wanted, going.student or "")
     held = going.held
     if student.state != "enrolled":
-        return [f"{vault.shown(student.student)} is not enrolled any more, but {student.state}"]
+        return [f"{pseudonyms.shown(student.student)} is not enrolled any more, but {student.state}"]
     if held.assigned == student.student:
         return []
     if held.assigned:
-        return [f"it is meant for {vault.shown(held.assigned)} (fleet unassign {held.shown})"]
+        return [f"it is meant for {pseudonyms.shown(held.assigned)} (fleet unassign {held.shown})"]
     if allowed:
         return []
     row = conn.execute(select(*COLUMNS).select_from(JOINED).where(units.c.key == held.key)).one()

@@ -21,13 +21,13 @@ from fleet.account.custody.receive_rows import Listed
 from fleet.account.custody.returning import take_back
 from fleet.account.desk import hand_over as custody_hand_over
 from fleet.account.desk.hand_over import Acceptance
-from fleet.account.people import students, vault
+from fleet.account.people import pseudonyms, students
 from fleet.account.programme import in_force as programme
 from fleet.account.sims import one_by_one as sims
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError, UnitError
 from fleet.models import tag_series
-from fleet.projections import series
+from fleet.tag_numbers import series
 from fleet.tags import the
 from fleet.units import Registry
 from profiles.errors import SchoolbagError, meant
@@ -198,7 +198,7 @@ class Session:
         self._student = ""
         self._once.clear()
         remarks = [f"SIM {card.iccid} {card.remark}" for card in done.sims if card.remark]
-        shown = vault.shown(student)
+        shown = pseudonyms.shown(student)
         self._done[shown.casefold()] = self._done[student.casefold()] = f"has {done.moved.shown}"
         return self._ready(code, f"with {shown}", "; ".join([f"{done.moved.shown} to {shown}", *remarks]), unit)
 
@@ -208,13 +208,13 @@ class Session:
             at = self.registry.ledger.clock()
             card = sims.hand_over(conn, self.registry.ledger, number, student, at)
         self._student = ""
-        shown = vault.shown(student)
+        shown = pseudonyms.shown(student)
         told = [f"SIM {card.iccid} to {shown}", *([f"until {card.ends_at[:10]}"] if card.ends_at else []), card.remark]
         return self._ready(number, f"with {shown}", "; ".join(filter(None, told)))
 
     def _student_of(self, code: str) -> str:
         """The student whose key it is; "" when it is none: a serial may look like one."""
-        if not vault.is_student(code):
+        if not pseudonyms.is_student(code):
             return ""
         with snapshot(self.registry.engine) as conn:
             try:

@@ -266,7 +266,7 @@ class Frame:
         if known.kind is Kind.CODE:
             return text.strip().upper()
         if known.kind is Kind.STUDENT:
-            from fleet.account.people.vault import typed
+            from fleet.account.people.pseudonyms import typed
 
             return typed(text)
         if known.kind is Kind.WORD:

@@ -16,7 +16,7 @@ from fleet.account.paper.words import Words
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.models import sims, units
-from fleet.projections import numbered
+from fleet.tag_numbers import numbered
 from fleet.tags import checked_prefix, last_number
 from fleet.units import Registry
 

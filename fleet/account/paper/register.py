@@ -13,7 +13,8 @@ from fleet.account.custody import places
 from fleet.account.paper.fonts import Fonts
 from fleet.account.paper.pages import Box, Pages
 from fleet.account.paper.words import Words
-from fleet.account.people.vault import shown, the_vault
+from fleet.account.people.pseudonyms import shown
+from fleet.account.people.vault import the_vault
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError
 from fleet.models import custody, students, units

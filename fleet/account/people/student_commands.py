@@ -104,9 +104,9 @@ def leave(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
 
     Example: fleet student leave S-4Q7XN0B2M --why "moved to another province"
     """
+    from fleet.account.people.pseudonyms import shown
     from fleet.account.people.students import leave as see_off
     from fleet.account.people.students import the
-    from fleet.account.people.vault import shown
     from fleet.db import transaction
 
     with _registry(ctx) as registry, transaction(registry.engine) as conn:
@@ -129,8 +129,9 @@ def forget(ctx: click.Context, name: str, why: str, yes: bool, as_json: bool) ->
 
     Example: fleet student forget S-4Q7XN0B2M --why "the family asked" --yes
     """
+    from fleet.account.people.pseudonyms import shown
     from fleet.account.people.students import forget as forget_them
-    from fleet.account.people.vault import shown, the_vault
+    from fleet.account.people.vault import the_vault
     from fleet.db import transaction
 
     if not yes:

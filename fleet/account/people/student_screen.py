@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fleet.account.people.pseudonyms import shown
 from fleet.account.people.students import Line, StudentView
-from fleet.account.people.vault import Person, shown
+from fleet.account.people.vault import Person
 from provision.screen import table, text
 from provision.text import local_time
 

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, or_, select
 
 from fleet.account.people.identifiers import Unusable, loose
 from fleet.account.people.phones import phones
-from fleet.account.people.vault import Vault, is_student, shown, typed
+from fleet.account.people.pseudonyms import is_student, shown, typed
+from fleet.account.people.vault import Vault
 from fleet.errors import AccountError
 from fleet.ledger import Ledger
 from fleet.models import custody, events, sims, student_ids, students, units

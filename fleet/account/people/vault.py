@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, exists, insert, select
 
 from fleet import ledger_vaults
+from fleet.account.people.pseudonyms import LETTERS
 from fleet.errors import VaultError
 from fleet.home import Home
 from fleet.ledger import Ledger
@@ -34,10 +35,8 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _HASH_BYTES = 12
 _PIN_DIGITS, _DIFFERENT = 6, 4
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
-_KEY_LETTERS = 9
 _RESTORE = "Put back the backup of it: fleet vault restore FILE."
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -226,7 +225,7 @@ def _hasher(started: hashlib.blake2b) -> Callable[[str], str]:
 @cache
 def _three_letters() -> tuple[str, ...]:
     """What 15 bits are in letters."""
-    return tuple("".join(letters) for letters in itertools.product(_CROCKFORD, repeat=3))
+    return tuple("".join(letters) for letters in itertools.product(LETTERS, repeat=3))
 
 
 def person_of(found: Mapping[str, Any]) -> Person:
@@ -261,23 +260,6 @@ def checked(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise VaultError("The key of the vault (vault.key) is damaged.", _RESTORE)
     return key
-
-
-def shown(student: str) -> str:
-    """A pseudonym for people: ``S-4Q7…``."""
-    return f"{student[:1]}-{student[1:]}"
-
-
-def typed(text: str) -> str:
-    """A pseudonym as a person typed it: small letters, O for 0, I and L for 1 and the dash do not matter."""
-    capitals = text.strip().upper().replace("-", "").replace(" ", "")
-    return capitals[:1] + capitals[1:].translate(str.maketrans("OIL", "011"))
-
-
-def is_student(text: str) -> bool:
-    """Whether it has the form of a pseudonym."""
-    key = typed(text)
-    return len(key) == _KEY_LETTERS + 1 and key[0] == "S" and set(key[1:]) <= set(_CROCKFORD)
 
 
 def _in_use(conn: Connection) -> bool:

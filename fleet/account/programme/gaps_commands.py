@@ -227,7 +227,7 @@ _HEAD = ("student", "school", "class", "grade", "area", "category", "teacher", "
 
 
 def _cells(one: Gap, names: Mapping[str, str]) -> list[object]:
-    from fleet.account.people.vault import shown as pseudonym
+    from fleet.account.people.pseudonyms import shown as pseudonym
 
     who = names.get(one.student) or pseudonym(one.student)
     also = "; ".join(one.told(name) for name in list(one.reasons)[1:])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.people.vault import shown as pseudonym
+from fleet.account.people.pseudonyms import shown as pseudonym
 from fleet.account.programme.gaps import PAGE, Gap, Row, Share
 from fleet.account.programme.gaps_sql import REASONS
 from provision.screen import table, text

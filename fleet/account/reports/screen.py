@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.people.vault import shown as pseudonym
+from fleet.account.people.pseudonyms import shown as pseudonym
 from fleet.account.programme.gaps import Gap
 from fleet.account.programme.gaps import Row as Counted
 from fleet.account.programme.gaps_sql import REASONS

@@ -141,7 +141,7 @@ def _say(found: Report, applied: bool, as_json: bool) -> None:
 
 
 def _lines(found: Report, applied: bool) -> list[dict[str, Any]]:
-    from fleet.account.people.vault import shown
+    from fleet.account.people.pseudonyms import shown
 
     lines: list[dict[str, Any]] = [
         {

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, exists, select
 
 from fleet.account.people.identifiers import exact, loose, same_name
-from fleet.account.people.vault import Person, Vault, person_of, shown
+from fleet.account.people.pseudonyms import shown
+from fleet.account.people.vault import Person, Vault, person_of
 from fleet.account.roster.read import COMPARED, by_kind, differ
 from fleet.account.roster.rows import Entry
 from fleet.account.roster.spool import Sample, mark_of

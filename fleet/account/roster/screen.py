@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import RenderableType
 from rich.text import Text
 
-from fleet.account.people.vault import shown
+from fleet.account.people.pseudonyms import shown
 from fleet.account.roster.taking_over import Report
 from provision.screen import table, text
 from provision.text import counted, printable
