@@ -50,6 +50,19 @@ def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, A
     return done.rowcount
 
 
+def put_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, in their order, in the place of those with the same primary key. All of them name every column."""
+    if not rows:
+        return
+    columns, keys = tuple(rows[0]), table.primary_key.columns.keys()
+    target, marks = _target(conn, table, columns)
+    news = ", ".join(f"{_quoted(conn, name)} = excluded.{_quoted(conn, name)}" for name in columns if name not in keys)
+    conn.exec_driver_sql(
+        f"INSERT INTO {target} VALUES ({marks}) ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {news}",  # noqa: S608
+        [tuple(row.values()) for row in rows],
+    )
+
+
 def update_rows(
     conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None
 ) -> None:

@@ -6,11 +6,12 @@ comes later, or from a bench that was offline, finds the readings there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import Connection, Row, RowMapping, exists, func, select
 
+from fleet.bulk import batches
 from fleet.models import custody, sim_slots, sims, units
 from fleet.sim_states import SimState, where_to
 from fleet.values import Json
@@ -21,29 +22,53 @@ if TYPE_CHECKING:
 Change = tuple[str, str, dict[str, Json]]
 """Kind, subject and body of an event."""
 
+_NAMED = 2000
+
 
 def changed(step: str, iccid: str, fields: Mapping[str, Json]) -> Change:
     """``sim.set``: ``step`` says by what, ``fields`` are the columns of ``sims`` that are new."""
     return "sim.set", iccid, {"v": 1, "step": step, "fields": {**fields}}
 
 
-def take_over(conn: Connection, ledger: Ledger, unit: str) -> None:
-    """After a reading of ``unit`` was recorded: the SIMs of ours in it are read, planned as its profile says;
-    those that belong in it and are not there are missed."""
-    known(conn, ledger, unit)
-    slots = conn.execute(select(sim_slots).where(sim_slots.c.unit == unit)).all()
-    if slots and all(slot.iccid or slot.state == _EMPTY for slot in slots):
-        mine = (sims.c.unit == unit) & sims.c.missed_at.is_(None) & (sims.c.state != SimState.ENDED)
-        gone = mine & sims.c.iccid.not_in([slot.iccid for slot in slots])
-        for iccid in conn.scalars(select(sims.c.iccid).where(gone).order_by(sims.c.iccid)).all():
-            ledger.append(conn, *changed("miss", iccid, {"missed_at": slots[0].at}))
+def take_over(conn: Connection, ledger: Ledger, read: Sequence[str]) -> None:
+    """After a reading of each of these units was recorded: the SIMs of ours in them are read, planned as their profile
+    says; those that belong in them and are not there are missed."""
+    known(conn, ledger, read)
+    if gone := list(_gone(conn, read)):
+        ledger.append_many(conn, gone)
 
 
-def known(conn: Connection, ledger: Ledger, unit: str) -> None:
-    """The SIMs of ours that were read in ``unit``, whenever that was. None is missed: it may have come in since."""
-    for row in conn.execute(_READ.where(sim_slots.c.unit == unit)).mappings().all():
-        if fields := _read(row):
-            ledger.append(conn, *changed("read", row["iccid"], fields))
+def known(conn: Connection, ledger: Ledger, read: Sequence[str]) -> None:
+    """The SIMs of ours that were read in these units, whenever that was. None is missed: it may have come in since."""
+    if found := list(_found(conn, read)):
+        ledger.append_many(conn, found)
+
+
+def _found(conn: Connection, read: Sequence[str]) -> Iterator[Change]:
+    """Unit by unit. Of a SIM that two of them read, the second one's reading comes after the first one's."""
+    cards: dict[str, list[RowMapping]] = {}
+    for some in batches(read, _NAMED):
+        for row in conn.execute(_READ.where(sim_slots.c.unit.in_(some))).mappings():
+            cards.setdefault(row["slot_unit"], []).append(row)
+    news: dict[str, dict[str, Json]] = {}
+    for row in (row for unit in read for row in cards.get(unit, ())):
+        before = news.get(row["iccid"], {})
+        if fields := _read({**row, **before} if before else row):
+            news[row["iccid"]] = {**before, **fields}
+            yield changed("read", row["iccid"], fields)
+
+
+def _gone(conn: Connection, read: Sequence[str]) -> Iterator[Change]:
+    """Of units that told of all their slots: the SIMs that belong in them, and are in none."""
+    for some in batches(read, _NAMED):
+        slots: dict[str, list[Row[Any]]] = {}
+        for slot in conn.execute(select(sim_slots).where(sim_slots.c.unit.in_(some))):
+            slots.setdefault(slot.unit, []).append(slot)
+        whole = {unit: told for unit, told in slots.items() if all(one.iccid or one.state == _EMPTY for one in told)}
+        mine = sims.c.unit.in_(whole) & sims.c.missed_at.is_(None) & (sims.c.state != SimState.ENDED)
+        for sim in conn.execute(select(sims.c.iccid, sims.c.unit).where(mine).order_by(sims.c.unit, sims.c.iccid)):
+            if sim.iccid not in {slot.iccid for slot in whole[sim.unit]}:
+                yield changed("miss", sim.iccid, {"missed_at": whole[sim.unit][0].at})
 
 
 def unsettled(conn: Connection) -> Iterator[Change]:

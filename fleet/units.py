@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, select
 
-from fleet import runs, sim_reading, tags
+from fleet import check_ins, runs, sim_reading, tags
+from fleet.check_ins import CheckIn
 from fleet.db import PATIENCE, database_of, snapshot, transaction, writing
 from fleet.errors import UnitError
 from fleet.home import Home, actor_of
 from fleet.ledger import Clock, Ledger
-from fleet.models import bench_places, health, health_now, seals, units
+from fleet.models import seals, units
 from fleet.values import Json
-from provision.model import Facts, Health, Identity, Report, Unit
+from provision.model import Facts, Identity, Report, Unit
 from provision.progress import now
 from provision.text import printable
 
@@ -56,22 +57,16 @@ class Registry:
             return self._known(conn, key, ignored)
 
     def record(self, report: Report, identity: Identity | None = None, plan: DataPlan | None = None) -> None:
-        """Keep what a run says: its event, what follows from it, and the health reading, all or nothing.
+        """Keep what a run says (:class:`CheckIn`): its event, what follows from it, and the health reading, all or
+        nothing. What concerns no unit that anybody could name is not written."""
+        told = CheckIn(report, identity, plan)
+        if told.who:
+            self.record_many((told,))
 
-        ``plan`` is what the profile says of the data plan of the SIM in it.
-        ``identity`` says whose run it was when the report has no facts. Without either it concerns no unit that
-        anybody could name, and nothing is written.
-        """
-        who = report.facts.identity if report.facts else identity
-        if who is None:
-            return
-        key = runs.key_of(who.platform, who.serial)
+    def record_many(self, said: Iterable[CheckIn]) -> int:
+        """The same for many, in their order: all of them or none. How many of them concerned a unit."""
         with transaction(self.engine) as conn:
-            self._add(conn, key, who)
-            self.ledger.append(conn, "unit.run", key, runs.body_of(report, who, plan))
-            if report.facts:
-                sim_reading.take_over(conn, self.ledger, key)
-                self._measure(conn, key, report.ended, report.facts.health)
+            return check_ins.record(conn, self.ledger, said)
 
     def look(self, identity: Identity, facts: Facts, body: Callable[[Connection, str], dict[str, Json]]) -> str:
         """Keep what an intake says: its event, what follows from it, and the health reading, all or nothing.
@@ -83,8 +78,8 @@ class Registry:
         with transaction(self.engine) as conn:
             self._add(conn, key, identity)
             event = self.ledger.append(conn, "unit.intake", key, body(conn, key))
-            sim_reading.take_over(conn, self.ledger, key)
-            self._measure(conn, key, event.at, facts.health)
+            sim_reading.take_over(conn, self.ledger, (key,))
+            check_ins.measure(conn, self.ledger, ((key, event.at, facts.health),))
         return key
 
     def tag(self, name: str, tag: str) -> str:
@@ -126,26 +121,12 @@ class Registry:
         return Unit(tag=tag, ignored=ignored, sealed={row.item: row.sealed for row in sealed}, seal_key=self.seal_key)
 
     def _add(self, conn: Connection, key: str, identity: Identity) -> None:
-        if conn.scalar(select(units.c.key).where(units.c.key == key)) is None:
-            here = conn.scalar(select(bench_places.c.place).where(bench_places.c.bench == self.ledger.bench.id)) or ""
-            self.ledger.append(conn, "unit.added", key, {**runs.added(identity), "place": here})
+        for happening in check_ins.newcomers(conn, self.ledger, {key: identity}):
+            self.ledger.append(conn, *happening)
 
     def _tag(self, conn: Connection, key: str, tag: str) -> None:
         was = conn.scalar(select(units.c.tag).where(units.c.key == key))
         self.ledger.append(conn, "unit.tagged", key, {"v": 1, "tag": tag, "was": was})
-
-    def _measure(self, conn: Connection, key: str, at: str, found: Health) -> None:
-        """Readings are many and no part of the chain. Two of one moment are one."""
-        values = runs.reading(found)
-        if values is None:
-            return
-        row = {"unit": key, "at": at, "bench": self.ledger.bench.id, **values}
-        for table, stale in (
-            (health, (health.c.unit == key) & (health.c.at == at)),
-            (health_now, health_now.c.unit == key),
-        ):
-            conn.execute(delete(table).where(stale))
-            conn.execute(insert(table).values(row))
 
 
 @contextmanager

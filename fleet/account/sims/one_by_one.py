@@ -150,7 +150,7 @@ def accepted(conn: Connection, ledger: Ledger, unit: str, student: str, at: str)
 
     Their clock starts now. That of a SIM that somebody else had before runs on, as it does with the operator.
     """
-    sim_reading.known(conn, ledger, unit)  # the SIM may have been read at a bench that did not know it
+    sim_reading.known(conn, ledger, (unit,))  # the SIM may have been read at a bench that did not know it
     rows = conn.execute(select(sims).where(sims.c.unit == unit).order_by(sims.c.iccid)).mappings().all()
     return tuple(_accept(conn, ledger, row, student, at) for row in rows)
 
