@@ -22,8 +22,10 @@ from fleet.account.programme.gaps_sql import (
     first_of,
     flag,
     joined,
+    lost_at,
     online,
     reasons,
+    refused_at,
 )
 from fleet.account.programme.household import needed
 from fleet.account.programme.in_force import Programme
@@ -146,6 +148,8 @@ _COLUMNS = (
     func.coalesce(UNIT.c.tag, UNIT.c.serial, "").label("unit"),
     func.coalesce(HELD.c.place, "").label("place"),
     students.c.since.label("enrolled_at"),
+    lost_at().label("lost_at"),
+    refused_at().label("refused_at"),
     HELD.c.since.label("held_at"),
     UNIT.c.last_seen.label("seen_at"),
     SIM.c.since.label("sim_at"),
@@ -153,8 +157,8 @@ _COLUMNS = (
 )
 _SINCE = {
     "no_device": ("enrolled_at",),
-    "refused": ("enrolled_at",),
-    "lost": ("enrolled_at",),
+    "refused": ("refused_at",),
+    "lost": ("lost_at",),
     "no_connection": ("enrolled_at",),
     "broken": ("seen_at",),
     "no_app": ("seen_at",),

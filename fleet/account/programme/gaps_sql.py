@@ -186,6 +186,21 @@ def lost() -> ColumnElement[bool]:
     return exists().where(wanted).correlate(students)
 
 
+def lost_at() -> ScalarSelect[str]:
+    """Since when the last one is lost that was in their hands."""
+    return _last("lose", holdings.c.until.is_(None))
+
+
+def refused_at() -> ScalarSelect[str]:
+    """When they last did not take one."""
+    return _last("refuse")
+
+
+def _last(step: str, *more: ColumnElement[bool]) -> ScalarSelect[str]:
+    query = select(func.max(holdings.c.since)).where(holdings.c.student == students.c.student, holdings.c.step == step)
+    return query.where(*more).correlate(students).scalar_subquery()
+
+
 def refused() -> ColumnElement[bool]:
     """They were offered one, and did not take it."""
     offer = holdings.alias("offer")
