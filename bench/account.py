@@ -151,7 +151,7 @@ def roster(bench: Bench) -> None:
 
 
 def check_ins(bench: Bench) -> None:
-    found = rates(bench.registry, max(1000, bench.registry.world.units // 50))
+    found = rates(bench.registry, max(1000, bench.registry.world.units // 50), processor=bench.processor)
     how = f"{found.ours:.0f} per second, the engine {found.engine:.0f}"
     bench.marks.tell("check-ins, engine to ours", found.engine / found.ours, 3, how)
 

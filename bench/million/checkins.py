@@ -1,24 +1,25 @@
 """How fast reports of units that were seen again are recorded, against the engine's own rate for the same rows.
 
-What is compared ends in the same rows: the events, the last run of each unit with its items, its row, and the health
-readings. Both are written in one transaction, and taken back afterwards, so that the registry stays as it was.
+Both end in the same rows: the events, the last run of each unit with its items, its row, and the health readings. Ours
+are recorded; for the engine the rows that are to be written over are taken away beforehand, so that its time is that of
+plain inserts. Both are one transaction, which is given up afterwards, so that the registry stays as it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Engine, Table, delete, select
 
 from bench.million import reports
 from bench.million.registry import BENCH, Made, opened, write_readings
-from fleet.bulk import batches
-from fleet.db import snapshot
-from fleet.ledger import Ledger
-from fleet.models import chains, events, health, health_now, items, runs, seals, sim_slots, units
+from bench.million.world import DAYS
+from fleet.bulk import batches, insert_values
+from fleet.models import events, health, health_now, items, runs, seals, sim_slots, units
 
 _OF_UNITS = (units, runs, items, seals, sim_slots, health_now)
 _AT_ONCE = 5000
@@ -33,30 +34,38 @@ class Rates:
     engine: float
 
 
-def rates(wanted: Made, number: int) -> Rates:
-    """Of so many units that were seen before: what ``fleet`` does of itself, then the bare inserts of its rows."""
-    at = wanted.world.moment(300 * (wanted.world.years + 1) + 1)
+def rates(wanted: Made, number: int, *, processor: bool = False) -> Rates:
+    """Of so many units that were seen before. ``processor``: by its time instead of the clock's."""
+    world = wanted.world
+    clock = time.process_time if processor else time.perf_counter
+    at = world.moment(DAYS * (world.years + 1) + 1)
     chosen = [unit * 3 for unit in range(number)]
-    said = [reports.report(wanted.world, unit, unit, at) for unit in chosen]
-    happened = [reports.happening(wanted.world, unit, one) for unit, one in zip(chosen, said, strict=True)]
-    readings = [reports.reading(wanted.world, unit, one, BENCH) for unit, one in zip(chosen, said, strict=True)]
+    said = [reports.report(world, unit, unit, at) for unit in chosen]
+    happened = [reports.happening(world, unit, one) for unit, one in zip(chosen, said, strict=True)]
+    readings = [reports.reading(world, unit, one, BENCH) for unit, one in zip(chosen, said, strict=True)]
+    keys = [world.key_of(unit) for unit in chosen]
     with opened(wanted, at) as registry:
-        ledger: Ledger = registry.ledger
-        with registry.engine.execution_options(writing=True).connect() as conn, conn.begin() as mine:
-            start = time.perf_counter()
-            ledger.append_many(conn, happened)
+        with _given_up(registry.engine) as conn:
+            start = clock()
+            registry.ledger.append_many(conn, happened)
             write_readings(conn, readings)
-            ours = time.perf_counter() - start
-            rows = _written(conn, [wanted.world.key_of(unit) for unit in chosen], at)
-            mine.rollback()
-        with registry.engine.execution_options(writing=True).connect() as conn, conn.begin() as mine:
-            start = time.perf_counter()
-            _insert(conn, rows)
-            engine = time.perf_counter() - start
-            mine.rollback()
-        with snapshot(registry.engine) as conn:
-            assert conn.scalar(select(chains.c.seq).where(chains.c.bench == BENCH)) is not None
+            ours = clock() - start
+            rows = _written(conn, keys, at)
+        with _given_up(registry.engine) as conn:
+            _take_away(conn, rows)
+            start = clock()
+            for table, values in rows.items():
+                insert_values(conn, table, table.columns.keys(), values)
+            engine = clock() - start
     return Rates(number / ours, number / engine)
+
+
+@contextmanager
+def _given_up(engine: Engine) -> Iterator[Connection]:
+    with engine.execution_options(writing=True).connect() as conn, conn.begin() as mine:
+        conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        yield conn
+        mine.rollback()
 
 
 def _written(conn: Connection, keys: Sequence[str], at: str) -> Rows:
@@ -73,10 +82,11 @@ def _written(conn: Connection, keys: Sequence[str], at: str) -> Rows:
     return found
 
 
-def _insert(conn: Connection, rows: Rows) -> None:
-    """As quickly as the engine takes them: one prepared statement per table, and no look at what is there."""
-    conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+def _take_away(conn: Connection, rows: Rows) -> None:
+    """What stands where the rows are to be inserted."""
     for table, values in rows.items():
-        marks = ", ".join("?" * len(table.columns))
-        if values:
-            conn.exec_driver_sql(f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})", list(values))
+        owner = next(iter(table.primary_key))
+        at = table.columns.keys().index(owner.name)
+        if table not in (events, health):
+            for some in batches({row[at] for row in values}, _AT_ONCE):
+                conn.execute(delete(table).where(owner.in_(some)))
