@@ -49,7 +49,7 @@ class Fleet:
     home: Path
     adb_port: int
     env: dict[str, str] = field(default_factory=dict)
-    timeout: float = 60
+    timeout: float = 150
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("FLEET_", "ADB_", "ANDROID_"))}

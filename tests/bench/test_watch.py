@@ -46,7 +46,7 @@ class Watching:
                 self.lines.append(json.loads(line))
                 self._changed.notify_all()
 
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], count: int = 1, seconds: float = 60) -> None:
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], count: int = 1, seconds: float = 120) -> None:
         with self._changed:
             good = self._changed.wait_for(lambda: sum(map(wanted, self.lines)) >= count, seconds)
         assert good, self.lines[-5:]
@@ -54,7 +54,7 @@ class Watching:
     def wait_for_start(self) -> None:
         """Until it has made its files: the registry and the log of this run."""
         home = Path(self.home)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not (list(home.glob("runs/*.jsonl")) and (home / "registry.db").exists()):
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -251,7 +251,7 @@ def test_the_bench_survives_a_hundred_and_fifty_mishaps(fleet: Fleet, virtual_be
             serial = phone.serial
             watch.wait_for(
                 lambda row, s=serial: reported(s, "partial")(row) and row in watch.lines[begun:],  # type: ignore[misc]
-                seconds=90,
+                seconds=120,
             )
         _, err = watch.end()
     finally:

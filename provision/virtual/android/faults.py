@@ -43,7 +43,7 @@ NOISE = {
     "escapes": b"\x1b[2J\x1b[31;1mWARNING\x1b[0m \x1b]0;title\x07\r\x1b[A linker: unused DT entry\x08\x9b1m\n",
     "invalid_utf8": b"\xff\xfe\x80 \xc3( \xed\xa0\x80 \xf5\x90 not text \xe2\x82\n",
     "megabytes": b"W/linker  ( 4711): /vendor/lib64/libnoise.so has text relocations, wasting memory\n" * 52_000,
-    "newlines": b"\n" * 300_000,
+    "newlines": b"\n" * 100_000,
     "nothing": b"",
 }
 parse = Kinds(KINDS, _NEEDS, NOISE).parse

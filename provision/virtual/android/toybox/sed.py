@@ -136,13 +136,16 @@ def _edit(steps: list[_Step], rows: list[str], *, quiet: bool) -> str:
 
 
 def _applies(step: _Step, number: int, text: str, last: bool) -> bool:
+    if not step.addresses:
+        return True
+
     def is_at(address: str | re.Pattern[str]) -> bool:
         if isinstance(address, re.Pattern):
             return address.search(text) is not None
         return last if address == "$" else number == int(address)
 
     if len(step.addresses) < 2:
-        return not step.addresses or is_at(step.addresses[0])
+        return is_at(step.addresses[0])
     first, second = step.addresses
     if not step.inside:
         step.inside = is_at(first)
@@ -168,6 +171,8 @@ def _apply(step: _Step, text: str, number: int) -> tuple[str, list[str]]:
 
 
 def _substituted(step: _Step, regex: re.Pattern[str], text: str) -> tuple[str, int]:
+    if not regex.search(text):
+        return text, 0
     seen = 0
     done = 0
 

@@ -313,9 +313,10 @@ def _files(process: Process, base: str) -> list[str]:
 def _grep_file(process: Process, given: Options, regex: re.Pattern[str], word: str, *, titled: bool) -> int:
     title = f"{word if word != '-' else '(standard input)'}:" if titled and "h" not in given else ""
     quiet = any(flag in given for flag in "qclL")
+    search, inverted = regex.search, "v" in given  # noise is hundreds of thousands of lines
     hits = 0
     for number, line in enumerate(lines(process, word), 1):
-        if bool(regex.search(line)) == ("v" in given):
+        if bool(search(line)) == inverted:
             continue
         hits += 1
         prefix = title + (f"{number}:" if "n" in given else "")
