@@ -12,6 +12,7 @@ from fleet.passphrase_commands import FILE, passphrase, passphrase_option
 
 _VARIABLE = "FLEET_VAULT_PASSPHRASE"
 _passphrase_file = passphrase_option(_VARIABLE)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
 
 
 @click.group()
@@ -23,7 +24,7 @@ def vault() -> None:
 
 
 @vault.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
+@_json
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
     """Say whether this bench has a key, its fingerprint, and whether it opens this registry. Exit 1: it cannot.
@@ -51,8 +52,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
             wrong = str(error)
     opens = found is not None and not wrong
     if as_json:
-        fields = {"fingerprint": found and found.fingerprint, "kept": kept, "opens": opens}
-        click.echo(json.dumps({"v": 1, "event": "vault", **fields}))
+        _write(fingerprint=found and found.fingerprint, kept=kept, opens=opens)
     else:
         click.echo(f"Fingerprint  {found.fingerprint if found else 'none: this bench has no key yet'}")
         click.echo(f"Kept         {kept}")
@@ -64,13 +64,14 @@ def show(ctx: click.Context, as_json: bool) -> None:
 @vault.command()
 @click.argument("file", type=FILE)
 @_passphrase_file
+@_json
 @click.pass_context
-def backup(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
+def backup(ctx: click.Context, file: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Write the key to FILE, encrypted. Keep it and its passphrase in two places, neither on this bench.
 
     Example: fleet vault backup /media/usb/vault.key
     """
-    from fleet.account.people.vault import checked
+    from fleet.account.people.vault import Vault, checked
     from fleet.account.people.vault_backup import backup as encrypted
     from fleet.errors import VaultError
     from provision.ios.keybag import write_once
@@ -79,14 +80,18 @@ def backup(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None
     if key is None:
         raise VaultError("This bench has no key of a vault.", "It is made when the first students are imported.")
     write_once(file.absolute(), encrypted(checked(key), passphrase(passphrase_file, _VARIABLE, new=True)))
-    click.echo(f"Backed up to {file}. Write its passphrase down elsewhere: without it the file is worth nothing.")
+    if as_json:
+        _write(file=str(file), fingerprint=Vault(key).fingerprint)
+    else:
+        click.echo(f"Backed up to {file}. Write its passphrase down elsewhere: without it the file is worth nothing.")
 
 
 @vault.command()
 @click.argument("file", type=FILE)
 @_passphrase_file
+@_json
 @click.pass_context
-def restore(ctx: click.Context, file: Path, passphrase_file: Path | None) -> None:
+def restore(ctx: click.Context, file: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Put the key from its backup FILE on this bench, which has none. One that is there is never written over.
 
     Example: fleet vault restore /media/usb/vault.key
@@ -106,7 +111,14 @@ def restore(ctx: click.Context, file: Path, passphrase_file: Path | None) -> Non
             f"This bench has another key already: {home.path / 'vault.key'}.",
             "What was kept with it cannot be read without it. Move it away only if nothing was.",
         )
-    click.echo(f"Fingerprint  {Vault(key).fingerprint}")
+    if as_json:
+        _write(fingerprint=Vault(key).fingerprint)
+    else:
+        click.echo(f"Fingerprint  {Vault(key).fingerprint}")
+
+
+def _write(**fields: object) -> None:
+    click.echo(json.dumps({"v": 1, "event": "vault", **fields}))
 
 
 def _home(ctx: click.Context) -> Home:
