@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--refuse", nargs="*", default=[], help="answer: numbers that it does not find")
     parser.add_argument("--not", dest="unused", nargs="*", default=[], help="usage: SIMs that were not used")
     said = parser.parse_args()
+    lines: list[list[object]]
     if said.what == "answer":
         lines = [["request", "status"], *answers(said.sent, said.refuse)]
     else:

@@ -1,9 +1,11 @@
 """Run a programme from its steps.yaml with nothing but public commands, then ask its questions.
 
     python examples/programmes/play.py zhengzhou-2020
+    python examples/programmes/play.py lanling-2020 0.05
 
-Every command is shown before it runs, in the folder of the programme; ``$MADE`` stands for the folder of generated
-files. The questions at the end are those that the tool has to answer of such a programme with one command each.
+Every command is shown before it runs, in the folder of the programme. ``$MADE`` stands for a folder of files that are
+made on the way, ``$SCALE`` for the size of a generated programme (1: the real one), ``$MONTH_AGO`` for that day. The
+questions at the end are those that the tool has to answer of such a programme with one command each.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
-from typing import IO, Any
+from string import Template
+from typing import Any
 
 import yaml
 
@@ -29,23 +33,20 @@ FLEET = Path(sys.executable).with_name("fleet")
 @dataclass(frozen=True)
 class Command:
     """``say``: what it is for. ``run``: as it is typed in the folder of the programme. ``stdin``: a file there that is
-    read as by a scanner. ``code``: its exit code. ``answer``: of a question, texts that have to be in what it prints.
+    read as by a scanner. ``code``: its exit code.
     """
 
     say: str
     run: str
     stdin: str = ""
     code: int = 0
-    answer: tuple[str, ...] = ()
 
-    def words(self, made: Path) -> list[str]:
+    def words(self, made: Path, scale: float) -> list[str]:
         """Its arguments; the first is the program."""
-        first, *rest = [word.replace("$MADE", str(made)) for word in shlex.split(self.run)]
+        month_ago = date.today() - timedelta(days=30)
+        values = {"MADE": str(made), "SCALE": str(scale), "MONTH_AGO": month_ago.isoformat()}
+        first, *rest = [Template(word).substitute(values) for word in shlex.split(self.run)]
         return [{"fleet": str(FLEET), "python": sys.executable}[first], *rest]
-
-    def scanned(self, folder: Path, made: Path) -> Path | None:
-        """The file that is its standard input."""
-        return folder / self.stdin.replace("$MADE", str(made)) if self.stdin else None
 
 
 @dataclass(frozen=True)
@@ -66,43 +67,49 @@ def read(name: str) -> Programme:
 
 
 def _commands(found: list[dict[str, Any]]) -> tuple[Command, ...]:
-    return tuple(Command(**{**one, "answer": tuple(one.get("answer", ()))}) for one in found)
+    return tuple(Command(**one) for one in found)
 
 
-def run(
-    command: Command, programme: Programme, made: Path, env: Mapping[str, str], **options: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run it to its end; ``options`` are of :func:`subprocess.run`."""
-    file = command.scanned(programme.folder, made)
-    stdin: IO[bytes] | int = file.open("rb") if file else subprocess.DEVNULL
-    try:
-        return subprocess.run(
-            command.words(made), cwd=programme.folder, env=env, stdin=stdin, text=True, check=False, **options
-        )
-    finally:
-        if not isinstance(stdin, int):
-            stdin.close()
+@dataclass(frozen=True)
+class Player:
+    """Runs the commands of a programme; ``made`` is the folder of files made on the way."""
+
+    programme: Programme
+    made: Path
+    env: Mapping[str, str]
+    scale: float = 1.0
+
+    def run(self, command: Command, *more: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run it to its end; ``more`` are further words, ``options`` those of :func:`subprocess.run`."""
+        words = [*command.words(self.made, self.scale), *more]
+        folder = self.programme.folder
+        with (folder / command.stdin if command.stdin else Path(os.devnull)).open("rb") as stdin:
+            return subprocess.run(
+                words, cwd=folder, env=self.env, stdin=stdin, text=True, encoding="utf-8", check=False, **options
+            )
 
 
 def main() -> int:
     """Play the programme that is named, in a home of its own that is gone afterwards (or FLEET_HOME)."""
-    programme = read(sys.argv[1])
+    name, *scale = sys.argv[1:]
+    programme = read(name)
     with tempfile.TemporaryDirectory(prefix="programme-") as folder:
         made = Path(folder)
         env = {"FLEET_HOME": str(made / "home"), **os.environ}
         bench = _bench(programme) if programme.bench else None
         try:
-            return _play(programme, made, {**env, **(_devices(bench) if bench else {})})
+            devices = _devices(bench) if bench else {}
+            return _play(Player(programme, made, {**env, **devices}, float(scale[0]) if scale else 1.0))
         finally:
             if bench:
                 bench.send_signal(signal.SIGINT)
                 bench.wait(timeout=30)
 
 
-def _play(programme: Programme, made: Path, env: Mapping[str, str]) -> int:
-    for command in (*programme.steps, *programme.questions):
+def _play(player: Player) -> int:
+    for command in (*player.programme.steps, *player.programme.questions):
         print(f"\n# {command.say}\n$ {command.run}{f' < {command.stdin}' if command.stdin else ''}", flush=True)
-        if (code := run(command, programme, made, env).returncode) != command.code:
+        if (code := player.run(command).returncode) != command.code:
             print(f"\nIt ended with {code} instead of {command.code}.", file=sys.stderr)
             return 1
     return 0

@@ -23,7 +23,7 @@ _COUNTS = {
     "served": "SERVED",
     "not_served": "NOT SERVED",
 }
-_CHANGES = {"came": "NEW", "went": "LEFT", "handed_over": "HANDED OVER", "taken_back": "BACK", "lost": "LOST"}
+_CHANGES = {"came": "NEW", "went": "GONE", "handed_over": "HANDED OVER", "taken_back": "BACK", "lost": "LOST"}
 
 
 def level(found: Report) -> Iterator[RenderableType]:
@@ -90,6 +90,7 @@ def distribution(found: Table) -> Iterator[RenderableType]:
     if found.since:
         yield Text(f"Columns from NEW on: since {local_time(found.since)}")
     grid = table(found.by.upper(), *shown.values())
+    grid.columns[0].no_wrap = True
     for row in found.rows:
         grid.add_row(text(row.key or "unknown"), *_numbers(row, shown))
     grid.add_row(Text("in all", "bold"), *_numbers(found.total, shown))

@@ -33,7 +33,8 @@ def listed(count: int, found: Sequence[Mapping[str, Any]]) -> Iterable[Renderabl
 def lines(found: Sequence[Mapping[str, Any]], *more: str) -> Table:
     """A line per SIM; ``more``: further columns, of days or moments, or its ``plan``."""
     grid = table("ICCID", "STATE", "UNIT", "STUDENT", "PLACE", *(name.replace("_at", "").upper() for name in more))
-    grid.columns[0].no_wrap = True
+    for column in (0, 3, *([-1] if more else [])):
+        grid.columns[column].no_wrap = True
     for one in found:
         cells = (one["iccid"], words(one["state"] or ""), one["unit"], student(one["student"]), one["place"])
         told = (plan(one) if name == "plan" else day(one[name]) for name in more)
