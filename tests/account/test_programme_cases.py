@@ -105,7 +105,7 @@ def _progress(made: World, wanted: list[dict[str, str]]) -> None:
 def _why(made: World, wanted: dict[str, dict[str, Any]]) -> None:
     for name, told in wanted.items():
         with snapshot(made.registry.engine) as conn:
-            found = why(conn, key(name), made.case["day"], made.registry.ignored)
+            found = why(conn, key(name), made.case["day"], made.registry.ignored, {})
         given = found.now.shown if found.now else ""
         assert (given, list(found.reasons)) == (told.get("now", ""), told.get("reasons", [])), name
         if "ahead" in told:
@@ -116,7 +116,7 @@ def _assign(made: World, wanted: dict[str, str]) -> None:
     """As the plan says, so it is done; and then there is nothing left to do."""
     day, registry = made.case["day"], made.registry
     with snapshot(registry.engine) as conn:
-        planned = assign.plan(conn, current(conn), day, registry.ignored)
+        planned = assign.plan(conn, current(conn), day, registry.ignored, {})
     assert [(one.shown, one.student) for one in planned.matches] == [(tag, key(who)) for tag, who in wanted.items()]
     assert assign.auto(registry, day) == planned
     assert assign.auto(registry, day).matches == ()

@@ -15,6 +15,7 @@ from fleet.account.people.pseudonyms import shown as pseudonym
 from fleet.account.people.students import the
 from fleet.account.programme.gaps_sql import device_of, lost, refused
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.status.unfit import unfit
 from fleet.db import transaction
 from fleet.errors import AccountError
 from fleet.models import custody, students, units
@@ -93,12 +94,12 @@ def against_student(conn: Connection, programme: Programme, student: Student, da
     return found
 
 
-def against_unit(row: Any, programme: Programme, student: Student, ignored: frozenset[str]) -> list[str]:
+def against_unit(conn: Connection, registry: Registry, row: Any, programme: Programme, student: Student) -> list[str]:
     """Why this unit should not be given to this student."""
-    found = []
+    found = [*unfit(conn, registry.home, registry.ledger.clock(), row.key).get(row.key, ())]
     if row.last_verdict not in GOOD:
         found.append(f"its last run was {row.last_verdict}" if row.last_verdict else "it was never provisioned")
-    if row.serial in ignored:
+    if row.serial in registry.ignored:
         found.append("it is on the ignore list")
     if row.kind == "school" and row.place != student.school:
         found.append(f"it lies at the school {row.place}, which is not theirs")
@@ -124,7 +125,7 @@ def assign(registry: Registry, unit: str, name: str, day: str, allowed: str = ""
         _possible(row, shown, student)
         passed = (
             *against_student(conn, programme, student, day),
-            *against_unit(row, programme, student, registry.ignored),
+            *against_unit(conn, registry, row, programme, student),
         )
         if passed and not allowed.strip():
             raise AccountError(

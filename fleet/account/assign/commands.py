@@ -88,9 +88,11 @@ def _auto(ctx: click.Context, place: str, is_applied: bool, as_json: bool) -> No
     from fleet.account.assign import matching as assigning
     from fleet.account.assign import screen as assign_screen
     from fleet.account.programme.in_force import current
+    from fleet.account.status.unfit import unfit as unfit_units
     from fleet.db import database_of, reading
     from fleet.home import home_of
     from fleet.units import open_registry
+    from provision.progress import now
 
     options = _options(ctx)
     home = home_of(options)
@@ -99,14 +101,17 @@ def _auto(ctx: click.Context, place: str, is_applied: bool, as_json: bool) -> No
             found = assigning.auto(registry, _today(), place)
     else:
         with reading(database_of(options.database, home)) as conn:
-            found = assigning.plan(conn, current(conn), _today(), home.ignored(), place)
+            unfit = unfit_units(conn, home, now())
+            found = assigning.plan(conn, current(conn), _today(), home.ignored(), unfit, place)
     if not as_json:
         screen.show(*assign_screen.plan(found, done=is_applied))
         return
     for match in found.matches:
         _write("assign", {**asdict(match), "applied": is_applied})
+    for kept in found.unfit:
+        _write("unfit", asdict(kept))
     counts = {"ready": found.ready, "assigned": len(found.matches), "due": found.due, "without": found.without}
-    _write("summary", {**counts, "applied": is_applied})
+    _write("summary", {**counts, "unfit": len(found.unfit), "applied": is_applied})
 
 
 def _why(ctx: click.Context, student: str, place: str, as_json: bool) -> None:
@@ -114,14 +119,16 @@ def _why(ctx: click.Context, student: str, place: str, as_json: bool) -> None:
     from fleet.account.assign import screen as assign_screen
     from fleet.account.assign import why as assign_why
     from fleet.account.custody import places
+    from fleet.account.status.unfit import unfit
     from fleet.db import database_of, reading
     from fleet.home import home_of
+    from provision.progress import now
 
     options = _options(ctx)
     home = home_of(options)
     with reading(database_of(options.database, home)) as conn:
         there = places.the(conn, place).place if place else ""
-        found = assign_why.why(conn, student, _today(), home.ignored(), there)
+        found = assign_why.why(conn, student, _today(), home.ignored(), unfit(conn, home, now()), there)
     if as_json:
         _write("assign_why", asdict(found))
     else:

@@ -15,6 +15,8 @@ from fleet.account.assign.due import Due, Given, due
 from fleet.account.assign.units import Pools, ready
 from fleet.account.custody import places
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.status.unfit import Unfit
+from fleet.account.status.unfit import unfit as unfit_units
 from fleet.db import transaction
 from fleet.ledger import Happening
 from fleet.units import Registry
@@ -35,13 +37,25 @@ class Match:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A unit that is ready, and is not given to anybody: why, by the rules of health."""
+
+    unit: str
+    shown: str
+    place: str
+    reasons: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
-    """``due`` students were looked at, in order, until no unit was left; ``ready`` units there were before."""
+    """``due`` students were looked at, in order, until no unit was left; ``ready`` units there were before, without
+    those that are ``unfit``."""
 
     matches: tuple[Match, ...]
     ready: int
     due: int
+    unfit: tuple[Kept, ...] = ()
 
     @property
     def without(self) -> int:
@@ -49,22 +63,31 @@ class Plan:
         return self.due - len(self.matches)
 
 
-def plan(conn: Connection, programme: Programme, day: str, ignored: Collection[str], place: str = "") -> Plan:
+def plan(
+    conn: Connection, programme: Programme, day: str, ignored: Collection[str], unfit: Unfit, place: str = ""
+) -> Plan:
     """Who would be given what on ``day`` (2021-10-15); at ``place`` only units that lie there. Writes nothing."""
-    pools = pools_of(conn, programme, ignored, places.the(conn, place).place if place else "")
+    pools, kept = pools_of(conn, programme, ignored, unfit, places.the(conn, place).place if place else "")
     before, number = pools.left, 0
     matches: list[Match] = []
     for number, one, unit_of in walk(conn, programme, day, pools):  # noqa: B007
         if unit_of is not None:
             matches.append(unit_of)
-    return Plan(tuple(matches), before, number)
+    return Plan(tuple(matches), before, number, kept)
 
 
-def pools_of(conn: Connection, programme: Programme, ignored: Collection[str], place: str) -> Pools:
+def pools_of(
+    conn: Connection, programme: Programme, ignored: Collection[str], unfit: Unfit, place: str
+) -> tuple[Pools, tuple[Kept, ...]]:
+    """The units that may be given, and those that are ready but unfit."""
     pools = Pools()
+    kept = []
     for unit in ready(conn, programme, ignored, place):
-        pools.add(unit)
-    return pools
+        if reasons := unfit.get(unit.key):
+            kept.append(Kept(unit.key, unit.shown, unit.place, reasons))
+        else:
+            pools.add(unit)
+    return pools, tuple(kept)
 
 
 def walk(conn: Connection, programme: Programme, day: str, pools: Pools) -> Iterator[tuple[int, Due, Match | None]]:
@@ -95,7 +118,8 @@ def walk(conn: Connection, programme: Programme, day: str, pools: Pools) -> Iter
 def auto(registry: Registry, day: str, place: str = "") -> Plan:
     """Do what :func:`plan` says, in one transaction; doing it again finds nothing to do. Raises as it does."""
     with transaction(registry.engine) as conn:
-        found = plan(conn, current(conn), day, registry.ignored, place)
+        unfit = unfit_units(conn, registry.home, registry.ledger.clock())
+        found = plan(conn, current(conn), day, registry.ignored, unfit, place)
         registry.ledger.append_many(conn, (_assigned(match) for match in found.matches))
     return found
 

@@ -8,16 +8,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fleet.account.assign.by_hand import Assigned, told
-from fleet.account.assign.matching import Match, Plan
+from fleet.account.assign.matching import Kept, Match, Plan
 from fleet.account.assign.why import Why
 from fleet.account.people.pseudonyms import shown as pseudonym
 from provision.screen import table, text
 from provision.text import counted
 
 _LINES = 40
+_NAMED = 8
 
 
 def plan(found: Plan, *, done: bool) -> Iterator[RenderableType]:
+    yield from _unfit(found.unfit)
     if not found.ready:
         yield Text(
             "No unit is ready: verified or partial at its last run, lying at a bench, school or store, nobody's."
@@ -38,6 +40,16 @@ def plan(found: Plan, *, done: bool) -> Iterator[RenderableType]:
         )
     if found.matches and not done:
         yield Text("Nothing was changed. Do it: fleet assign --auto --apply", "bold")
+
+
+def _unfit(found: tuple[Kept, ...]) -> Iterator[RenderableType]:
+    """Units that are not given out, by why."""
+    by_reason: dict[str, list[str]] = {}
+    for one in found:
+        by_reason.setdefault("; ".join(one.reasons), []).append(one.shown)
+    for reasons, units in by_reason.items():
+        more = f" and {len(units) - _NAMED} more" if len(units) > _NAMED else ""
+        yield text(f"Not given to anybody: {', '.join(units[:_NAMED])}{more}: {reasons}.", "yellow")
 
 
 def _matches(found: tuple[Match, ...]) -> RenderableType:

@@ -58,7 +58,8 @@ JOINED = (
 
 
 def ready(conn: Connection, programme: Programme, ignored: Collection[str], place: str = "") -> Iterator[Ready]:
-    """Every unit that is ready, at ``place`` if one is named; the longest there first, then by key."""
+    """Every unit that is ready, at ``place`` if one is named; the longest there first, then by key. Also those that the
+    rules of health call unfit."""
     query = select(*COLUMNS).select_from(JOINED).where(*_is_ready()).order_by(custody.c.since, units.c.key)
     if place:
         query = query.where(custody.c.place == place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,8 @@ from fleet.account.assign.due import phase_rank
 from fleet.account.assign.matching import Match, pools_of, walk
 from fleet.account.assign.units import Pools
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.status.unfit import Unfit
+from provision.text import counted
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Why:
     reasons: tuple[str, ...]
 
 
-def why(conn: Connection, name: str, day: str, ignored: Collection[str], place: str = "") -> Why:
+def why(conn: Connection, name: str, day: str, ignored: Collection[str], unfit: Unfit, place: str = "") -> Why:
     """What stands in the way of the student ``name`` on ``day``. AccountError when there is none."""
     programme = current(conn)
     student = the_student(conn, programme, name)
@@ -42,7 +44,11 @@ def why(conn: Connection, name: str, day: str, ignored: Collection[str], place: 
         reasons = ["they have left" if student.state == "left" else "they were forgotten"]
     if reasons:
         return Why(student.student, None, None, 0, 0, order, tuple(reasons))
-    return _in_line(conn, programme, student, day, pools_of(conn, programme, ignored, place), order)
+    pools, kept = pools_of(conn, programme, ignored, unfit, place)
+    found = _in_line(conn, programme, student, day, pools, order)
+    if found.now or not kept:
+        return found
+    return replace(found, reasons=(*found.reasons, f"{counted(len(kept), 'unit')} kept back as unfit"))
 
 
 def _in_line(

@@ -136,6 +136,6 @@ def _of_assignment(conn: Connection, registry: Registry, wanted: Programme, goin
     today = datetime.fromisoformat(registry.ledger.clock()).astimezone().date().isoformat()
     against = [
         *assign_hand.against_student(conn, wanted, student, today),
-        *assign_hand.against_unit(row, wanted, student, registry.ignored),
+        *assign_hand.against_unit(conn, registry, row, wanted, student),
     ]
     return [*against, "say why it is done all the same: --allow REASON"] if against else []

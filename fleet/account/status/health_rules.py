@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("health_rules.yaml")
 SEVERITIES = ("critical", "warning", "note", "off")
-_KEYS = ("meaning", "where", "limit", "severity", "next", "least")
+_KEYS = ("meaning", "where", "limit", "severity", "next", "least", "unfit")
 _NEEDED = ("meaning", "where", "severity", "next")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _LEAST = re.compile(r"(\d{1,9}) ?(%?)")
 _MOST = 10_000_000
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Rule:
-    """``meaning`` and ``next_action`` by language; ``least`` units (or percent of all) make it count for --check."""
+    """``meaning`` and ``next_action`` by language; ``least`` units (or percent of all) make it count for --check.
+
+    ``unfit``: a unit of which it tells is not given to anybody.
+    """
 
     name: str
     where: str
@@ -43,6 +46,7 @@ class Rule:
     limit: int | None = None
     least: int = 1
     percent: bool = False
+    unfit: bool = False
     meaning: Mapping[str, str] = field(default_factory=dict)
     next_action: Mapping[str, str] = field(default_factory=dict)
 
@@ -144,6 +148,8 @@ def _rule(sheet: Sheet, name: str, node: Node, under: Rule | None) -> Rule | Non
             fields[column] = sheet.languages(parts[key])
     if "least" in parts:
         fields |= _least(sheet, parts["least"])
+    if "unfit" in parts:
+        fields["unfit"] = _switch(sheet, parts["unfit"])
     return Rule(**fields) if len(sheet.problems) == before else None
 
 
@@ -153,6 +159,12 @@ def _least(sheet: Sheet, node: Node) -> dict[str, Any]:
         sheet.wrong(node, 'must be a number of units, or a part of all such as "2 %"')
         return {}
     return {"least": int(found[1]), "percent": bool(found[2])}
+
+
+def _switch(sheet: Sheet, node: Node) -> bool:
+    if not isinstance(node.value, bool):
+        sheet.wrong(node, "must be true or false")
+    return node.value is True
 
 
 def _check(sheet: Sheet, node: Node, rule: Rule | None) -> None:
