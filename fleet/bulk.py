@@ -89,17 +89,46 @@ def read_rows(conn: Connection, table: Table, column: str, wanted: Iterable[str]
     names = table.columns.keys()
     query = f"SELECT {', '.join(_quoted(conn, name) for name in names)} FROM {_quoted(conn, table.name)} WHERE"  # noqa: S608
     for some in batches(wanted, _NAMED):
-        if conn.dialect.name == "postgresql":
-            found = conn.exec_driver_sql(f"{query} {_quoted(conn, column)} = ANY(%s)", (some,))
-        else:
-            found = conn.exec_driver_sql(f"{query} {_quoted(conn, column)} IN ({_marks(conn, some)})", tuple(some))
-        for row in found:
+        within, values = _one_of(conn, column, some)
+        for row in conn.exec_driver_sql(f"{query} {within}", values):
             yield dict(zip(names, row, strict=True))
+
+
+def set_by_query(conn: Connection, table: Table, name: str, query: str, column: str, wanted: Iterable[str]) -> None:
+    """Set the column ``name`` to what ``query`` gives for the row, where ``column`` is one of ``wanted``."""
+    update = f"UPDATE {_quoted(conn, table.name)} SET {_quoted(conn, name)} = ({query}) WHERE"  # noqa: S608
+    for some in batches(wanted, _NAMED):
+        within, values = _one_of(conn, column, some)
+        conn.exec_driver_sql(f"{update} {within}", values)
+
+
+def add_to_rows(conn: Connection, table: Table, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the number ``name`` of each row to that of the one with its primary key; a row that is not there is written,
+    and one that comes to nothing is taken away."""
+    if not rows:
+        return
+    columns, keys = tuple(rows[0]), table.primary_key.columns.keys()
+    (target, marks), number, here = _target(conn, table, columns), _quoted(conn, name), _quoted(conn, table.name)
+    conn.exec_driver_sql(
+        f"INSERT INTO {target} VALUES ({marks}) ON CONFLICT ({', '.join(keys)}) "  # noqa: S608
+        f"DO UPDATE SET {number} = {here}.{number} + excluded.{number}",
+        [tuple(row.values()) for row in rows],
+    )
+    if less := [tuple(row[key] for key in keys) for row in rows if row[name] < 0]:
+        empty = f"DELETE FROM {here} WHERE {' AND '.join(_equals(conn, keys))} AND {number} = 0"  # noqa: S608
+        conn.exec_driver_sql(empty, less)
 
 
 def _target(conn: Connection, table: Table, columns: Sequence[str]) -> tuple[str, str]:
     """What follows INSERT INTO, and the marks of the values."""
     return f"{_quoted(conn, table.name)} ({', '.join(_quoted(conn, name) for name in columns)})", _marks(conn, columns)
+
+
+def _one_of(conn: Connection, column: str, wanted: list[str]) -> tuple[str, tuple[Any, ...]]:
+    """That ``column`` is one of ``wanted``, and the values for its marks."""
+    if conn.dialect.name == "postgresql":
+        return f"{_quoted(conn, column)} = ANY(%s)", (wanted,)
+    return f"{_quoted(conn, column)} IN ({_marks(conn, wanted)})", tuple(wanted)
 
 
 def _equals(conn: Connection, names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from fleet import runs, sim_reading
+from fleet import runs, sim_reading, unit_states
 from fleet.bulk import batches, put_rows
 from fleet.ledger import Happening, Ledger
 from fleet.models import bench_places, health, health_now, units
@@ -69,6 +69,7 @@ def measure(conn: Connection, ledger: Ledger, found: Iterable[tuple[str, str, He
     rows = [{"unit": key, "at": at, "bench": ledger.bench.id, **values} for key, at, values in told if values]
     put_rows(conn, health, rows)
     put_rows(conn, health_now, rows)
+    unit_states.of_readings(conn, [str(row["unit"]) for row in rows])
 
 
 def _of_different_units(said: Iterable[CheckIn]) -> Iterator[dict[str, CheckIn]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from fleet.bulk import batches, insert_missing, insert_rows, update_rows
+from fleet import unit_states
+from fleet.bulk import batches, insert_missing, insert_rows, put_rows, update_rows
 from fleet.ledger_file import Row, Source
 from fleet.models import events, health, health_now, students, units, vault
 
@@ -38,8 +39,8 @@ def _now(conn: Connection, readings: Sequence[Row]) -> None:
             newest[row["unit"]] = row
     query = select(health_now.c.unit, health_now.c.at).where(health_now.c.unit.in_(newest))
     before = {row.unit: row.at for row in conn.execute(query)}
-    insert_rows(conn, health_now, [row for unit, row in newest.items() if unit not in before])
-    update_rows(conn, health_now, [row for unit, row in newest.items() if row["at"] > before.get(unit, row["at"])])
+    put_rows(conn, health_now, [row for unit, row in newest.items() if row["at"] > before.get(unit, "")])
+    unit_states.of_readings(conn, newest)
 
 
 def take_names(conn: Connection, source: Source, before: Mapping[str, int], *, take: bool = True) -> int:

@@ -7,14 +7,17 @@ offline) are put right by folding the events of that one subject again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select, update
 
+from fleet import unit_states
 from fleet.bulk import batches, delete_rows, insert_rows, read_rows, update_rows
-from fleet.models import PROJECTIONS, tag_series
+from fleet.models import OF_NO_SUBJECT, PROJECTIONS, custody, sims, tag_series, units
+from fleet.tallies import keep_up
 
 Row = dict[str, Any]
 _Kept = dict[str, dict[Any, Row]]
@@ -22,7 +25,7 @@ _NAMED = 5000
 """Subjects named in one query."""
 
 
-_OWNED = tuple(table for table in PROJECTIONS if table is not tag_series)
+_OWNED = tuple(table for table in PROJECTIONS if table not in OF_NO_SUBJECT)
 _OWNERS = {table: next(iter(table.primary_key)).name for table in _OWNED}
 """The column that holds the subject to which a row belongs: the first of its key."""
 
@@ -37,6 +40,22 @@ _PARENTS = {
 """Where a subject has to be for it to have rows here."""
 
 _BLANKS: Mapping[Table, Row] = {table: dict.fromkeys(table.columns.keys()) for table in _OWNED}
+
+
+class _Changes(NamedTuple):
+    """Rows of a table that are gone, new, and changed, by the columns that are: the indexes of others need not be
+    touched."""
+
+    gone: list[Row]
+    new: list[Row]
+    changed: dict[tuple[str, ...], list[Row]]
+
+    def of(self, *columns: str) -> Iterator[Row]:
+        """The rows of which one of these columns is another one now."""
+        yield from chain(self.gone, self.new)
+        for names, rows in self.changed.items():
+            if not set(columns).isdisjoint(names):
+                yield from rows
 
 
 @dataclass
@@ -77,15 +96,32 @@ class Rows:
                 self._read(table)
         changes = {table: self._changes(table) for table in _OWNED if table in self._after or self.afresh}
         for table in reversed(changes):
-            delete_rows(self.conn, table, changes[table][0])
+            delete_rows(self.conn, table, changes[table].gone)
         for table, (_, new, changed) in changes.items():
             insert_rows(self.conn, table, new)
             for columns, rows in changed.items():
                 update_rows(self.conn, table, rows, columns)
+        self._follow(changes)
         self._raise_series()
 
-    def _changes(self, table: Table) -> tuple[list[Row], list[Row], dict[tuple[str, ...], list[Row]]]:
-        """What is gone, new, and changed, by the columns that are: the indexes of others need not be touched."""
+    def _follow(self, changes: Mapping[Table, _Changes]) -> None:
+        """What the tables themselves say, whatever event changed them: tallies, and states beside other things."""
+        for table in (units, custody):
+            if table in changes:
+                keep_up(self.conn, table, self._pairs(table, changes[table]))
+        moved = changes[units].of("state") if units in changes else ()
+        unit_states.of_units(self.conn, [row["key"] for row in moved])
+        put = changes[sims].of("unit", "unit_state") if sims in changes else ()
+        unit_states.of_sims(self.conn, [row["iccid"] for row in put if row["unit"] or row["unit_state"]])
+
+    def _pairs(self, table: Table, changes: _Changes) -> Iterator[tuple[Row | None, Row | None]]:
+        """Before and after, of a table that has one row per subject."""
+        yield from ((row, None) for row in changes.gone)
+        yield from ((None, row) for row in changes.new)
+        for row in chain(*changes.changed.values()):
+            yield self._before[table][row[_OWNERS[table]]][()], row
+
+    def _changes(self, table: Table) -> _Changes:
         before, after = self._before.get(table, {}), self._after.get(table, {})
         gone: list[Row] = []
         new: list[Row] = []
@@ -104,7 +140,7 @@ class Rows:
         for subject, rows in before.items():
             now = after.get(subject, {})
             gone.extend(row for key, row in rows.items() if key not in now)
-        return gone, new, changed
+        return _Changes(gone, new, changed)
 
     def _read(self, table: Table) -> None:
         """Those of a subject that is not in the table to which they belong need not be looked for."""

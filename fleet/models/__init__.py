@@ -41,6 +41,7 @@ from fleet.models.bench import (
 )
 from fleet.models.remote import contacts, push_sites, pushes, releases, sites
 from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usage
+from fleet.models.tallies import tallies
 
 PROJECTIONS = (
     *(benches, units, tag_series, runs, items, seals, intakes),
@@ -48,10 +49,15 @@ PROJECTIONS = (
     *(counts, missing, bench_places, bench_vaults, unit_joins),
     *(sim_slots, sim_usage, sim_requests, sim_counts),
     *(releases, sites, pushes, push_sites),
+    tallies,
 )
 """In the order in which rows may be written."""
 
+OF_NO_SUBJECT = (tag_series, tallies)
+"""Projections whose rows follow from events of many subjects, in whatever order: a highest number, and counts."""
+
 __all__ = [
+    "OF_NO_SUBJECT",
     "PROJECTIONS",
     "SHARED_KINDS",
     "acceptances",
@@ -87,6 +93,7 @@ __all__ = [
     "student_ids",
     "students",
     "tag_series",
+    "tallies",
     "unit_joins",
     "units",
     "vault",

@@ -159,6 +159,7 @@ missing = Table(
     Column("until", String),
     Column("place", String, nullable=False),
     Index(None, "place"),
+    Index(None, "until", "unit"),
 )
 """Units that a count did not find where they are recorded; until a count finds them or the next step of custody."""
 
@@ -200,6 +201,7 @@ sims = Table(
     Column("days", Integer),
     Column("state", String, nullable=False),
     Column("unit", String, index=True),
+    Column("unit_state", String),
     Column("student", String, index=True),
     Column("place", String, nullable=False),
     Column("since", String, nullable=False),
@@ -213,13 +215,14 @@ sims = Table(
     Column("missed_at", String, index=True),
     Index(None, "state"),
     Index(None, "since", "state"),
-    Index(None, "ends_at", "state", "unit"),
+    Index(None, "ends_at", "state", "unit_state", "unit"),
 )
 """The SIMs of the programme. ``iccid`` in the form of fleet.iccid.normal; ``msisdn`` as +84981234567, NULL where not
 known. ``quota`` as profiles write it (4 GB/day); the clock (``ends_at``) starts at acceptance. ``unit`` is where it was
-put, ``read_unit`` where a bench last read it, at ``read_at``: that they differ is told. ``missed_at``: since when a
-bench that looks into its unit does not find it there, NULL where it does. ``used_at`` is the last day (2021-10-05) on
-which data were used, ``used_bytes`` all that was counted."""
+put, ``unit_state`` the state of that one (fleet.unit_states). ``read_unit`` is where a bench last read it, at
+``read_at``: that they differ is told. ``missed_at``: since when a bench that looks into its unit does not find it
+there, NULL where it does. ``used_at`` is the last day (2021-10-05) on which data were used, ``used_bytes`` all that was
+counted."""
 
 programmes = Table(
     "programmes",

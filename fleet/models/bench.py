@@ -67,11 +67,7 @@ units = Table(
     Column("last_verdict", String),
     Column("last_profile", String),
     Column("last_digest", String),
-    Index(None, "state", "last_verdict"),
     Index(None, "state", "last_seen"),
-    Index(None, "maker", "model", "state", "key"),
-    Index(None, "last_profile", "last_digest", "state"),
-    Index(None, "platform", "version", "state"),
 )
 """``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
 run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given a ``tag`` twice."""
@@ -186,8 +182,9 @@ health_now = Table(
     Column("unit", String, ForeignKey(units.c.key), primary_key=True),
     Column("at", String, nullable=False),
     *_readings(),
-    Index(None, "battery_worn", "unit"),
-    Index(None, "storage_free", "unit"),
-    Index(None, "patch", "unit"),
+    Column("state", String),
+    Index(None, "battery_worn", "state", "unit"),
+    Index(None, "storage_free", "state", "unit"),
+    Index(None, "patch", "state", "unit"),
 )
-"""The newest reading of each unit."""
+"""The newest reading of each unit. ``state`` is that of the unit (fleet.unit_states)."""

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("days", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("unit_state", sa.String(), nullable=True),
         sa.Column("student", sa.String(), nullable=True),
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("since", sa.String(), nullable=False),
@@ -62,7 +63,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("iccid", name=op.f("pk_sims")),
     )
     op.create_index(op.f("ix_sims_msisdn"), "sims", ["msisdn"], unique=False)
-    op.create_index(op.f("ix_sims_ends_at_state_unit"), "sims", ["ends_at", "state", "unit"], unique=False)
+    op.create_index(
+        op.f("ix_sims_ends_at_state_unit_state_unit"),
+        "sims",
+        ["ends_at", "state", "unit_state", "unit"],
+        unique=False,
+    )
     op.create_index(op.f("ix_sims_missed_at"), "sims", ["missed_at"], unique=False)
     op.create_index(op.f("ix_sims_since_state"), "sims", ["since", "state"], unique=False)
     op.create_index(op.f("ix_sims_read_unit"), "sims", ["read_unit"], unique=False)
@@ -184,6 +190,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("unit", "since", name=op.f("pk_missing")),
     )
     op.create_index(op.f("ix_missing_place"), "missing", ["place"], unique=False)
+    op.create_index(op.f("ix_missing_until_unit"), "missing", ["until", "unit"], unique=False)
     op.create_table(
         "bench_places",
         sa.Column("bench", sa.String(), nullable=False),
@@ -224,23 +231,50 @@ def upgrade() -> None:
         "INSERT INTO holdings (unit, since, state, place, step, why) "
         "SELECT key, first_seen, state, '', 'seen', '' FROM units"
     )
+    _tallies()
     _slots()
 
 
 def _for_status() -> None:
-    """What ``fleet status`` counts is counted in indexes."""
+    """What ``fleet status`` counts is in tallies and indexes."""
     op.drop_index(op.f("ix_units_last_seen"), "units")
+    op.drop_index(op.f("ix_units_state_last_verdict"), "units")
+    op.add_column("health_now", sa.Column("state", sa.String(), nullable=True))
+    op.execute("UPDATE health_now SET state = (SELECT state FROM units WHERE units.key = health_now.unit)")
     for table, *columns in (
         ("units", "state", "last_seen"),
-        ("units", "maker", "model", "state", "key"),
-        ("units", "last_profile", "last_digest", "state"),
-        ("units", "platform", "version", "state"),
         ("runs", "profile", "ended", "digest"),
-        ("health_now", "battery_worn", "unit"),
-        ("health_now", "storage_free", "unit"),
-        ("health_now", "patch", "unit"),
+        ("health_now", "battery_worn", "state", "unit"),
+        ("health_now", "storage_free", "state", "unit"),
+        ("health_now", "patch", "state", "unit"),
     ):
         op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, columns, unique=False)
+    op.create_table(
+        "tallies",
+        sa.Column("tally", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("a", sa.String(), nullable=False),
+        sa.Column("b", sa.String(), nullable=False),
+        sa.Column("units", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tally", "state", "a", "b", name=op.f("pk_tallies")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tallies() -> None:
+    for tally, a, b, table in (
+        ("place", "place", "''", "custody"),
+        ("batch", "batch", "''", "custody"),
+        ("verdict", "coalesce(last_verdict, '')", "''", "units"),
+        ("profile", "coalesce(last_profile, '')", "coalesce(last_digest, '')", "units"),
+        ("model", "maker", "model", "units"),
+        ("version", "platform", "version", "units"),
+        ("tag", "CASE WHEN tag IS NULL THEN '' ELSE 'yes' END", "''", "units"),
+    ):
+        op.execute(
+            "INSERT INTO tallies (tally, state, a, b, units) "  # noqa: S608
+            f"SELECT '{tally}', state, {a}, {b}, count(*) FROM {table} GROUP BY 2, 3, 4"
+        )
 
 
 def _sims() -> None:
