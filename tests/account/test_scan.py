@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import select
 
 from fleet import iccid
 from fleet.account.desk.hand_over import Acceptance, hand_over
@@ -17,6 +18,7 @@ from fleet.account.sims import one_by_one as sims
 from fleet.account.sims.data_plan_terms import terms
 from fleet.db import snapshot, transaction
 from fleet.home import Home
+from fleet.models import missing, units
 from fleet.units import Registry
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, make_ready, take_in, where
 from tests.fleet.making import SQLITE
@@ -49,9 +51,18 @@ def test_scans(furnished: Registry, case: str) -> None:
         assert words.casefold() in answer.what.casefold(), f"{number}: {answer}"
     for tag, told in CASES[case].get("then", {}).items():
         assert list(where(furnished, tag)[:3]) == told
+    if "missing" in CASES[case]:
+        assert tags_missing(furnished) == CASES[case]["missing"]
     ending = session.ended()
     assert (ending.what if ending else "") == CASES[case].get("ended", "")
     assert_replays(furnished)
+
+
+def tags_missing(registry: Registry) -> list[str | None]:
+    """What the last counts did not find."""
+    query = select(units.c.tag).join_from(missing, units).where(missing.c.until.is_(None)).order_by(units.c.tag)
+    with snapshot(registry.engine) as conn:
+        return list(conn.scalars(query))
 
 
 def test_there_is_a_case_of_every_mode() -> None:

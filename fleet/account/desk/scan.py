@@ -136,6 +136,8 @@ class Session:
     def _finish(self) -> Answer:
         if self.mode != "count":
             return self.ended() or Answer("note", f"{len(self._done)} done.")
+        if not self._counted:
+            return Answer("note", "Nothing was scanned since the last count; fleet count tells that a place is empty.")
         found = count(self.registry, self.settings["place"], list(self._counted), apply=True)
         self._forget()
         what = f"{found.place}: {found.found} of {found.expected} found, {found.variance:+d}"
