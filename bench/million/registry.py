@@ -26,6 +26,7 @@ from sqlalchemy import Connection, select
 from bench.million import reports
 from bench.million.happenings import REPAIRER, Due, Happenings
 from bench.million.world import World
+from fleet import unit_states
 from fleet.account.custody import places
 from fleet.account.people.vault import the_vault
 from fleet.account.programme.load import load
@@ -110,6 +111,9 @@ def _make(wanted: Made) -> None:
             if number % 50 == 0:
                 _told(started, f"day {number}")
             _append(registry, day.at, day.happened, day.readings)
+        if wanted.database:
+            with registry.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
+                conn.exec_driver_sql("VACUUM ANALYZE")  # as the server does by itself, some time later
     _told(started, "made")
 
 
@@ -131,6 +135,7 @@ def write_readings(conn: Connection, readings: Sequence[reports.Reading]) -> Non
         newest = list({row["unit"]: row for row in some}.values())
         delete_rows(conn, health_now, newest)
         insert_rows(conn, health_now, newest)
+        unit_states.of_readings(conn, [row["unit"] for row in newest])
 
 
 def _places(world: World) -> Iterator[Happening]:
