@@ -21,12 +21,14 @@ from fleet.account.custody.returning import take_back
 from fleet.account.desk.hand_over import Acceptance, hand_over, ids_of, refuse
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError
+from fleet.home import Home
 from fleet.models import acceptances, events, sims
 from fleet.units import Registry
 from fleet.values import Json
 from profiles.errors import SchoolbagError
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, make_ready, take_in, where
 from tests.fleet.making import SQLITE, identity, report
+from tests.fleets import Fleet
 
 STORIES = yaml.safe_load((Path(__file__).parents[1] / "data/custody/stories.yaml").read_text(encoding="utf-8"))
 ACCEPTED = Acceptance("guardian", {"device": 1}, "good")
@@ -177,6 +179,39 @@ def test_a_place_is_named_anew_and_wrong_ones_are_refused(registry: Registry) ->
             places.put(conn, registry.ledger, Place("X", "", "stor", ""))
         with pytest.raises(AccountError, match="cannot be the code"):
             places.put(conn, registry.ledger, Place("Lê Lợi", "", "school", ""))
+
+
+def test_what_is_not_said_of_a_place_stays(registry: Registry) -> None:
+    furnish(registry)
+    take_in(registry, ["A-0001"], place="BA-DINH")
+    with transaction(registry.engine) as conn:
+        assert places.wanted(conn, "le-loi", None, None, "Quận 1") == Place("LE-LOI", "Le-Loi", "school", "Quận 1")
+        assert places.wanted(conn, "ws", None, "", None) == Place("WS", "", "repair", "Q1")
+        with pytest.raises(AccountError, match=r'did you mean "STORE"\?\)\. A new one needs --kind'):
+            places.wanted(conn, "STOER", None, "Store", None)
+        for school, there in (("LE-LOI", "3 students"), ("BA-DINH", "1 unit")):
+            with pytest.raises(AccountError, match=f"is a school and cannot become a store: it has {there}"):
+                places.put(conn, registry.ledger, places.wanted(conn, school, "store", None, None))
+        assert places.put(conn, registry.ledger, places.wanted(conn, "ws", "store", None, None))
+    custody_steps.do(registry, "retire", ["A-0001"], {"why": "broken"})
+    with transaction(registry.engine) as conn:
+        assert places.put(conn, registry.ledger, places.wanted(conn, "BA-DINH", "store", None, None))
+
+
+@SQLITE
+def test_place_add_says_what_the_place_is(home: Home, registry: Registry) -> None:
+    fleet = Fleet(home.path, 1)
+    told = [
+        fleet("place", "add", "LE-LOI", *words).out
+        for words in (["--kind", "school", "--name", "Lê Lợi"], ["--area", "Q1"], ["--area", "Q1"])
+    ]
+    assert told == [
+        "LE-LOI is a school (Lê Lợi).\n",
+        "LE-LOI is a school (Lê Lợi, Q1).\n",
+        "LE-LOI is a school (Lê Lợi, Q1), as it was.\n",
+    ]
+    refused = fleet("place", "add", "LELOI", "--name", "Lê Lợi")
+    assert (refused.code, 'did you mean "LE-LOI"' in refused.err) == (1, True)
 
 
 def test_one_name_for_two_units_is_no_name(registry: Registry) -> None:

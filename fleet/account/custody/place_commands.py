@@ -29,13 +29,13 @@ def place() -> None:
 
 @place.command()
 @click.argument("code")
-@click.option("--kind", type=_KIND, required=True, help="What it is; it decides the state of units there.")
-@click.option("--name", default="", help="What people call it.")
-@click.option("--area", default="", help="The district or town that it belongs to.")
+@click.option("--kind", type=_KIND, help="What it is; it decides the state of units there. A new one needs it.")
+@click.option("--name", help="What people call it.")
+@click.option("--area", help="The district or town that it belongs to.")
 @_json
 @click.pass_context
-def add(ctx: click.Context, code: str, kind: str, name: str, area: str, as_json: bool) -> None:
-    """Add a place, or say anew what kind, name and area it has. Codes are kept in capitals.
+def add(ctx: click.Context, code: str, kind: str | None, name: str | None, area: str | None, as_json: bool) -> None:
+    """Add a place, or say anew what kind, name or area it has; what is not said stays. Codes are kept in capitals.
 
     Example: fleet place add STORE --kind store --name "City store"
     """
@@ -43,16 +43,19 @@ def add(ctx: click.Context, code: str, kind: str, name: str, area: str, as_json:
     from fleet.db import transaction
     from fleet.home import home_of
     from fleet.units import open_registry
+    from provision.text import printable
 
     options = _options(ctx)
-    wanted = places.Place(places.checked(code), name.strip(), kind, area.strip())
     opened = open_registry(home_of(options), options.database, options.actor)
     with opened as registry, transaction(registry.engine) as conn:
+        wanted = places.wanted(conn, code, kind, name, area)
         changed = places.put(conn, registry.ledger, wanted)
     if as_json:
         _write(wanted, changed=changed)
     else:
-        click.echo(f"{wanted.place} is a {_CALLED[kind]}{'' if changed else ', as it was'}.")
+        called = f" ({', '.join(filter(None, map(printable, (wanted.name, wanted.area))))})"
+        more = called if wanted.name or wanted.area else ""
+        click.echo(f"{wanted.place} is a {_CALLED[wanted.kind]}{more}{'' if changed else ', as it was'}.")
 
 
 @place.command("list")

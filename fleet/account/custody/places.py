@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from fleet import tags
-from fleet.account.custody.machine import BY_PLACE
+from fleet.account.custody.machine import BY_PLACE, ENDS, State
 from fleet.db import transaction
 from fleet.errors import AccountError, UnitError
 from fleet.ledger import Ledger
-from fleet.models import bench_places, places
+from fleet.models import bench_places, custody, places, students
 from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import meant
-from provision.text import printable
+from provision.text import counted, printable
 
 KINDS = tuple(BY_PLACE)
+_LAST_THERE = ENDS | {State.LOST}
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,52 @@ def checked(code: str) -> str:
         ) from None
 
 
+def wanted(conn: Connection, code: str, kind: str | None, name: str | None, area: str | None) -> Place:
+    """The place as it is to be: what is ``None`` stays as it is. AccountError for a new one without a kind."""
+    before = find(conn, checked(code))
+    if before is None and kind is None:
+        raise AccountError(
+            f"No place has the code {printable(code)!r}{_near(conn, code)}.",
+            f"A new one needs --kind {'|'.join(KINDS)}.",
+        )
+    was = before or Place(checked(code), "", "", "")
+    texts = (was.name if name is None else storable(name.strip()), was.area if area is None else storable(area.strip()))
+    return Place(was.place, texts[0], kind or was.kind, texts[1])
+
+
 def put(conn: Connection, ledger: Ledger, place: Place) -> bool:
-    """Add a place, or change what is known of it; whether anything changed. AccountError for a kind that is not."""
+    """Add a place, or change what is known of it; whether anything changed.
+
+    AccountError for a kind that is not, and for another kind than units or students there have been counted by.
+    """
     if place.kind not in KINDS:
         raise AccountError(
             f'A place of kind "{printable(place.kind)}" is not known{meant(place.kind, KINDS)}.',
             f"Kinds are {', '.join(KINDS)}.",
         )
-    wanted = Place(checked(place.place), storable(place.name), place.kind, storable(place.area))
-    if find(conn, wanted.place) == wanted:
+    new = Place(checked(place.place), storable(place.name), place.kind, storable(place.area))
+    before = find(conn, new.place)
+    if before == new:
         return False
-    body: dict[str, Json] = {"v": 1, "name": wanted.name, "kind": wanted.kind, "area": wanted.area}
-    ledger.append(conn, "place.set", wanted.place, body)
+    if before and before.kind != new.kind:
+        _check_empty(conn, before, new.kind)
+    body: dict[str, Json] = {"v": 1, "name": new.name, "kind": new.kind, "area": new.area}
+    ledger.append(conn, "place.set", new.place, body)
     return True
+
+
+def _check_empty(conn: Connection, place: Place, kind: str) -> None:
+    """The state of units, and the school of students, come from the kind: it does not change under them."""
+    here = (custody.c.place == place.place) & custody.c.state.not_in(sorted(_LAST_THERE))
+    held = conn.scalar(select(func.count()).select_from(custody).where(here)) or 0
+    of_school = (students.c.school == place.place) & (students.c.state == "enrolled")
+    enrolled = conn.scalar(select(func.count()).select_from(students).where(of_school)) or 0
+    if held or enrolled:
+        there = [counted(number, what) for number, what in ((held, "unit"), (enrolled, "student")) if number]
+        raise AccountError(
+            f"{place.place} is a {place.kind} and cannot become a {kind}: it has {' and '.join(there)}.",
+            f"Add another place of kind {kind}, with a code of its own, or bring them elsewhere first.",
+        )
 
 
 def find(conn: Connection, code: str) -> Place | None:
