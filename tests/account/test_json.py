@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from fleet.home import Home
 from fleet.models import sim_requests, students
 from fleet.units import open_registry
 from profiles.errors import SchoolbagError
-from tests.fleet.making import identity, report
+from provision.model import Health
+from tests.fleet.making import facts, identity, report
 from tests.fleets import ROOT
 
 CASE = yaml.safe_load((ROOT / "tests" / "data" / "json" / "account.yaml").read_text("utf-8"))
@@ -85,7 +87,9 @@ class Story:
                 continue
             with open_registry(self.home, None, "lan") as registry:
                 for serial in step.get("bench", ()):
-                    registry.record(report(identity(serial)))
+                    who = identity(serial)
+                    health = Health(battery_worn=step.get("worn"))
+                    registry.record(report(who, facts=replace(facts(who), health=health)))
                 if "pin" in step:
                     own_pins(registry)(identity(step["pin"]), True)
 
