@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -81,6 +81,8 @@ def _columns(line: Line) -> Columns | None:
         languages.update(spoken)
         if what != "none":
             places.setdefault(what, []).append(place)
+    if "name" in places and "given_name" not in places:
+        unknown += [header[place] for place in places.pop("family_name", ())]
     named = "name" in places or {"family_name", "given_name"} <= places.keys()
     if not named or len(places) < 2:
         return None
@@ -89,17 +91,25 @@ def _columns(line: Line) -> Columns | None:
 
 
 def _known(cell: str) -> tuple[str, tuple[str, ...]]:
-    """What a header means, and in which languages; "" when it is not known."""
-    words = _headers()
-    for form in (cell, _IN_BRACKETS.sub(" ", cell), _TRAILING.sub("", _IN_BRACKETS.sub(" ", cell))):
-        if found := words.get(folded(form)):
+    """What a header means, and in which languages; "" when it is not known.
+
+    With its tone marks first: "Hộ" is a household, "Họ" a family name; "HO" is the one named first.
+    """
+    forms = (cell, _IN_BRACKETS.sub(" ", cell), _TRAILING.sub("", _IN_BRACKETS.sub(" ", cell)))
+    for known, fold in ((_headers(_exact), _exact), (_headers(folded), folded)):
+        if found := next((known[word] for form in forms if (word := fold(form)) in known), None):
             return found
     return "", ()
 
 
+def _exact(text: str) -> str:
+    """In small letters and one Unicode form, with all marks."""
+    return " ".join(spelled(text).casefold().split())
+
+
 def hint(header: str) -> str:
     """A known header that an unknown one may have been meant to be."""
-    return meant(folded(header), _headers())
+    return meant(folded(header), _headers(folded))
 
 
 def is_footer(cells: list[str]) -> bool:
@@ -132,13 +142,14 @@ def _words() -> Mapping[str, Any]:
 
 
 @cache
-def _headers() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+def _headers(fold: Callable[[str], str]) -> Mapping[str, tuple[str, tuple[str, ...]]]:
     known: dict[str, tuple[str, tuple[str, ...]]] = {}
     for what, languages in _words()["columns"].items():
         for language, words in languages.items():
             for word in words:
-                before = known.get(folded(word), (what, ()))[1]
-                known[folded(word)] = (what, (*before, language))
+                first, spoken = known.get(fold(word), (what, ()))
+                if first == what:
+                    known[fold(word)] = (what, (*spoken, language))
     return known
 
 

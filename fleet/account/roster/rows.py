@@ -38,8 +38,8 @@ class Entry(NamedTuple):
 
     ``strongest`` is the hash of which the pseudonym is made, ``key`` the pseudonym if nothing stands against it.
     ``ids`` are hashes with their kinds, ``home`` those of name and phone together, which are compared, but not kept.
-    ``fields`` are columns of the table of students, only those that the row says; ``shared`` is the hash that the
-    household has from a phone.
+    ``fields`` are columns of the table of students, only those that the row says; ``shared`` is the hash of the
+    household, "" where the row says none.
     """
 
     sheet: int
@@ -176,7 +176,7 @@ class Reader:
                 )
             strongest = home[0]
         key = self.vault.student_key(strongest)
-        fields = self._fields(said, school, area)
+        fields = self._fields(row, said, school, area)
         shared = self._household(said, fields, numbers)
         self._teacher(said, fields, school)
         guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
@@ -241,7 +241,7 @@ class Reader:
             self.noted.append(Noted(self.sheet, row, "phone", str(error)))
             return ()
 
-    def _fields(self, said: dict[str, str], school: str, area: str) -> dict[str, str]:
+    def _fields(self, row: int, said: dict[str, str], school: str, area: str) -> dict[str, str]:
         fields = {"school": school}
         if area:
             fields["area"] = area
@@ -252,8 +252,12 @@ class Reader:
             fields["grade"] = found
         if "category" in said and (kind := _category(said["category"])):
             fields["category"] = kind
-        if "connection" in said and (kind := _connection(said["connection"])):
-            fields["connection"] = kind
+        if "connection" in said:
+            if kind := _connection(said["connection"]):
+                fields["connection"] = kind
+            else:
+                what = "is not understood: write line, sim or none, or add the word to roster/words.yaml"
+                self.noted.append(Noted(self.sheet, row, "connection", what))
         return fields
 
     def _household(self, said: dict[str, str], fields: dict[str, str], numbers: Sequence[str]) -> str:
@@ -263,8 +267,7 @@ class Reader:
             fields["household"] = self.vault.hashed("household", folded(scope), folded(said["household"]))
         elif numbers:
             fields["household"] = self.vault.hashed("phone", numbers[0])
-            return fields["household"]
-        return ""
+        return fields.get("household", "")
 
     def _teacher(self, said: dict[str, str], fields: dict[str, str], school: str) -> None:
         """A code is kept as it is; of a name only a pseudonym, the name goes into the vault."""

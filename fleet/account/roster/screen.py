@@ -80,8 +80,8 @@ def _notes(found: Report) -> Iterable[RenderableType]:
         )
     if found.crowds:
         yield Text(
-            f"{counted(found.crowds, 'phone number')} for {counted(found.crowded, 'student')}, more than one home has: "
-            "taken for the school's, and no household is made of them.",
+            f"{counted(found.crowds, 'phone or household number')} for {counted(found.crowded, 'student')}, more than "
+            "one home has: no household is made of them.",
             "yellow",
         )
 

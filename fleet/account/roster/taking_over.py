@@ -46,8 +46,8 @@ class Report:
 
     ``back`` of the changed had left before. ``missing`` are students of this source and these schools that are not in
     the list: nothing becomes of them by that alone; ``missing_count`` counts those that are not named here, too.
-    ``crowds`` are phone numbers that more students share than one home has, ``crowded`` the students: no household is
-    made of these. ``sheets`` are the names by which rows are told.
+    ``crowds`` are phone or household numbers that more students share than one home has, ``crowded`` the students: no
+    household is made of these. ``sheets`` are the names by which rows are told.
     """
 
     source: str
@@ -132,7 +132,7 @@ def _decided(conn: Connection, keys: Vault, found: Gathered, schools: Schools, r
 
 
 def _without_crowd(entry: Entry, found: Gathered) -> Entry:
-    """A phone that forty children share is the school's: it makes no household of them."""
+    """A phone that forty children share is the school's, and forty are no household, whatever number they have."""
     if entry.shared and mark_of(entry.shared) in found.crowds:
         return entry._replace(fields={name: value for name, value in entry.fields.items() if name != "household"})
     return entry
