@@ -9,7 +9,7 @@ from fleet.errors import UnitError
 from fleet.lookalikes import ALIKE, fold
 from provision.text import printable
 
-_SHAPE = re.compile(r"[!-~]{4,40}")
+_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{3,39}")
 _EATEN = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)
 _NOTHING = frozenset({"", "-", "--", "?", "0", "n/a", "na", "none", "null", "nil", "unknown", "无", "không"})
 _PLACEHOLDERS = frozenset({"0123456789ABCDEF", "123456789", "1234567890", "123456789ABC"})
@@ -37,7 +37,7 @@ def checked(serial: str) -> str:
     if _UDID.fullmatch(typed):
         raise UnitError(f"{printable(typed)} is the UDID of an Apple device, not its serial number.")
     if not _SHAPE.fullmatch(typed):
-        raise UnitError(f"{printable(serial)!r} cannot be a serial number.")
+        raise UnitError(f"{printable(serial)!r} cannot be a serial number: 4 to 40 letters, digits and . _ : / + -")
     return typed
 
 
