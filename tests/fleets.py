@@ -56,7 +56,7 @@ class Fleet:
         ours = {"FLEET_HOME": str(self.home), "ANDROID_ADB_SERVER_PORT": str(self.adb_port), "LC_ALL": "C.UTF-8"}
         return {**kept, **ours, **self.env}
 
-    def __call__(self, *words: str | Path) -> Done:
+    def __call__(self, *words: str | Path | int) -> Done:
         done = subprocess.run(
             [FLEET, *map(str, words)],
             env=self.environment(),

@@ -1,0 +1,84 @@
+"""Frames come through whatever pieces the pipe cuts them into; nothing else is taken for one."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.remote.wire.frames import GREETING, Cut, Malformed, Stream
+
+
+class Wire:
+    """A pipe whose reads give pieces of the given sizes, again and again."""
+
+    def __init__(self, content: bytes = b"", sizes: list[int] | None = None) -> None:
+        self.content = content
+        self._sizes = sizes or [10**9]
+        self._turn = 0
+
+    def read(self, most: int) -> bytes:
+        size = min(most, self._sizes[self._turn % len(self._sizes)])
+        self._turn += 1
+        piece, self.content = self.content[:size], self.content[size:]
+        return piece
+
+    def write(self, data: bytes) -> None:
+        self.content += data
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+MESSAGES = st.lists(
+    st.dictionaries(st.text(max_size=5), JSON, max_size=3) | st.binary(min_size=1, max_size=300), max_size=8
+)
+
+
+@given(MESSAGES, st.lists(st.integers(1, 50), min_size=1, max_size=5), st.binary(max_size=50))
+def test_what_is_sent_is_received(messages: list[dict[str, object] | bytes], sizes: list[int], noise: bytes) -> None:
+    wire = Wire(noise, sizes)
+    stream = Stream(wire)
+    stream.greet()
+    for message in messages:
+        stream.send_bytes(message) if isinstance(message, bytes) else stream.send(message)
+    assert stream.await_greeting() == noise
+    for message in messages:
+        if isinstance(message, bytes):
+            assert b"".join(stream.receive_bytes(len(message))) == message
+        else:
+            assert stream.receive() == message
+    with pytest.raises(Cut):
+        stream.receive()
+
+
+@given(st.binary(max_size=200))
+def test_anything_else_is_cut_off_or_malformed(content: bytes) -> None:
+    stream = Stream(Wire(content))
+    with pytest.raises((Cut, Malformed)):
+        deque(iter(stream.receive, None), 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"J\xff\xff\xff\xff{}", b"B\0\0\0\x02{}", b"J\0\0\0\x02[]", b"J\0\0\0\x05{\xff\xfe}}"]
+)
+def test_no_message(content: bytes) -> None:
+    with pytest.raises(Malformed):
+        Stream(Wire(content)).receive()
+
+
+def test_nobody_talks_for_ever() -> None:
+    with pytest.raises(Malformed):
+        Stream(Wire(b"x" * 10**6)).await_greeting()
+    talker = Stream(Wire((b"J\0\0\0\x02{}") * 1000), most=1000)
+    with pytest.raises(Malformed):
+        deque(iter(talker.receive, None), 0)
+
+
+def test_the_greeting_may_come_in_pieces() -> None:
+    stream = Stream(Wire(b"Welcome!\n" + GREETING, [3]))
+    assert stream.await_greeting() == b"Welcome!\n"
