@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from fleet import iccid
 from fleet.account.desk.hand_over import Acceptance, hand_over
-from fleet.account.desk.scan import MODES, Session
+from fleet.account.desk.scan import MODES, Answer, Session
 from fleet.account.sims import one_by_one as sims
 from fleet.account.sims.data_plan_terms import terms
 from fleet.db import snapshot, transaction
@@ -105,6 +105,11 @@ def test_what_the_programme_wants_is_asked_for_once_each(furnished: Registry) ->
         for line in (STUDENTS[0], "A-0001", "FLEET:ID guardian=1234", "A-0001", STUDENTS[1], "A-0002")
     ]
     assert [answer.result for answer in results if answer] == ["note", "refused", "note", "done", "note", "refused"]
+    misspelt = session.take("FLEET:KIT device, chargr")
+    assert misspelt
+    assert (misspelt.result, 'did you mean "charger"' in misspelt.what) == ("refused", True)
+    assert "kit" not in session.settings
+    assert session.take("FLEET:KIT device, charger, box") == Answer("note", "hand-over: guardian. Scan.")
     assert where(furnished, "A-0001")[2] == STUDENTS[0]
     assert where(furnished, "A-0002")[2] is None
 

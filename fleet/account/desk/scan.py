@@ -28,7 +28,7 @@ from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError, UnitError
 from fleet.models import tag_series
 from fleet.tag_numbers import series
-from fleet.tags import the
+from fleet.tags import find, the
 from fleet.units import Registry
 from profiles.errors import SchoolbagError, meant
 from provision.text import printable
@@ -47,6 +47,9 @@ SETTINGS = ("place", "batch", "donor", "maker", "model", "taken-by", "condition"
 _IMEI = 15
 _ICCID = re.compile(r"89[0-9]{16,18}")
 _ONCE = ("id", "guardian", "missing")
+_LONGEST = 200
+_OF_A_LABEL = 6
+"""So many letters has the prefix of a label that another bench printed, at most."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Session:
         code = unicodedata.normalize("NFKC", line).strip()
         if not code:
             return None
+        if len(code) > _LONGEST:
+            return Answer("refused", f"{printable(code[:40])}… is no code of ours: it has {len(code)} characters.")
         if command := _COMMAND.fullmatch(code):
             return self._told(lambda: self._command(command[1].casefold(), command[2].strip()))
         if not code.isascii():
@@ -125,6 +130,8 @@ class Session:
         raise CustodyError(f"No command {printable(word)!r}{meant(word, known)}.", f"Commands: {', '.join(known)}.")
 
     def _set(self, name: str, value: str) -> Answer:
+        if name == "kit":
+            self._kit(value)
         self.settings[name] = value
         return self.start(self.mode) if self.mode else Answer("note", f"{name}: {printable(value)}.")
 
@@ -166,6 +173,7 @@ class Session:
             return self._ready(code, "its tag", f"its tag is {tag}")
         if code.isdecimal() and len(code) == _IMEI and serials.luhn(code):
             return Answer("refused", f"{code} is an IMEI. Scan the serial number.")
+        self._check_serial(code)
         lot = Lot(self.settings["batch"], self.settings["place"], self.settings.get("donor"))
         row = Listed(0, code, maker=self.settings.get("maker", ""), model=self.settings.get("model", ""))
         sure, self._doubtful = self._doubtful == code, ""
@@ -177,6 +185,22 @@ class Session:
             return Answer("refused", one.why)
         self._unit = one.key
         return self._ready(code, "received", "received" if one.verdict != "unchanged" else "received before")
+
+    def _check_serial(self, code: str) -> None:
+        """CustodyError for a label: as a serial number it would become a unit that nobody has."""
+        numbered = series(code.upper())
+        with snapshot(self.registry.engine) as conn:
+            known = find(conn, code)
+            ours = numbered and conn.scalar(select(tag_series.c.prefix).where(tag_series.c.prefix == numbered[0]))
+        if any(code.casefold() == one.serial.casefold() for one in known):
+            return
+        if known and code.upper() == known[0].tag:
+            raise CustodyError(f"{code} is the tag of {known[0].shown}.", "Scan the serial number of the device.")
+        if numbered and (ours or (len(numbered[0]) <= _OF_A_LABEL and numbered[0].isalpha())):
+            raise CustodyError(
+                f"{code} looks like a label: fleet label made it elsewhere?",
+                "Scan the device's own code, or enter it as tag: fleet unit tag SERIAL TAG.",
+            )
 
     def _is_label(self, code: str) -> bool:
         """Whether it is a tag that was printed."""
@@ -231,11 +255,21 @@ class Session:
         kit = self.settings.get("kit", "")
         return Acceptance(
             self.settings["taken-by"],
-            custody_kit.parse(kit.split(",")) if kit else usual,
+            self._kit(kit) if kit else usual,
             self.settings.get("condition", "good"),
             "guardian" in self._once,
             custody_hand_over.ids_of(tuple(self._once.get("id", "").split())),
         )
+
+    def _kit(self, pieces: str) -> dict[str, int]:
+        """The kit that was said. CustodyError for a piece that is misspelt."""
+        kit = custody_kit.parse(pieces.split(","))
+        with snapshot(self.registry.engine) as conn:
+            known = {"device": 1, **programme.current(conn).hand_over.kit}
+        for piece in kit:
+            if piece not in known and (near := meant(piece, known)):
+                raise CustodyError(f'"{printable(piece)}" is no piece of the programme\'s kit{near}.', "Set it again.")
+        return kit
 
     def _return(self, code: str) -> Answer:
         unit = self._named(code)
