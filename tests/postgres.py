@@ -67,7 +67,7 @@ class Postgres:
                 stderr=log,
                 cwd="/",
             )
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while time.monotonic() < end and self._server.poll() is None:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=2).close()
@@ -81,7 +81,7 @@ class Postgres:
         """Stop the server: SIGINT ends its connections, SIGQUIT is a crash."""
         if self._server:
             self._server.send_signal(how)
-            self._server.wait(30)
+            self._server.wait(60)
             self._server = None
 
     def remove(self) -> None:

@@ -92,7 +92,7 @@ class Sshd:
                 stdout=log,
                 stderr=log,
             )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

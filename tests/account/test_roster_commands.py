@@ -154,7 +154,7 @@ def _wait_for_a_transaction(wal: Path) -> None:
     """Until a megabyte was written that is not committed yet."""
     import time
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if wal.exists() and wal.stat().st_size > 1 << 20:
             return

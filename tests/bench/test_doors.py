@@ -106,7 +106,7 @@ def test_a_watch_that_could_not_tell_all_says_so(fleet: Fleet, virtual_bench: St
         try:
             wait_for(lambda: any('"report"' in log.read_text() for log in fleet.home.glob("runs/*.jsonl")))
             watch.send_signal(signal.SIGINT)
-            _, err = watch.communicate(timeout=30)
+            _, err = watch.communicate(timeout=60)
         finally:
             watch.kill()
             watch.wait()
@@ -131,7 +131,7 @@ def test_a_watch_in_which_something_of_ours_broke_says_so(
     assert f"This is a bug in fleet (LookupError), not your mistake. Please send the file {log}" in err
 
 
-def wait_for(good: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(good: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not good():
         assert time.monotonic() < end

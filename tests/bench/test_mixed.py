@@ -36,7 +36,7 @@ class Mixed:
 
     def do(self, order: str, device: VirtualDevice, **more: Any) -> None:
         """Give the order until it can be done: what is to be tapped may not be on the screen yet."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while (said := self.bench.send({"do": order, "serial": device.serial, **more}))["event"] != "done":
             assert time.monotonic() < end, said
             time.sleep(0.2)

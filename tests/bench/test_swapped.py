@@ -41,7 +41,7 @@ class OnUsb:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         for one in (self._listener, *self._open):
             one.close()
 

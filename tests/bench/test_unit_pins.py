@@ -69,7 +69,7 @@ def test_it_is_kept_before_it_is_set(fleet: Fleet, virtual_bench: StartBench, pe
     (serial,) = (phone.serial for phone in bench.devices)
     assert fleet.provision(profile=per_unit).code == 1
     assert pin_of(fleet, serial) == bench.state(serial)["lock"]["value"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while sum(event["event"] == "plugged" for event in bench.events) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.05)

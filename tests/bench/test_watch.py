@@ -61,8 +61,8 @@ class Watching:
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._reader.join(10)
+        code = self.process.wait(60)
+        self._reader.join(60)
         assert self.process.stderr is not None
         err = self.process.stderr.read()
         self.close()
@@ -153,7 +153,7 @@ def test_the_adb_server_is_killed_and_started_again(tmp_path: Path, adb_binary: 
         run([adb_binary, "-P", str(port), "kill-server"], check=False)
 
 
-def _until(good: Callable[[], bool], seconds: float = 20) -> None:
+def _until(good: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not good():
         assert time.monotonic() < end

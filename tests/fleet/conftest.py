@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,18 @@ def database_url(request: pytest.FixtureRequest, home: Home, monkeypatch: pytest
     server.drop(name)
 
 
+@pytest.fixture(scope="session")
+def registry_of_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with an empty registry, to be copied: making one takes longer than most of the tests."""
+    home = Home(tmp_path_factory.mktemp("made") / "home")
+    with open_registry(home, f"sqlite:///{home.database_file}", "lan"):
+        return home.database_file
+
+
 @pytest.fixture
-def registry(home: Home, database_url: str) -> Iterator[Registry]:
+def registry(home: Home, database_url: str, registry_of_sqlite: Path) -> Iterator[Registry]:
+    if database_url.startswith("sqlite:") and not home.database_file.exists():
+        home.make()
+        shutil.copy(registry_of_sqlite, home.database_file)
     with open_registry(home, None, "lan", clock=ticking()) as opened:
         yield opened

@@ -133,7 +133,7 @@ def test_locked_by_another_writer(home: Home, file: Path) -> None:
         with pytest.raises(RegistryError, match="is in use by another program"):
             write(home)
         assert read(home) == 1
-        other.communicate(timeout=10)
+        other.communicate(timeout=60)
     write(home)
     assert read(home) == 2
 

@@ -179,7 +179,7 @@ def test_power_lost_after_the_erasing(story: Tell) -> None:
         told.bench.wait_for(lambda event: event["event"] == "erased")
     finally:
         running.kill()
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)
     told.bench.send({"do": "plug", "serial": told.serial()})
     assert (told.state()["erased"], told.state()["activation"]) == (1, "Unactivated")
 

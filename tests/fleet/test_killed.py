@@ -49,7 +49,7 @@ def test_killed_again_and_again(home: Home, database_url: str) -> None:
             assert worker.stdout.readline() == "open\n"
             time.sleep(moments.uniform(0, 0.6))
             worker.send_signal(signal.SIGKILL)
-            written += worker.communicate(timeout=20)[0].count("written\n")
+            written += worker.communicate(timeout=60)[0].count("written\n")
         assert worker.returncode == -signal.SIGKILL
     with reading(database_of(None, home)) as conn:
         assert isinstance(verify(conn), Verified)

@@ -309,7 +309,7 @@ def test_a_server_that_crashes_again_and_again(home: Home, own: Postgres, tmp_pa
         one.stdout.readline()
         time.sleep(0.15 * attempt)
         own.stop(signal.SIGQUIT)
-        said, complaints = one.communicate(timeout=30)
+        said, complaints = one.communicate(timeout=60)
         assert "RegistryError" in complaints
         written += 1 + len(said.splitlines())
         own.start()

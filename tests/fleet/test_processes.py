@@ -90,13 +90,13 @@ def test_killed_in_the_middle(home: Home, moment: float) -> None:
         writer.stdout.readline()
         time.sleep(moment)
     writer.send_signal(signal.SIGKILL)
-    said, _ = writer.communicate(timeout=10)
+    said, _ = writer.communicate(timeout=60)
     written = 1 + len([line for line in said.split("\n")[:-1] if line])
     assert writer.returncode == -signal.SIGKILL
     assert written <= whole(home) <= written + 1
     after = start(home, "T", 1)
     go(after)
-    assert after.communicate(timeout=30)[0] == "0\n"
+    assert after.communicate(timeout=60)[0] == "0\n"
     assert written + 1 <= whole(home) <= written + 2
 
 
@@ -108,10 +108,10 @@ def test_killed_while_the_registry_is_made(tmp_path: Path) -> None:
         go(writer)
         time.sleep(0.09 * attempt)
         writer.kill()
-        writer.communicate(timeout=10)
+        writer.communicate(timeout=60)
         with reading(database_of(None, home)) as conn:
             assert isinstance(verify(conn), Verified)
         again = start(home, "T", 1)
         go(again)
-        assert again.communicate(timeout=30)[0] == "0\n"
+        assert again.communicate(timeout=60)[0] == "0\n"
         assert whole(home) in (1, 2)

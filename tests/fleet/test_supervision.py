@@ -184,7 +184,7 @@ def test_a_person_is_asked_twice_and_sees_nothing_of_it(made: Fleet, tmp_path: P
                 said += piece
         except OSError:
             pass  # linux says so when the last writer has gone
-        assert process.wait(20) == 0, said
+        assert process.wait(60) == 0, said
     waiting.close()
     os.close(screen)
     assert PASSPHRASE.encode() not in said

@@ -21,14 +21,14 @@ def test_threads_that_need_it_at_once_read_it_once() -> None:
     found: list[object] = []
 
     def need() -> None:
-        ready.wait(10)
+        ready.wait(60)
         found.append(table())
 
     threads = [threading.Thread(target=need) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert len(read) == 1
     assert len(found) == 20

@@ -92,7 +92,7 @@ def test_the_largest_first_one_sent_and_two_under_way_at_most(wanted: list[int])
 
 
 def test_the_next_is_sent_while_the_device_is_busy_with_the_last() -> None:
-    both_sent = threading.Barrier(2, timeout=20)
+    both_sent = threading.Barrier(2, timeout=60)
 
     class Slow(Digesting):
         def perform(self, action: Action, progress: Callable[[int], None], /) -> None:

@@ -62,7 +62,7 @@ class Phones:
             self._to_leave = len(self._threads)
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), "a phone waits for ever"
 
 

@@ -164,7 +164,7 @@ def test_reverse(adb: Adb) -> None:
         adb.ok("reverse", "tcp:8080", f"tcp:{port}")
         assert f"tcp:8080 tcp:{port}".encode() in adb.ok("reverse", "--list")
         assert adb.ok("shell", "echo hi | nc localhost 8080") == b"answer\n"
-        thread.join(10)
+        thread.join(60)
     assert heard == [b"hi\n"]
     adb.ok("reverse", "--remove", "tcp:8080")
     assert adb("reverse", "--remove", "tcp:8080").returncode == 1

@@ -51,20 +51,20 @@ def test_first_line_and_clean_end(adb_server: int, adb_binary: str, number: int)
     assert len({row["serial"] for row in ready["devices"]}) == 3
     assert set(addresses) <= set(_addresses(adb_binary, adb_server))
     bench.send_signal(number)
-    _, complaint = bench.communicate(timeout=20)
+    _, complaint = bench.communicate(timeout=60)
     assert (bench.returncode, complaint) == (0, "")
     assert not set(addresses) & set(_addresses(adb_binary, adb_server))
 
 
 def test_end_of_orders_ends_it_only_when_asked(adb_server: int) -> None:
     bench = _start(adb_server, "--phones", "1", "--until-eof")
-    _, complaint = bench.communicate(timeout=20)
+    _, complaint = bench.communicate(timeout=60)
     assert (bench.returncode, complaint) == (0, "")
 
 
 def test_no_adb_server() -> None:
     done = _start(1, "--phones", "1")
-    _, complaint = done.communicate(timeout=20)
+    _, complaint = done.communicate(timeout=60)
     assert done.returncode == 1
     assert "no adb server on port 1" in complaint
     assert "Traceback" not in complaint

@@ -24,7 +24,7 @@ def _cases(name: str) -> list[Any]:
 def _real(script: str, directory: Path, shell: str = "/bin/sh") -> subprocess.CompletedProcess[bytes]:
     directory.mkdir(exist_ok=True)
     return subprocess.run(
-        [shell, "-c", script], cwd=directory, capture_output=True, timeout=20, stdin=subprocess.DEVNULL, check=False
+        [shell, "-c", script], cwd=directory, capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False
     )
 
 

@@ -98,7 +98,7 @@ class ScriptedServer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         if error is None and self.troubles:
             raise self.troubles[0]
 
@@ -187,7 +187,7 @@ def _run_raw(talk: Talk, command: str, path: Path) -> None:
     """As adbd does it: one socket is all three streams."""
     link = talk.socket.fileno()
     with subprocess.Popen(["/bin/sh", "-c", command], stdin=link, stdout=link, stderr=link, env=_env(path)) as process:
-        process.wait(20)
+        process.wait(60)
 
 
 def _run_v2(talk: Talk, command: str, path: Path) -> None:
@@ -205,7 +205,7 @@ def _run_v2(talk: Talk, command: str, path: Path) -> None:
                 break
             process.stdin.write(talk.read(length))
         process.stdin.flush()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         talk.say(packet(2, err) + packet(1, out) + packet(3, bytes([process.returncode])))
 
 

@@ -92,10 +92,10 @@ def test_of_a_cut_off_script_nothing_is_run(attach: Attach, tmp_path: Path, feat
     with pytest.raises(Unplugged):
         attach(service, features=features).shell(script)
     cut = heard[0][: len(script) // 2]
-    done = subprocess.run(["/bin/sh"], input=cut, capture_output=True, timeout=10, check=False)
+    done = subprocess.run(["/bin/sh"], input=cut, capture_output=True, timeout=60, check=False)
     assert done.returncode != 0
     assert not mark.exists()
-    whole = subprocess.run(["/bin/sh"], input=heard[0], capture_output=True, timeout=10, check=False)
+    whole = subprocess.run(["/bin/sh"], input=heard[0], capture_output=True, timeout=60, check=False)
     assert whole.returncode == 0
     assert mark.exists()
 

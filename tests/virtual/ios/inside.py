@@ -64,7 +64,7 @@ def served(service: Callable[[Stream, Phone], None], phone: Phone) -> Iterator[s
         yield ours
     finally:
         ours.close()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         if failed:
             raise failed[0]

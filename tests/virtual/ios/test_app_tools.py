@@ -56,7 +56,7 @@ def installer(*words: str | Path, timeout: float = 30) -> subprocess.CompletedPr
 
 
 def pair() -> None:
-    subprocess.run(["idevicepair", "pair"], capture_output=True, timeout=20, check=True)
+    subprocess.run(["idevicepair", "pair"], capture_output=True, timeout=60, check=True)
 
 
 # Debian's ideviceinstaller ----------------------------------------------------------------------------------------

@@ -98,10 +98,10 @@ def test_debians_tool_reads_and_restarts(bench: Bench) -> None:
 
     def tool(*words: str) -> bytes:
         return subprocess.run(
-            ["idevicediagnostics", "-u", device.address, *words], check=True, capture_output=True, timeout=30
+            ["idevicediagnostics", "-u", device.address, *words], check=True, capture_output=True, timeout=60
         ).stdout
 
-    subprocess.run(["idevicepair", "-u", device.address, "pair"], check=True, capture_output=True, timeout=30)
+    subprocess.run(["idevicepair", "-u", device.address, "pair"], check=True, capture_output=True, timeout=60)
     assert plistlib.loads(tool("ioregentry", "AppleSmartBattery"))["IORegistry"]["CycleCount"] == 901
     assert plistlib.loads(tool("diagnostics", "GasGauge"))["GasGauge"]["FullChargeCapacity"] == 100
     tool("restart")

@@ -157,7 +157,7 @@ def signers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*args: str, content: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *args], input=content, check=True, capture_output=True, timeout=30).stdout
+    return subprocess.run(["openssl", *args], input=content, check=True, capture_output=True, timeout=60).stdout
 
 
 def signed(home: Path, who: str, content: bytes, *how: str) -> bytes:

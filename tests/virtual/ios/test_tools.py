@@ -94,4 +94,4 @@ def test_two_dozen_at_once(virtual_iphones: Start) -> None:
         subprocess.Popen(["ideviceinfo", "-s", "-u", udid, "-k", "UniqueDeviceID"], stdout=subprocess.PIPE, text=True)
         for udid in udids
     ]
-    assert [process.communicate(timeout=30)[0].strip() for process in asking] == udids
+    assert [process.communicate(timeout=60)[0].strip() for process in asking] == udids

@@ -55,7 +55,7 @@ class Iphones:
 
     def place(self, at: int = 0, *, other_than: int = 0) -> Place:
         """Where it is, waiting for it where it is not; ``other_than`` the number that it had."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             for place in self.door.places():
                 if place.address == self.devices[at].address and place.number != other_than:
@@ -88,7 +88,7 @@ class Iphones:
         did: list[str] = []
 
         def look() -> None:
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while time.monotonic() < end and not over.is_set() and not did:
                 if self.state()[sees]:
                     time.sleep(0.2)

@@ -114,7 +114,7 @@ def test_one_that_has_locked_itself_is_still_asked(iphone: Iphones) -> None:
 def test_one_whose_trust_was_taken_back(iphones: Start) -> None:
     bench = iphones("iphone-17", {"trust": 0})
     device = bench.trusted()
-    subprocess.run(["idevicepair", "-u", bench.one.address, "unpair"], check=True, capture_output=True, timeout=30)
+    subprocess.run(["idevicepair", "-u", bench.one.address, "unpair"], check=True, capture_output=True, timeout=60)
     with pytest.raises(NotReady, match="does not trust this computer"):
         device.ask({"": Value("", "SerialNumber")})
 

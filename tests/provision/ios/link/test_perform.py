@@ -174,13 +174,13 @@ def test_what_befalls_one_leaves_the_others_alone(iphones: Start, ipa: Path) -> 
 
     with ThreadPoolExecutor(5) as pool:
         running = [pool.submit(work, at) for at in range(5)]
-        assert running[4].result(20) is None
-        assert running[0].result(20) is Unplugged
-        assert running[2].result(20) is Refused
+        assert running[4].result(60) is None
+        assert running[0].result(60) is Unplugged
+        assert running[2].result(60) is Refused
         for at in (1, 3):
             assert not running[at].done()
             devices[at].stop()
-            assert running[at].result(5) is Stopped
+            assert running[at].result(60) is Stopped
     assert _APP in bench.state(4)["apps"]
 
 

@@ -94,7 +94,7 @@ def test_our_record_is_good_for_other_tools(iphones: Start) -> None:
     bench.trusted()
     udid = bench.one.address
     asked = ["ideviceinfo", "-u", udid, "-k", "SerialNumber"]
-    told = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=30)
+    told = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60)
     assert told.stdout.strip() == bench.one.serial
     record = plistlib.loads((bench.records / f"{udid}.plist").read_bytes())
     assert record["EscrowBag"]
@@ -102,7 +102,7 @@ def test_our_record_is_good_for_other_tools(iphones: Start) -> None:
 
 
 def test_their_record_is_good_for_us(iphone: Iphones) -> None:
-    subprocess.run(["idevicepair", "-u", iphone.one.address, "pair"], check=True, capture_output=True, timeout=30)
+    subprocess.run(["idevicepair", "-u", iphone.one.address, "pair"], check=True, capture_output=True, timeout=60)
     assert iphone.attach().identity.serial == iphone.one.serial
     assert not (iphone.records / "this-computer").exists()
 
