@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, select
 
 from bench.million import reports
-from bench.million.registry import BENCH, Made, opened, write_readings
+from bench.million.registry import BENCH, Made, opened
 from bench.million.world import DAYS
+from fleet import check_ins
 from fleet.bulk import batches, insert_values
 from fleet.models import events, health, health_now, items, runs, seals, sim_slots, units
 
@@ -40,15 +41,12 @@ def rates(wanted: Made, number: int, *, processor: bool = False) -> Rates:
     clock = time.process_time if processor else time.perf_counter
     at = world.moment(DAYS * (world.years + 1) + 1)
     chosen = [unit * 3 for unit in range(number)]
-    said = [reports.report(world, unit, unit, at) for unit in chosen]
-    happened = [reports.happening(world, unit, one) for unit, one in zip(chosen, said, strict=True)]
-    readings = [reports.reading(world, unit, one, BENCH) for unit, one in zip(chosen, said, strict=True)]
+    seen = [reports.check_in(world, unit, unit, at) for unit in chosen]
     keys = [world.key_of(unit) for unit in chosen]
     with opened(wanted, at) as registry:
         with _given_up(registry.engine) as conn:
             start = clock()
-            registry.ledger.append_many(conn, happened)
-            write_readings(conn, readings)
+            check_ins.record(conn, registry.ledger, seen)
             ours = clock() - start
             rows = _written(conn, keys, at)
         with _given_up(registry.engine) as conn:
@@ -60,10 +58,14 @@ def rates(wanted: Made, number: int, *, processor: bool = False) -> Rates:
     return Rates(number / ours, number / engine)
 
 
+_UNCHECKED = {"sqlite": "PRAGMA defer_foreign_keys = ON", "postgresql": "SET LOCAL session_replication_role = replica"}
+"""So that rows can be taken away for a moment to which others refer; on a server only its superuser may."""
+
+
 @contextmanager
 def _given_up(engine: Engine) -> Iterator[Connection]:
     with engine.execution_options(writing=True).connect() as conn, conn.begin() as mine:
-        conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        conn.exec_driver_sql(_UNCHECKED[conn.dialect.name])
         yield conn
         mine.rollback()
 

@@ -1,4 +1,4 @@
-"""What happened, day by day: events as the commands append them, and the health readings that runs leave.
+"""What happened, day by day: events as the commands append them, and the units that benches saw.
 
 A unit comes with the batch of its day, is made ready, sent to a school, handed over and seen again; units that came in
 the last months are still on the way. ``World.years`` loans before that, ended by a return, make the history longer.
@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bench.million import reports
-from bench.million.reports import PLAN, Reading
+from bench.million.reports import PLAN
 from bench.million.world import DAYS, World, mixed
+from fleet.check_ins import CheckIn
 from fleet.ledger import Happening
 from fleet.sim_reading import changed
 from fleet.values import Json
@@ -41,11 +42,11 @@ _NAMES_STUDENT = frozenset({"hand_over", "return", "lose", "repair"})
 
 @dataclass(frozen=True)
 class Day:
-    """``happened`` in its order, at ``at``, and the ``readings`` of its runs."""
+    """At ``at`` that ``happened``, and then these units were seen at a bench."""
 
     at: str
     happened: list[Happening]
-    readings: list[Reading]
+    seen: list[CheckIn]
 
 
 class Due(NamedTuple):
@@ -58,23 +59,22 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True)
 class Happenings:
-    """``bench``: the id of the one that reads health. ``due``: the first is handed the first unit, and so on."""
+    """``due``: the first is handed the first unit, and so on."""
 
     world: World
-    bench: str
     due: Sequence[Due]
 
     def days(self) -> Iterator[Day]:
         """From the first day to the last."""
         for number in range(DAYS * (self.world.years + 1) + 1):
-            readings: list[Reading] = []
+            seen: list[CheckIn] = []
             year, day = divmod(number, DAYS)
             if year < self.world.years:
-                happened = [*self._begun(year, day), *self._of_past_year(day, number, readings)]
+                happened = [*self._begun(year, day), *self._of_past_year(day, number, seen)]
             else:
                 day = number - DAYS * self.world.years
-                happened = [*self._begun(self.world.years, day), *self._of_last_year(day, number, readings)]
-            yield Day(self.world.moment(number), happened, readings)
+                happened = [*self._begun(self.world.years, day), *self._of_last_year(day, number, seen)]
+            yield Day(self.world.moment(number), happened, seen)
 
     def _came(self, day: int) -> range:
         """The units whose batch is that of ``day``; no batch comes on the last one."""
@@ -91,18 +91,17 @@ class Happenings:
                 yield self._received(unit, day)
                 yield self._sim(unit)
 
-    def _of_past_year(self, day: int, number: int, readings: list[Reading]) -> Iterator[Happening]:
+    def _of_past_year(self, day: int, number: int, seen: list[CheckIn]) -> Iterator[Happening]:
         for unit in self._came(day - _LENT):
             yield self._step(unit, "hand_over", "with_student", self._school(unit), _TAKEN)
-        for unit in self._came(day - _LOOKED):
-            yield self._run(unit, number, readings)
+        seen.extend(self._check_in(unit, number) for unit in self._came(day - _LOOKED))
         for unit in self._came(day):
             fields: Json = {"class_name": f"{unit % 12 + 1}{'ABCD'[number // DAYS % 4]}"}
             yield "student.set", self.due[unit].student, {"v": 1, "fields": fields, "ids": {}}
 
-    def _of_last_year(self, day: int, number: int, readings: list[Reading]) -> Iterator[Happening]:
+    def _of_last_year(self, day: int, number: int, seen: list[CheckIn]) -> Iterator[Happening]:
         for unit in self._came(day - BENCHED):
-            yield from self._at_bench(unit, number, readings)
+            yield from self._at_bench(unit, number, seen)
         for unit in self._came(day - SENT):
             if self._is_told(unit, DAYS - HANDED):
                 yield self._step(unit, "send", "in_transit", self._school(unit))
@@ -111,7 +110,7 @@ class Happenings:
         for unit in self._came(day - HANDED):
             yield from self._handed_over(unit, number)
         for unit in self._came(day - SEEN):
-            yield from self._seen(unit, number, readings)
+            yield from self._seen(unit, number, seen)
         for unit in self._came(day - BACK):
             yield from self._what_became(unit)
 
@@ -143,12 +142,12 @@ class Happenings:
         fields: dict[str, Json] = {"carrier": "viettel", "msisdn": self.world.msisdn_of(unit), "quota": PLAN.quota}
         return changed("receive", self.world.iccid_of(unit), {**fields, "days": PLAN.days, "state": "received"})
 
-    def _at_bench(self, unit: int, number: int, readings: list[Reading]) -> Iterator[Happening]:
+    def _at_bench(self, unit: int, number: int, seen: list[CheckIn]) -> Iterator[Happening]:
         if self._is_told(unit, DAYS - SENT):
             yield self._step(unit, "move", "at_bench", self._bench_place(unit))
         if mixed(unit, 30) % 4 == 0:
             yield "unit.tagged", self._keys[unit], {"v": 1, "tag": f"VN-{unit + 1:07}", "was": None}
-            yield self._run(unit, number, readings)
+            seen.append(self._check_in(unit, number))
 
     def _arrived(self, unit: int) -> Iterator[Happening]:
         if self._is_told(unit, DAYS - HANDED):
@@ -168,22 +167,22 @@ class Happenings:
         fields: dict[str, Json] = {"state": "handed_over", "student": self.due[unit].student, "accepted_at": at}
         yield changed("accept", iccid, {**fields, "ends_at": ends, "unit": self._keys[unit]})
 
-    def _seen(self, unit: int, number: int, readings: list[Reading]) -> Iterator[Happening]:
+    def _seen(self, unit: int, number: int, seen: list[CheckIn]) -> Iterator[Happening]:
         """A bench reads nineteen of twenty, and the card in it where the device tells of that."""
         if mixed(unit, 32) % 20 == 0:
             return
-        at, iccid = self.world.moment(number), self.world.iccid_of(unit)
         if not self._has_sim(unit):
-            yield self._run(unit, number, readings)
+            seen.append(self._check_in(unit, number))
             return
         card = reports.card_of(self.world, unit)
-        yield self._run(unit, number, readings, card)
-        if card.iccid:
-            yield changed("read", iccid, {"read_unit": self._keys[unit], "read_at": at})
-        elif card.state == "ABSENT":
-            yield changed("miss", iccid, {"missed_at": at})
-        elif mixed(unit, 46) % 5 == 0:
-            yield "sim.used", iccid, {"v": 1, "months": [[at[:7], 1, mixed(unit, 47) % 10**10]], "used_at": at[:10]}
+        seen.append(self._check_in(unit, number, card))
+        if card.state != "ABSENT" and mixed(unit, 46) % 5 == 0:
+            at = self.world.moment(number)
+            used: dict[str, Json] = {"months": [[at[:7], 1, mixed(unit, 47) % 10**10]], "used_at": at[:10]}
+            yield "sim.used", self.world.iccid_of(unit), {"v": 1, **used}
+
+    def _check_in(self, unit: int, number: int, card: SimCard | None = None) -> CheckIn:
+        return reports.check_in(self.world, unit, number, self.world.moment(number), *([card] if card else []))
 
     def _what_became(self, unit: int) -> Iterator[Happening]:
         match mixed(unit, 38) % 100:
@@ -199,12 +198,6 @@ class Happenings:
         student = self.due[unit].student if step in _NAMES_STUDENT else None
         told: dict[str, Json] = {"step": step, "state": state, "place": place, "student": student, **(said or {})}
         return "unit.custody", self._keys[unit], {"v": 1, **told}
-
-    def _run(self, unit: int, number: int, readings: list[Reading], card: SimCard | None = None) -> Happening:
-        at = self.world.moment(number)
-        said = reports.report(self.world, unit, number, at, *([card] if card else []))
-        readings.append(reports.reading(self.world, unit, said, self.bench))
-        return reports.happening(self.world, unit, said)
 
     def _has_sim(self, unit: int) -> bool:
         return self.due[unit].offline and mixed(unit, 35) % 20 > 0

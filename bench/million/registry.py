@@ -26,7 +26,7 @@ from sqlalchemy import Connection, select
 from bench.million import reports
 from bench.million.happenings import REPAIRER, Due, Happenings
 from bench.million.world import World
-from fleet import unit_states
+from fleet import check_ins
 from fleet.account.custody import places
 from fleet.account.people.vault import the_vault
 from fleet.account.programme.load import load
@@ -34,18 +34,17 @@ from fleet.account.programme.store import apply
 from fleet.account.roster.read import Request, gathered
 from fleet.account.roster.schools import Schools
 from fleet.account.roster.taking_over import applied
-from fleet.bulk import batches, delete_rows, insert_missing, insert_rows
+from fleet.check_ins import CheckIn
 from fleet.db import REVISIONS, snapshot, transaction
 from fleet.home import Home
 from fleet.ledger import Happening, Ledger
-from fleet.models import custody, health, health_now, students
+from fleet.models import custody, metadata, students
 from fleet.units import Registry, open_registry
 from fleet.values import Json
 
 BENCH = "000000000000b0b0"
 PROGRAMME = Path(__file__).with_name("programme.yaml")
 _SOURCES = ("world.py", "happenings.py", "reports.py", "registry.py", "programme.yaml")
-_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,10 @@ def made(at: Path, units: int, years: int = 0, database: str = "") -> Made:
 
 
 def _mark() -> str:
-    """Of the schema and of all that makes the registry: with another one it has to be made anew."""
+    """Of the tables and of all that makes the registry: with another one it has to be made anew."""
     sources = b"\0".join(Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
-    return hashlib.sha256(REVISIONS[-1].encode() + sources).hexdigest()[:10]
+    tables = [f"{table!r} {sorted(str(index.name) for index in table.indexes)}" for table in metadata.sorted_tables]
+    return hashlib.sha256(repr((REVISIONS[-1], tables)).encode() + sources).hexdigest()[:10]
 
 
 @contextmanager
@@ -103,14 +103,14 @@ def _make(wanted: Made) -> None:
         _take_programme(wanted, registry)
         with snapshot(registry.engine) as conn:
             due = _in_order(conn, world)
-    happenings = Happenings(world, BENCH, due)
+    happenings = Happenings(world, due)
     with opened(wanted, world.moment(0)) as registry, registry.engine.connect() as kept:
         kept.scalar(select(custody.c.unit).limit(1))
         kept.rollback()  # as long as anybody is connected, SQLite need not clear up after each day
         for number, day in enumerate(happenings.days()):
             if number % 50 == 0:
                 _told(started, f"day {number}")
-            _append(registry, day.at, day.happened, day.readings)
+            _append(registry, day.at, day.happened, day.seen)
         if wanted.database:
             with registry.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
                 conn.exec_driver_sql("VACUUM ANALYZE")  # as the server does by itself, some time later
@@ -121,21 +121,11 @@ def _told(started: float, what: str) -> None:
     print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
-def _append(registry: Registry, at: str, happened: Iterable[Happening], readings: Sequence[reports.Reading]) -> None:
+def _append(registry: Registry, at: str, happened: Iterable[Happening], seen: Sequence[CheckIn]) -> None:
     ledger = Ledger(registry.ledger.bench, registry.ledger.actor, lambda: at)
     with transaction(registry.engine) as conn:
         ledger.append_many(conn, happened)
-        write_readings(conn, readings)
-
-
-def write_readings(conn: Connection, readings: Sequence[reports.Reading]) -> None:
-    """Health readings are no events; these are the newest of their units."""
-    for some in batches(readings, _AT_ONCE):
-        insert_missing(conn, health, some)
-        newest = list({row["unit"]: row for row in some}.values())
-        delete_rows(conn, health_now, newest)
-        insert_rows(conn, health_now, newest)
-        unit_states.of_readings(conn, [row["unit"] for row in newest])
+        check_ins.record(conn, ledger, seen)
 
 
 def _places(world: World) -> Iterator[Happening]:
@@ -202,13 +192,10 @@ def _live_on(kept: Made) -> None:
                 return
             columns = (custody.c.unit, custody.c.place, custody.c.holder)
             held = conn.execute(select(*columns).where(custody.c.state == "with_student").limit(some)).all()
-        said = [reports.report(today, unit, unit, last) for unit in range(some)]
         back: list[Happening] = [
             ("unit.custody", unit, {**_BACK, "place": place, "student": holder}) for unit, place, holder in held
         ]
-        runs = [reports.happening(today, unit, one) for unit, one in enumerate(said)]
-        readings = [reports.reading(today, unit, one, BENCH) for unit, one in enumerate(said)]
-        _append(registry, last, [*back, *runs], readings)
+        _append(registry, last, back, [reports.check_in(today, unit, unit, last) for unit in range(some)])
 
 
 _BACK: dict[str, Json] = {"v": 1, "step": "return", "state": "at_school", "kit": {"charger": 1}, "condition": "worn"}

@@ -1,14 +1,12 @@
-"""What runs say of the generated devices: reports as the bench makes them, and the health readings in them."""
+"""What runs say of the generated devices: reports as the bench makes them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from bench.million.world import DAYS, PROFILES, World, drawn, mixed
-from fleet import runs
-from fleet.ledger import Happening
+from fleet.check_ins import CheckIn
 from profiles.schema import DataPlan
 from provision.model import (
     Cannot,
@@ -28,7 +26,6 @@ from provision.model import (
     Verdict,
 )
 
-Reading = dict[str, Any]
 PLAN = DataPlan(quota="4 GB/day", days=180)
 
 _VERDICTS = (Verdict.VERIFIED, Verdict.PARTIAL, Verdict.FAILED)
@@ -38,15 +35,15 @@ _SILENT = SimCard(0, "READY", "45204", "Viettel")
 _LOCKS = Locks(accounts={}, users=1, bootloader_locked=True, verified_boot="green")
 
 
-def report(world: World, unit: int, day: int, started: str, card: SimCard = _SILENT) -> Report:
-    """Of a run on ``unit`` on a day of all days; ``card`` is what the device told of its slot."""
+def check_in(world: World, unit: int, day: int, at: str, card: SimCard = _SILENT) -> CheckIn:
+    """A run on ``unit`` on a day of all days, at that moment; ``card`` is what the device told of its slot."""
     maker, model, version = world.model_of(unit)
     platform, _, serial = world.key_of(unit).partition(":")
     identity = Identity(platform, serial, maker, model, version, 30, "RP1A.200720.012", "")
     verdict = _VERDICTS[drawn(unit * 7 + day % 3, 40, _VERDICT)]
     profile = mixed(unit, 41) % len(PROFILES)
     facts = Facts(identity, health=_health(world, unit, day), locks=_LOCKS, cellular=Cellular((card,)))
-    return Report(
+    said = Report(
         address=serial,
         port="1-2",
         identity=identity,
@@ -58,21 +55,10 @@ def report(world: World, unit: int, day: int, started: str, card: SimCard = _SIL
         outcomes=outcomes(verdict, PROFILES[profile]),
         verdict=verdict,
         steps=2,
-        started=started,
-        ended=started,
+        started=at,
+        ended=at,
     )
-
-
-def happening(world: World, unit: int, said: Report) -> Happening:
-    """The event of a run."""
-    assert said.identity
-    return "unit.run", world.key_of(unit), runs.body_of(said, said.identity, PLAN)
-
-
-def reading(world: World, unit: int, said: Report, bench: str) -> Reading:
-    """The row of the health reading that the run made."""
-    assert said.facts
-    return {"unit": world.key_of(unit), "at": said.ended, "bench": bench, **(runs.reading(said.facts.health) or {})}
+    return CheckIn(said, plan=PLAN)
 
 
 def card_of(world: World, unit: int) -> SimCard:
