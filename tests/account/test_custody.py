@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from fleet.account.assign.units import ready
 from fleet.account.custody import kit as custody_kit
 from fleet.account.custody import places
 from fleet.account.custody import steps as custody_steps
@@ -19,6 +20,8 @@ from fleet.account.custody.machine import STEPS, State
 from fleet.account.custody.places import Place, set_here
 from fleet.account.custody.returning import take_back
 from fleet.account.desk.hand_over import Acceptance, hand_over, ids_of, refuse
+from fleet.account.people import students
+from fleet.account.programme.in_force import current
 from fleet.db import snapshot, transaction
 from fleet.errors import AccountError, CustodyError
 from fleet.home import Home
@@ -149,6 +152,44 @@ def test_who_left_is_given_nothing(registry: Registry) -> None:
         registry.ledger.append(conn, "student.set", STUDENTS[0], {"v": 1, "fields": {"state": "left"}, "ids": {}})
     with pytest.raises(CustodyError, match="S-000000001 is not enrolled any more, but left"):
         hand_over(registry, "A-0001", STUDENTS[0], ACCEPTED)
+
+
+def _tags_ready(registry: Registry) -> list[str]:
+    with snapshot(registry.engine) as conn:
+        return [one.shown for one in ready(conn, current(conn), ())]
+
+
+@SQLITE
+def test_what_was_meant_for_who_left_is_ready_again(home: Home, registry: Registry) -> None:
+    furnish(registry)
+    tags = ["A-0001", "A-0002", "A-0003"]
+    take_in(registry, tags)
+    make_ready(registry, tags)
+    keys = [f"android:SN{tag.replace('-', '')}" for tag in tags]
+    with transaction(registry.engine) as conn:
+        for key, student in zip(keys, STUDENTS, strict=True):
+            registry.ledger.append(conn, "unit.assigned", key, {"v": 1, "student": student, "why": "", "allowed": ""})
+    hand_over(registry, "A-0002", STUDENTS[1], ACCEPTED)
+    assert _tags_ready(registry) == []
+    fleet = Fleet(home.path, 1)
+    left = [fleet("student", "leave", student, "--why", "moved").out for student in (STUDENTS[0], STUDENTS[1])]
+    assert left == [
+        "S-000000001 has left. Meant for nobody any more: A-0001.\n",
+        "S-000000002 has left. Take back: A-0002.\n",
+    ]
+    with transaction(registry.engine) as conn:
+        last = conn.execute(
+            select(events).where(events.c.kind == "unit.assigned").order_by(events.c.seq.desc())
+        ).first()
+        assert last is not None
+        body = json.loads(last.body)
+        assert (last.subject, body["student"], body["why"], body["was"]) == (keys[0], None, "left", STUDENTS[0])
+        assert students.leave(conn, registry.ledger, STUDENTS[0], "again") == students.Left((), ())
+    assert where(registry, "A-0001") == ("stock", "STORE", None, None)
+    assert _tags_ready(registry) == ["A-0001"]
+    assert fleet("student", "forget", STUDENTS[2], "--why", "asked", "--yes").code == 0
+    assert _tags_ready(registry) == ["A-0001", "A-0003"]
+    assert_replays(registry)
 
 
 def test_a_bench_knows_where_it_stands(registry: Registry) -> None:

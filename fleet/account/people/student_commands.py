@@ -100,7 +100,7 @@ def find(ctx: click.Context, said: str, school: str, region: str, as_json: bool)
 @_json
 @click.pass_context
 def leave(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
-    """Say that a student is not at the school any more, and which unit has to be taken back.
+    """Say that a student is not at the school any more: which unit to take back, and which is free now.
 
     Example: fleet student leave S-4Q7XN0B2M --why "moved to another province"
     """
@@ -108,14 +108,17 @@ def leave(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
     from fleet.account.people.students import leave as see_off
     from fleet.account.people.students import the
     from fleet.db import transaction
+    from provision.text import printable
 
     with _registry(ctx) as registry, transaction(registry.engine) as conn:
         key = the(conn, name)
-        held = see_off(conn, registry.ledger, key, why)
+        units = see_off(conn, registry.ledger, key, why)
     if as_json:
-        _write("left", {"student": key, "holds": list(held)})
+        _write("left", {"student": key, "holds": list(units.holds), "freed": list(units.freed)})
         return
-    click.echo(f"{shown(key)} has left." + (f" Take back: {', '.join(held)}." if held else ""))
+    holds = f" Take back: {', '.join(map(printable, units.holds))}." if units.holds else ""
+    freed = f" Meant for nobody any more: {', '.join(map(printable, units.freed))}." if units.freed else ""
+    click.echo(f"{shown(key)} has left.{holds}{freed}")
 
 
 @student.command()

@@ -15,7 +15,7 @@ from fleet.account.people.vault import Vault
 from fleet.errors import AccountError
 from fleet.ledger import Ledger
 from fleet.models import custody, events, sims, student_ids, students, units
-from fleet.values import storable
+from fleet.values import Json, storable
 from provision.text import printable
 
 _FOUND = 100
@@ -145,15 +145,23 @@ def find(conn: Connection, keys: Vault, said: str, *, region: str, school: str =
     return tuple(Line(*row) for row in conn.execute(query))
 
 
-def leave(conn: Connection, ledger: Ledger, name: str, why: str) -> tuple[str, ...]:
-    """The student is not at the school any more. Returns the units that have to be taken back."""
+@dataclass(frozen=True)
+class Left:
+    """Units of a student who left, by tag or serial: ``holds``, to be taken back; ``freed``, meant for nobody now."""
+
+    holds: tuple[str, ...]
+    freed: tuple[str, ...]
+
+
+def leave(conn: Connection, ledger: Ledger, name: str, why: str) -> Left:
+    """The student is not at the school any more, and no unit that was not handed over is meant for them any more."""
     key = the(conn, name)
     state = conn.scalar(select(students.c.state).where(students.c.student == key))
     if state == "forgotten":
         raise AccountError(f"{shown(key)} was forgotten.", "Nothing more can be said of that student.")
     if state != "left":
         ledger.append(conn, "student.set", key, {"v": 1, "fields": {"state": "left"}, "ids": {}, "why": storable(why)})
-    return _held(conn, key)
+    return Left(_held(conn, key), _freed(conn, ledger, key, "left"))
 
 
 def forget(conn: Connection, ledger: Ledger, keys: Vault, name: str, why: str) -> str:
@@ -168,8 +176,20 @@ def forget(conn: Connection, ledger: Ledger, keys: Vault, name: str, why: str) -
         )
     if conn.scalar(select(students.c.state).where(students.c.student == key)) != "forgotten":
         ledger.append(conn, "student.forgotten", key, {"v": 1, "why": storable(why)})
+    _freed(conn, ledger, key, "forgotten")
     keys.forget(conn, key)
     return key
+
+
+def _freed(conn: Connection, ledger: Ledger, key: str, why: str) -> tuple[str, ...]:
+    """Units that were to be handed over to the student, and are ready for others now."""
+    theirs = (custody.c.assigned == key) & (custody.c.state != "with_student")
+    query = select(units.c.key, units.c.tag, units.c.serial).join_from(custody, units).where(theirs)
+    found = conn.execute(query.order_by(units.c.key)).all()
+    for row in found:
+        body: dict[str, Json] = {"v": 1, "student": None, "why": why, "allowed": "", "was": key}
+        ledger.append(conn, "unit.assigned", row.key, body)
+    return tuple(row.tag or row.serial for row in found)
 
 
 def _held(conn: Connection, key: str) -> tuple[str, ...]:
