@@ -64,6 +64,27 @@ def test_what_nobody_can_explain(registry: Registry) -> None:
     assert _odd(_balance(registry, now="2025-03-02T00:00:00.000Z")).keys() == _odd(found).keys() - {"in_transit"}
 
 
+def test_what_is_not_explained_of_a_place_is_about_the_units_of_its_sum(registry: Registry) -> None:
+    """A-0001 lay at LE-LOI and is in repair; A-0002 and A-0003 lie there; A-0004 and A-0005 are on their way to it."""
+    furnish(registry)
+    take_in(registry, _tags(1, 5))
+    custody_steps.do(registry, "send", _tags(2, 5), {"place": "LE-LOI"})
+    custody_steps.do(registry, "arrive", _tags(2, 3), {})
+    custody_steps.do(registry, "move", _tags(1, 1), {"place": "LE-LOI"})
+    custody_steps.do(registry, "repair", _tags(1, 1), {"place": "WS", "fault": "screen", "why": "screen"})
+    count(registry, "LE-LOI", _tags(2, 2), apply=True)
+    found = _balance(registry, place="LE-LOI")
+    assert (found.received, found.by_state, found.coming) == (3, {"at_school": 2, "in_repair": 1}, 2)
+    assert _odd(found) == {"never_seen": (3, ("A-0001", "A-0002", "A-0003")), "missing": (1, ("A-0003",))}
+    registry.record(report(identity("SNA0004")))
+    assert "seen_since" not in _odd(_balance(registry, place="LE-LOI"))
+    custody_steps.do(registry, "lose", _tags(2, 2), {"search": "school", "evidence": "none"})
+    registry.record(report(identity("SNA0002")))
+    assert _odd(_balance(registry, place="LE-LOI"))["seen_since"] == (1, ("A-0002",))
+    until = "2025-05-31T00:00:00.000Z"
+    assert _odd(_balance(registry, until=until, place="LE-LOI"))["never_seen"] == (2, ("A-0001", "A-0003"))
+
+
 def test_two_benches_said_two_things(home: Home, database_url: str) -> None:
     """One hands a unit over while the other, which was offline, moves it: what the later one said is kept, and told."""
     with open_registry(home, None, "lan", clock=ticking("2025-01-01T00:00:00.000Z")) as registry:

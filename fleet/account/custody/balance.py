@@ -44,8 +44,8 @@ class Unexplained:
 class Balance:
     """``at`` is the moment that it tells of. ``received`` = the sum of ``lines``, else the difference is unexplained.
 
-    Of a place: ``received`` are the units that ever lay there, ``lines`` where they are, ``coming`` those in transit
-    to it.
+    Of a place: ``received`` are the units that ever lay there, ``lines`` where they are, ``unexplained`` is about them
+    alone; ``coming`` are those in transit to it.
     """
 
     at: str
@@ -120,15 +120,18 @@ def _everywhere(conn: Connection, moment: _Moment) -> tuple[tuple[Line, ...], in
 
 def _at_place(conn: Connection, moment: _Moment, place: str) -> tuple[tuple[Line, ...], int]:
     """Where the units are that ever lay there."""
-    lay = select(holdings.c.unit).where(holdings.c.place == place, holdings.c.state != State.IN_TRANSIT)
-    if moment.until:
-        lay = lay.where(holdings.c.since < moment.until)
-    came = lay.distinct().subquery()
+    came = _lay_at(moment, place).distinct().subquery()
     held = _held(moment, papers=False)
     where = select(held.c.state, held.c.place, func.count()).join_from(came, held, held.c.unit == came.c.unit)
     query = where.group_by(held.c.state, held.c.place).order_by(held.c.state, held.c.place)
     lines = tuple(Line(*row) for row in conn.execute(query))
     return lines, conn.scalar(select(func.count()).select_from(came)) or 0
+
+
+def _lay_at(moment: _Moment, place: str) -> Select[tuple[str]]:
+    """The units that ever lay there; what only is on its way has not."""
+    lay = select(holdings.c.unit).where(holdings.c.place == place, holdings.c.state != State.IN_TRANSIT)
+    return lay.where(holdings.c.since < moment.until) if moment.until else lay
 
 
 def _held(moment: _Moment, *, papers: bool) -> Subquery:
@@ -150,18 +153,26 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
         yield from _announced(conn, moment)
     held = _held(moment, papers=True)
     odd = _oddities(held, moment, days)
-    here = held.c.place == place if place else None
+    among = _lay_at(moment, place) if place else None
     sums = select(*(func.sum(case((condition, 1), else_=0)) for condition in odd.values())).select_from(held)
-    row = conn.execute(sums if here is None else sums.where(here)).one()
+    row = conn.execute(sums.where(*_of(held.c.unit, among))).one()
     for (kind, condition), number in zip(odd.items(), row, strict=True):
         if number:
             query = select(units.c.tag, units.c.serial).join_from(held, units, units.c.key == held.c.unit)
-            found = query.where(condition) if here is None else query.where(condition, here)
+            found = query.where(condition, *_of(held.c.unit, among))
             yield Unexplained(kind, number, examples=_names(conn, found, held.c.unit))
-    yield from _missing(conn, moment, place)
+    yield from _missing(conn, moment, among)
     if moment.until is None:
-        yield from _seen_since(conn, place)
-        yield from _accepted(conn, place)
+        yield from _seen_since(conn, among)
+        yield from _accepted(conn, among)
+
+
+_Among = Select[tuple[str]] | None
+"""The units that are told of: those of the sum that is told of a place; ``None`` is all."""
+
+
+def _of(unit: ColumnElement[str], among: _Among) -> tuple[ColumnElement[bool], ...]:
+    return () if among is None else (unit.in_(among),)
 
 
 def _oddities(held: Subquery, moment: _Moment, days: int) -> dict[str, ColumnElement[bool]]:
@@ -195,12 +206,11 @@ def _announced(conn: Connection, moment: _Moment) -> Iterator[Unexplained]:
             yield Unexplained("announced", announced - received, of=batch)
 
 
-def _missing(conn: Connection, moment: _Moment, place: str) -> Iterator[Unexplained]:
+def _missing(conn: Connection, moment: _Moment, among: _Among) -> Iterator[Unexplained]:
     still: ColumnElement[bool] = missing.c.until.is_(None)
     if moment.until:
         still = and_(missing.c.since < moment.until, or_(still, missing.c.until >= moment.until))
-    if place:
-        still = and_(still, missing.c.place == place)
+    still = and_(still, *_of(missing.c.unit, among))
     number = conn.scalar(select(func.count()).select_from(missing).where(still))
     if number:
         query = select(units.c.tag, units.c.serial).join_from(missing, units).where(still)
@@ -210,10 +220,8 @@ def _missing(conn: Connection, moment: _Moment, place: str) -> Iterator[Unexplai
 _GONE = (State.LOST, State.RETIRED, State.GIVEN_BACK, State.IN_TRANSIT)
 
 
-def _seen_since(conn: Connection, place: str) -> Iterator[Unexplained]:
-    odd = and_(custody.c.state.in_(_GONE), units.c.last_seen > custody.c.since)
-    if place:
-        odd = and_(odd, custody.c.place == place)
+def _seen_since(conn: Connection, among: _Among) -> Iterator[Unexplained]:
+    odd = and_(custody.c.state.in_(_GONE), units.c.last_seen > custody.c.since, *_of(custody.c.unit, among))
     number = conn.scalar(select(func.count()).select_from(custody).join(units).where(odd))
     if number:
         query = select(units.c.tag, units.c.serial).join_from(custody, units).where(odd)
@@ -223,11 +231,9 @@ def _seen_since(conn: Connection, place: str) -> Iterator[Unexplained]:
 _BACK = (State.STOCK, State.AT_BENCH, State.AT_SCHOOL, State.IN_TRANSIT)
 
 
-def _accepted(conn: Connection, place: str) -> Iterator[Unexplained]:
+def _accepted(conn: Connection, among: _Among) -> Iterator[Unexplained]:
     """Nobody took it back, and yet it is not with its student: two benches said two things while they were apart."""
-    odd = and_(acceptances.c.returned_at.is_(None), custody.c.state.in_(_BACK))
-    if place:
-        odd = and_(odd, custody.c.place == place)
+    odd = and_(acceptances.c.returned_at.is_(None), custody.c.state.in_(_BACK), *_of(custody.c.unit, among))
     both = acceptances.join(custody, custody.c.unit == acceptances.c.unit)
     number = conn.scalar(select(func.count(custody.c.unit.distinct())).select_from(both).where(odd))
     if number:
