@@ -94,7 +94,7 @@ def test_a_link_that_breaks_in_every_phase(hub: Fleet, site: SiteMaker, tmp_path
 def test_a_push_that_is_killed_and_started_twice_ends_the_same(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     sites = [site("one"), site("two")]
     release = built(hub, profile(tmp_path / "p", size=3_000_000))
-    command = [FLEET, "push", str(release), "--no-bring"]
+    command: list[str | Path] = [FLEET, "push", str(release), "--no-bring"]
     for wait in (0.5, 1.5, 2.5, 3.5):
         with subprocess.Popen(command, env=hub.environment(), stdout=-3, stderr=-3) as run:
             time.sleep(wait)
