@@ -27,7 +27,9 @@ def write(world: World, folder: Path) -> None:
     told = world.told
     everybody = [*world.students, *world.later]
     _table(folder / told["files"]["roster"], _roster(world, world.students), told)
-    _table(folder / told["files"]["later"], _roster(world, everybody), told)
+    left = {one.student for one in world.story if one.what == "leave"}
+    now = [student for student in everybody if student.number not in left]
+    _table(folder / told["files"]["later"], _roster(world, now), told)
     _table(folder / told["files"]["donor"], _donor(world), told)
     _table(folder / told["files"]["sims"], _sims(world), told)
     _plain(folder / "students.csv", [_names(Student), *(astuple(one) for one in everybody)])

@@ -86,7 +86,7 @@ class World:
 def draw(name: str, scale: float) -> World:
     """The world of the programme of this name; ``scale`` 1 is its real size."""
     told = yaml.safe_load((HERE / name / "world.yaml").read_text(encoding="utf-8"))
-    size = {what: max(40, round(number * scale)) for what, number in told["size"].items()}
+    size = {what: max(32, round(number * scale)) for what, number in told["size"].items()}
     chance = random.Random(told["seed"])
     schools = _schools(told, scale)
     pupils = _students(told, schools, size["students"] + max(3, size["students"] // 50), chance)
