@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from fleet import ledger_vaults, lookalikes
+from fleet import ledger_differ, ledger_vaults, lookalikes
 from fleet.bulk import batches, insert_values
 from fleet.db_errors import unfit
 from fleet.ledger import COLUMNS, End, chain_ends
@@ -31,7 +31,8 @@ _SHOWN = 10
 @dataclass(frozen=True)
 class Merged:
     """What was new, and what was there already. In sentences: ``twice``, names that benches gave twice; ``keys``,
-    who names students with which key of the vault, where there are several; ``alike``, units that may be one device."""
+    who names students with which key of the vault, where there are several; ``alike``, units that may be one device;
+    ``differ``, what benches said differently."""
 
     events: int = 0
     known: int = 0
@@ -41,6 +42,7 @@ class Merged:
     twice: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
+    differ: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVER
     transaction has to be given up. Merging a file again does nothing.
     ``trust`` says whose events are taken.
     """
-    count = _Count()
+    count, before = _Count(), chain_ends(conn)
     for path in paths:
         with opened(path) as source:
             trust.check(source)
@@ -88,7 +90,9 @@ def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVER
     twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
     told = ledger_vaults.told(ledger_vaults.known(conn))
     alike = lookalikes.told(lookalikes.groups(conn)) if count.events else ()
-    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches), twice, told, alike)
+    differ = ledger_differ.told(conn, before, chain_ends(conn)) if before or len(paths) > 1 else ()
+    numbers = (count.events, count.known, count.health, count.names)
+    return Merged(*numbers, tuple(count.benches), twice, told, alike, differ)
 
 
 def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust, keys: Keys) -> None:

@@ -45,6 +45,10 @@ def merged(found: Merged, *, plan: bool = False) -> Iterable[RenderableType]:
         yield text(sentence, "yellow")
     if found.twice:
         yield Text("Give one of them another: fleet unit tag SERIAL TAG.")
+    for sentence in found.differ:
+        yield text(sentence, "yellow")
+    if found.differ:
+        yield Text("Benches said two things, and the later one holds: ask both which is right.")
     for sentence in found.alike:
         yield text(sentence, "yellow")
     if found.alike:

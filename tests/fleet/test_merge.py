@@ -150,6 +150,53 @@ def test_one_tag_twice_is_kept_and_told(sides: tuple[Side, Side], tmp_path: Path
     assert one.tables() == other.tables()
 
 
+def _tagged(name: str, tag: str) -> Happening:
+    return "unit.tagged", f"android:{name}", {"v": 1, "tag": tag, "was": None}
+
+
+def _place(kind: str) -> Happening:
+    return "place.set", "STORE", {"v": 1, "name": "", "kind": kind, "area": ""}
+
+
+def test_what_benches_said_differently_is_told_once(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    """The second bench is two hours ahead, so its word is the later one."""
+    one, other = sides
+    for what in (_place("store"), ("batch.set", "B1", {"v": 1, "donor": "D", "announced": None}), received("A")):
+        one.write(what)
+    one.write(_tagged("A", "T-0001"))
+    for what in (_place("school"), ("batch.set", "B1", {"v": 1, "donor": "E", "announced": None}), received("B")):
+        other.write(what)
+    other.write(_tagged("B", "T-0001"))
+    other.write(received("A", batch="B2"))
+    other.write(_tagged("A", "T-0002"))
+    told = (
+        "android:A was received with B1 and B2; with B2 now.",
+        "The place STORE was said to be of kind store and school; of kind school now.",
+        "The batch B1 was said to be of donor D and E; of E now.",
+        "The label T-0001 was that of android:A, now T-0002, and means android:B now.",
+    )
+    files = one.export(tmp_path / "one"), other.export(tmp_path / "other")
+    found = one.merge(files[1])
+    assert (found.differ, found.twice) == (told, ())
+    assert one.merge(files[1]).differ == ()
+    assert other.merge(files[0]).differ == told
+    third = side("c")
+    assert third.merge(*files).differ == told
+    one.write(_place("school"))
+    assert third.merge(one.export(tmp_path / "again")).differ == ()
+    third.engine.dispose()
+
+
+def test_many_that_differ_are_counted(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    one, other = sides
+    for number in range(13):
+        one.write(received(f"A{number:02}"))
+        other.write(received(f"A{number:02}", batch="B2"))
+        one.write(received(f"C{number:02}"))
+    found = one.merge(other.export(tmp_path / "other")).differ
+    assert (len(found), found[-1]) == (11, "And 3 more such.")
+
+
 def test_since(sides: tuple[Side, Side], tmp_path: Path) -> None:
     one, other = sides
     for number in range(5):
