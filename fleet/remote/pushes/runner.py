@@ -92,7 +92,8 @@ def _soon(registry: Registry, name: str, found: Gate) -> bool:
 
 def _free(registry: Registry, name: str) -> None:
     """Whoever was at work here and was killed left its sites behind: nobody holds them now."""
-    with snapshot(registry.engine) as conn:
+    with transaction(registry.engine) as conn:
+        work.lay_out_lost(conn, name, stamp(datetime.now(UTC)))
         busy = work.all_of(conn, name, states=work.BUSY)
     for one in busy:
         try:

@@ -106,6 +106,14 @@ def lay_out(conn: Connection, push: str, waves: Iterable[str], now: str) -> None
             conn.execute(insert(contacts), new)
 
 
+def lay_out_lost(conn: Connection, push: str, now: str) -> None:
+    """Sites of which it is not known how they stand, as after a restored backup, wait for their turn again."""
+    query = select(push_sites.c.site).where(
+        push_sites.c.push == push, push_sites.c.site.not_in(select(contacts.c.site))
+    )
+    lay_out(conn, push, conn.scalars(query), now)
+
+
 def again(conn: Connection, push: str, now: str) -> None:
     """Whoever failed, or waits for its time, is tried at once."""
     mine = (contacts.c.push == push) & contacts.c.state.in_((State.FAILED.value, State.WAITING.value))
