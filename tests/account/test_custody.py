@@ -154,6 +154,24 @@ def test_who_left_is_given_nothing(registry: Registry) -> None:
         hand_over(registry, "A-0001", STUDENTS[0], ACCEPTED)
 
 
+@SQLITE
+def test_what_stands_against_units_is_told_before_names_that_mean_none(registry: Registry) -> None:
+    furnish(registry)
+    take_in(registry, ["A-0001", "A-0050"])
+    custody_steps.do(registry, "send", ["A-0050"], {"place": "LE-LOI"})
+    with pytest.raises(CustodyError) as refused:
+        custody_steps.do(registry, "move", ["A-0001..A-0050"], {"place": "LE-LOI"})
+    head, first, *unknown = refused.value.what.splitlines()
+    assert head == "49 of 50 units cannot be moved, so nothing was changed."
+    assert first == "  A-0050: It cannot be moved: it is in transit, and not at bench, at school or stock."
+    assert unknown[0] == "  No unit has the tag or serial 'A-0002'."
+    assert (len(unknown), unknown[-1]) == (21, "  … and 28 more such.")
+    with pytest.raises(CustodyError, match="be recorded as lost without --search and --evidence"):
+        custody_steps.do(registry, "lose", ["A-0001"], {})
+    with pytest.raises(CustodyError, match="come back without --kit or --complete"):
+        take_back(registry, ["A-0001"], "STORE", {}, "good")
+
+
 def _tags_ready(registry: Registry) -> list[str]:
     with snapshot(registry.engine) as conn:
         return [one.shown for one in ready(conn, current(conn), ())]

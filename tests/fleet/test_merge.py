@@ -154,6 +154,10 @@ def _tagged(name: str, tag: str) -> Happening:
     return "unit.tagged", f"android:{name}", {"v": 1, "tag": tag, "was": None}
 
 
+def _donor(name: str) -> Happening:
+    return "batch.set", "B1", {"v": 1, "donor": name, "announced": None}
+
+
 def _place(kind: str) -> Happening:
     return "place.set", "STORE", {"v": 1, "name": "", "kind": kind, "area": ""}
 
@@ -161,10 +165,10 @@ def _place(kind: str) -> Happening:
 def test_what_benches_said_differently_is_told_once(sides: tuple[Side, Side], tmp_path: Path) -> None:
     """The second bench is two hours ahead, so its word is the later one."""
     one, other = sides
-    for what in (_place("store"), ("batch.set", "B1", {"v": 1, "donor": "D", "announced": None}), received("A")):
+    for what in (_place("store"), _donor("D"), received("A")):
         one.write(what)
     one.write(_tagged("A", "T-0001"))
-    for what in (_place("school"), ("batch.set", "B1", {"v": 1, "donor": "E", "announced": None}), received("B")):
+    for what in (_place("school"), _donor("E"), received("B")):
         other.write(what)
     other.write(_tagged("B", "T-0001"))
     other.write(received("A", batch="B2"))

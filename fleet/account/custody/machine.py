@@ -78,10 +78,10 @@ def where_to(step: str, state: State, kind: str | None, said: Collection[str]) -
     if state not in wanted.starts:
         *most, last = sorted(words(one) for one in wanted.starts)
         starts = f"{', '.join(most)} or {last}" if most else last
-        raise CustodyError(f"{verb(step).capitalize()} is not possible: it is {words(state)}, and not {starts}.", _LOOK)
+        raise CustodyError(f"It cannot {cannot(step)}: it is {words(state)}, and not {starts}.", _LOOK)
     if missing := [word for word in wanted.needs if word not in said]:
-        lacks = ", ".join(map(verb, missing))
-        raise CustodyError(f"{verb(step).capitalize()} lacks: {lacks}.", "Say it, and do it again.")
+        options = " and ".join(_option(step, word) for word in missing)
+        raise CustodyError(f"It cannot {cannot(step)} without {options}.", "Say it, and do it again.")
     if wanted.to is not None:
         return wanted.to
     if kind is None or kind not in BY_PLACE:
@@ -96,6 +96,30 @@ def words(state: State | str) -> str:
     return str(state).replace("_", " ")
 
 
-def verb(name: str) -> str:
-    """A step, or what it needs, for people: ``hand_over`` is ``hand over``."""
-    return name.replace("_", " ")
+def cannot(step: str) -> str:
+    """What a unit cannot do, for people: "be handed over"."""
+    return _DOES[step]
+
+
+_DOES = {
+    "move": "be moved",
+    "send": "be sent",
+    "arrive": "arrive",
+    "hand_over": "be handed over",
+    "return": "come back",
+    "refuse": "be refused",
+    "lose": "be recorded as lost",
+    "find": "be recorded as found",
+    "repair": "go to repair",
+    "repaired": "come back from repair",
+    "retire": "be retired",
+    "give_back": "be given back",
+}
+_AT = frozenset({"arrive", "return", "refuse", "find"})
+
+
+def _option(step: str, word: str) -> str:
+    """How a person says at the command what a step needs."""
+    if word == "place":
+        return "--at PLACE" if step in _AT else "--to PLACE"
+    return "STUDENT" if word == "student" else f"--{word.replace('_', '-')}"

@@ -47,7 +47,9 @@ def take_back(
     What is missing is recorded, and stops nothing. Raises as :func:`custody_steps.do` does.
     """
     if kit is not None and not any(kit.values()):
-        raise CustodyError("Return lacks: kit.", "Say what came back, such as --kit device=1, or --complete.")
+        raise CustodyError(
+            "It cannot come back without --kit or --complete.", "Say what came back, such as --kit device=1."
+        )
     condition = custody_words.checked("conditions", condition)
     with transaction(registry.engine) as conn:
         said = {"place": place, "kit": "said below", "condition": condition}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from fleet.account.custody import names as custody_names
 from fleet.account.custody import places
-from fleet.account.custody.machine import STEPS, State, verb, where_to, words
+from fleet.account.custody.machine import STEPS, State, cannot, where_to, words
 from fleet.account.custody.names import Held
 from fleet.account.custody.places import Place
 from fleet.db import transaction
@@ -76,15 +76,15 @@ def plan(conn: Connection, step: str, names: Sequence[str], said: Said) -> tuple
     place = places.the(conn, str(named)) if named else None
     wanted = custody_names.expanded(names)
     found = custody_names.find(conn, wanted)
-    going, refusals = [], list(found.refusals)
+    going, refusals = [], []
     own = _places_of(conn, found.units) if place is None and step in _WHERE_IT_IS else {}
     for held in found.units:
         try:
             going.append(_going(step, held, place or own.get(held.place), said))
         except CustodyError as error:
             refusals.append(error.what if len(found.units) == 1 else f"{held.shown}: {error.what}")
-    if refusals:
-        raise _refused(step, refusals, len(found.units) + len(found.refusals))
+    if refusals or found.refusals:
+        raise _refused(step, refusals, found.refusals, len(found.units) + len(found.refusals))
     return tuple(going)
 
 
@@ -124,12 +124,22 @@ def _sentence(state: str, place: str, some: Sequence[Moved]) -> str:
 _WHERE = {"in_transit": " to {}", "lost": ", last at {}", "retired": ", last at {}", "given_back": ", last at {}"}
 
 
-def _refused(step: str, refusals: Sequence[str], total: int) -> CustodyError:
+_LISTED = 20
+
+
+def _refused(step: str, refusals: Sequence[str], unknown: Sequence[str], total: int) -> CustodyError:
+    """What stands against units first, then names that mean none: a range may have many of these."""
     if total == 1:
-        return CustodyError(refusals[0], "Nothing was changed. fleet unit show tells what happened to it last.")
-    listed = "\n".join(f"  {refusal}" for refusal in refusals)
-    number = f"{len(refusals)} of {counted(total, 'unit')}"
+        return CustodyError(
+            [*refusals, *unknown][0], "Nothing was changed. fleet unit show tells what happened to it last."
+        )
+    listed = "\n".join(f"  {line}" for lines in (refusals, unknown) for line in _cut(lines))
+    number = f"{len(refusals) + len(unknown)} of {counted(total, 'unit')}"
     return CustodyError(
-        f"{verb(step).capitalize()}: {number} cannot, so nothing was changed.\n{listed}",
-        "Leave these out, or mend them.",
+        f"{number} cannot {cannot(step)}, so nothing was changed.\n{listed}", "Leave these out, or mend them."
     )
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _LISTED
+    return [*lines[:_LISTED], *([f"… and {more} more such."] if more > 0 else [])]
