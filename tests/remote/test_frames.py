@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fleet.remote.wire.frames import GREETING, Cut, Malformed, Stream
@@ -41,6 +41,7 @@ MESSAGES = st.lists(
 
 @given(MESSAGES, st.lists(st.integers(1, 50), min_size=1, max_size=5), st.binary(max_size=50))
 def test_what_is_sent_is_received(messages: list[dict[str, object] | bytes], sizes: list[int], noise: bytes) -> None:
+    assume(GREETING not in noise)
     wire = Wire(noise, sizes)
     stream = Stream(wire)
     stream.greet()
