@@ -32,6 +32,7 @@ from fleet.account.status.counts import status as read_status
 from fleet.account.status.health_rules import FILE, rules_of
 from fleet.account.status.unit_commands import unit
 from fleet.db import snapshot, transaction
+from fleet.errors import FileError
 from fleet.home import Home, Options
 from fleet.models import events, health_now, sims
 from fleet.units import Registry, open_registry
@@ -162,6 +163,21 @@ def test_metrics(furnished: Registry, home: Home, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith("prom") or path.name.startswith(".")] == [
         "fleet.prom"
     ]
+
+
+def test_only_a_file_is_replaced_by_metrics(furnished: Registry, home: Home, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link to it").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link to it"):
+        with pytest.raises(FileError, match="is no regular file"):
+            fleet(home, "status", "--metrics", tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link to it").is_symlink()
+    (tmp_path / "real.prom").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real.prom")
+    assert fleet(home, "status", "--metrics", tmp_path / "link").output == ""
+    assert "fleet_units{" in (tmp_path / "real.prom").read_text("utf-8")
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_answers_that_exclude_each_other(home: Home) -> None:

@@ -131,13 +131,15 @@ def _language() -> str:
 
 def _write(out: Path, data: bytes, *, private: bool = False) -> None:
     """Whole or not at all; ``private`` for its owner only."""
+    from fleet.account.sheets.csv_out import replaceable
     from fleet.errors import FileError
 
-    beside = out.with_name(f".{out.name}.part")
+    target = replaceable(out)
+    beside = target.with_name(f".{target.name}.part")
     try:
         beside.touch(0o600 if private else 0o644)
         beside.write_bytes(data)
-        beside.replace(out)
+        beside.replace(target)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise FileError(f"{out} cannot be written: {error.strerror}.", "Name another file with --out.") from error

@@ -38,13 +38,21 @@ def write(out: TextIO, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
     return number
 
 
+def replaceable(file: Path) -> Path:
+    """The file itself where ``file`` is a link. FileError for what is no regular file: a device would be gone."""
+    if file.exists() and not file.is_file():
+        raise FileError(f"{shown(file)} is no regular file, and stays as it is.", "Name another file.")
+    return file.resolve()
+
+
 @contextlib.contextmanager
 def replaced(file: Path, *, mode: int = 0o600, marked: bool = True) -> Iterator[TextIO]:
     """A text file that is there whole, under its name, when the block ends; else the one before stays.
 
     ``marked``: with the byte order mark by which spreadsheet programs know UTF-8. FileError.
     """
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    target = replaceable(file)
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
@@ -52,7 +60,7 @@ def replaced(file: Path, *, mode: int = 0o600, marked: bool = True) -> Iterator[
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-            beside.replace(file)
+            beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
