@@ -190,3 +190,18 @@ def test_taking_in_is_not_twice(registry: Registry) -> None:
     take_in(registry, ["A-0001"])
     with pytest.raises(CustodyError, match="batch VNPT-1 already"):
         take_in(registry, ["A-0001"], batch="OTHER")
+
+
+@SQLITE
+def test_what_was_only_received_was_never_seen(home: Home, registry: Registry) -> None:
+    furnish(registry, ())
+    take_in(registry, ["A-0001"])
+    fleet = Fleet(home.path, 1)
+    shown = fleet("unit", "show", "A-0001").out
+    assert "never at a bench" in shown
+    assert "First seen" not in shown
+    assert "never" in fleet("unit", "list").out
+    assert fleet("unit", "list", "--json").lines[0]["benched_at"] is None
+    registry.record(report(identity("SNA0001")))
+    assert "First seen" in fleet("unit", "show", "A-0001").out
+    assert "never" not in fleet("unit", "list").out

@@ -14,7 +14,8 @@ from fleet.models import custody, places, units
 
 @dataclass(frozen=True)
 class Line:
-    """A unit in short. Times are UTC; ``holder`` and ``assigned`` are pseudonyms."""
+    """A unit in short. Times are UTC; ``holder`` and ``assigned`` are pseudonyms. ``benched_at``: when a bench first
+    saw it; of a unit that none has seen, ``last_seen`` is when it was received."""
 
     key: str
     tag: str | None
@@ -29,6 +30,7 @@ class Line:
     holder: str | None
     assigned: str | None
     since: str
+    benched_at: str | None
     last_seen: str
     profile: str | None
     verdict: str | None
@@ -44,6 +46,7 @@ _COLUMNS = (
         custody.c.holder,
         custody.c.assigned,
         custody.c.since,
+        custody.c.benched_at,
     ),
     *(units.c.last_seen, units.c.last_profile, units.c.last_verdict),
 )

@@ -34,7 +34,7 @@ def listed(found: Iterable[Line]) -> Table:
             text(line.state.replace("_", " ")),
             text(line.place),
             text(student(line.holder) if line.holder else ""),
-            text(local_time(line.last_seen)),
+            text(local_time(line.last_seen) if line.benched_at else "never"),
         )
     return grid
 
@@ -71,13 +71,21 @@ def _facts(found: UnitView) -> Table:
         "SIM": "; ".join(_sim(card) for card in facts.get("sims", ())),
         "Data plan": "; ".join(map(_plan, found.sims)),
         "Health": _health(found.health, str(unit["platform"])) if found.health else "",
-        "First seen": local_time(unit["first_seen"]),
-        "Last seen": local_time(unit["last_seen"]),
+        "Known since": local_time(unit["first_seen"]),
+        **_seen(found),
     }
     for name, value in rows.items():
         if value:
             grid.add_row(Text(name, "bold"), text(value))
     return grid
+
+
+def _seen(found: UnitView) -> dict[str, str]:
+    """When a bench saw it: what a donor's list says of a unit is no look at it."""
+    first = found.custody["benched_at"] if found.custody else found.unit["first_seen"]
+    if first is None:
+        return {"Last seen": "never at a bench"}
+    return {"First seen": local_time(first), "Last seen": local_time(found.unit["last_seen"])}
 
 
 def _whereabouts(found: UnitView) -> dict[str, str]:
