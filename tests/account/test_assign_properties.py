@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.account.assign import matching as assign
-from fleet.account.programme.gaps import Scope, doubles, listed
+from fleet.account.programme.gaps import listed
+from fleet.account.programme.gaps_shares import doubles
 from fleet.account.programme.household import needed
 from fleet.account.programme.in_force import current, of
+from fleet.account.programme.scope import Scope
 from fleet.account.programme.store import apply
 from fleet.db import snapshot, transaction
 from fleet.home import Home

@@ -10,9 +10,12 @@ import pytest
 
 from fleet.account.assign import matching as assign
 from fleet.account.assign.why import why
-from fleet.account.programme.gaps import Scope, counted, doubles, listed, same_hour
+from fleet.account.programme.gaps import listed
+from fleet.account.programme.gaps_counts import counted
+from fleet.account.programme.gaps_shares import doubles, same_hour
 from fleet.account.programme.in_force import current
 from fleet.account.programme.progress import progress
+from fleet.account.programme.scope import Scope
 from fleet.db import snapshot
 from fleet.home import Home
 from fleet.units import open_registry

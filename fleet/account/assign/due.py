@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, cast, exists, literal, select
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, cast, exists, literal, select
 
-from fleet.account.programme.gaps import Scope, pairs, rank
 from fleet.account.programme.gaps_sql import before, device_of, devices_of_household, lost, refused
 from fleet.account.programme.household import served
 from fleet.account.programme.in_force import Phase, Programme
+from fleet.account.programme.scope import Scope, pairs, rank
 from fleet.models import SHARED_KINDS, custody, student_ids, students
 
 
@@ -56,10 +56,12 @@ class Given:
 
 def due(conn: Connection, programme: Programme, day: str) -> Iterator[Due]:
     """Everybody who is due on ``day``, in order."""
+    here = [students.c.area == bindparam("area"), students.c.category == bindparam("category")]
+    query = select(*columns(programme)).where(students.c.state == "enrolled", *here, *without(programme))
+    query = query.order_by(students.c.student)
     for area, category in in_order(conn, programme, day):
-        wanted = [students.c.state == "enrolled", students.c.area == area, students.c.category == category]
-        query = select(*columns(programme)).where(*wanted, *without(programme)).order_by(students.c.student)
-        with conn.execute(query, execution_options={"yield_per": 2000}) as found:
+        values = {"area": area, "category": category}
+        with conn.execute(query, values, execution_options={"yield_per": 2000}) as found:
             for row in found:
                 yield Due(*row)
 

@@ -17,7 +17,8 @@ from fleet.home import Options
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from fleet.account.programme.gaps import Gap, Scope
+    from fleet.account.programme.gaps import Gap
+    from fleet.account.programme.scope import Scope
 
 _BY = click.Choice(["school", "area", "category", "reason", "online"])
 
@@ -61,7 +62,7 @@ def gaps(
 
     Examples: fleet gaps · fleet gaps --by area · fleet gaps --school LE-LOI --names "visit on Monday"
     """
-    from fleet.account.programme.gaps import Scope
+    from fleet.account.programme.scope import Scope
 
     scope = Scope(school.strip().upper(), area, category, reason=_reason(reason))
     instead = [word for word, said in {"--by": by, "--two": two, "--same-hour": same_hour}.items() if said]
@@ -118,7 +119,7 @@ def _there(conn: Connection, scope: Scope) -> bool:
     """Whether anybody is enrolled in ``scope``. AccountError for a school, area or category that nobody is of."""
     from dataclasses import replace
 
-    from fleet.account.programme.gaps import Scope, anybody, unknown
+    from fleet.account.programme.scope import Scope, anybody, unknown
 
     if anybody(conn, replace(scope, reason="")):
         return True
@@ -187,7 +188,7 @@ def _named(ctx: click.Context, scope: Scope, why: str, out: _Out) -> None:
 def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bool) -> None:
     from fleet import screen
     from fleet.account.programme import gaps_screen
-    from fleet.account.programme.gaps import counted
+    from fleet.account.programme.gaps_counts import counted
     from fleet.account.programme.gaps_sql import REASONS
     from fleet.account.programme.in_force import current
     from provision.progress import now
@@ -210,11 +211,11 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
 
 def _shares(ctx: click.Context, scope: Scope, *, two: bool, as_json: bool) -> None:
     from fleet import screen
-    from fleet.account.programme import gaps, gaps_screen
+    from fleet.account.programme import gaps_screen, gaps_shares
     from fleet.account.programme.in_force import current
 
     with _reading(ctx) as conn:
-        found = (gaps.doubles if two else gaps.same_hour)(conn, current(conn), scope)
+        found = (gaps_shares.doubles if two else gaps_shares.same_hour)(conn, current(conn), scope)
     if as_json:
         for one in found:
             _write("double" if two else "same_hour", asdict(one))

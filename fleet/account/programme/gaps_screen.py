@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from fleet.account.people.pseudonyms import shown as pseudonym
-from fleet.account.programme.gaps import PAGE, Gap, Row, Share
+from fleet.account.programme.gaps import PAGE, Gap
 from fleet.account.programme.gaps_sql import REASONS
 from provision.screen import table, text
 from provision.text import counted
+
+if TYPE_CHECKING:
+    from fleet.account.programme.gaps_counts import Row
+    from fleet.account.programme.gaps_shares import Share
 
 
 def listed(found: Sequence[Gap], page: int, *, more: bool, names: Mapping[str, str]) -> Iterator[RenderableType]:

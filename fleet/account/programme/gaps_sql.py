@@ -24,7 +24,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
 )
 
 from fleet.account.programme.in_force import Programme
@@ -59,7 +58,7 @@ def device_of(programme: Programme) -> ColumnElement[str]:
     own = _own()
     if not programme.shares:
         return own.scalar_subquery()
-    return func.coalesce(own.scalar_subquery(), _shared(programme))
+    return func.coalesce(own.scalar_subquery(), case((_sibling_has(), _shared(programme))))
 
 
 def _own() -> Select[tuple[str]]:
@@ -71,6 +70,14 @@ def _own() -> Select[tuple[str]]:
 def _best(mine: FromClause) -> tuple[ColumnElement[object], ...]:
     """One that is in a student's hands before others, then the one that is longest there."""
     return case((mine.c.state == "with_student", 0), else_=1), mine.c.since, mine.c.unit
+
+
+def _sibling_has() -> ColumnElement[bool]:
+    """Whether another child of the household has one. Few have: who has not need not be counted with the others."""
+    other, has = students.alias("other"), custody.alias("of_other")
+    alike = (other.c.household == students.c.household) & (other.c.state == "enrolled") & (students.c.household != "")
+    theirs = (other.c.student != students.c.student) & (has.c.assigned == other.c.student) & has.c.state.not_in(_GONE)
+    return exists().where(alike, theirs).correlate(students)
 
 
 def _shared(programme: Programme) -> ScalarSelect[str]:
@@ -111,8 +118,19 @@ def before(clashes: frozenset[tuple[str, str]] | None) -> ScalarSelect[int]:
         or_(earlier.c.student < students.c.student, owns),
     ]
     if clashes is not None:
-        wanted.append(tuple_(earlier.c.grade, students.c.grade).in_(sorted(clashes)))
+        wanted.append(_clash(clashes, earlier.c.grade))
     return select(func.count()).select_from(earlier).where(*wanted).correlate(students).scalar_subquery()
+
+
+def _clash(clashes: frozenset[tuple[str, str]], grade: ColumnElement[str]) -> ColumnElement[bool]:
+    """Grades with the same hours are named together: a programme has few of those, and many pairs of grades."""
+    clashing: dict[str, list[str]] = {}
+    for one, other in sorted(clashes):
+        clashing.setdefault(other, []).append(one)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for own, others in clashing.items():
+        alike.setdefault(tuple(others), []).append(own)
+    return or_(*(and_(students.c.grade.in_(own), grade.in_(others)) for others, own in alike.items()))
 
 
 def sim_of() -> ScalarSelect[str]:
@@ -124,12 +142,23 @@ def sim_of() -> ScalarSelect[str]:
     return query.correlate(students, HELD).scalar_subquery()
 
 
-def joined(programme: Programme) -> FromClause:
-    """Students, each with the device, its unit and the SIM, where there are any."""
+FOR_REASONS = students.c.connection != "line"
+"""Whose SIM says anything of the reasons: who has a line at home needs none."""
+
+FOR_FIRST = and_(FOR_REASONS, HELD.c.unit.is_not(None))
+"""Whose SIM says anything of the first one: without a device, that is the reason."""
+
+
+def joined(programme: Programme, whose_sim: ColumnElement[bool] | None = None) -> FromClause:
+    """Students, each with the device, its unit and the SIM, where there are any. ``whose_sim``: of all, else of these.
+
+    What is not looked up takes no time: a SIM is found by two indexes.
+    """
+    card = sim_of() if whose_sim is None else case((whose_sim, sim_of()))
     return (
         students.outerjoin(HELD, HELD.c.unit == device_of(programme))
         .outerjoin(UNIT, UNIT.c.key == HELD.c.unit)
-        .outerjoin(SIM, SIM.c.iccid == sim_of())
+        .outerjoin(SIM, SIM.c.iccid == card)
     )
 
 

@@ -166,8 +166,9 @@ def _to_visit(ctx: click.Context, teacher: str, why: str | None) -> tuple[int, l
 
 
 def _of_teacher(conn: Connection, teacher: str) -> tuple[int, list[Gap]]:
-    from fleet.account.programme.gaps import Scope, enrolled, listed
+    from fleet.account.programme.gaps import listed
     from fleet.account.programme.in_force import current
+    from fleet.account.programme.scope import Scope, enrolled
     from provision.progress import now
 
     scope = Scope(teacher=teacher)

@@ -12,9 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from fleet.account.programme.gaps import Row, Scope, conditions, counted, listed
-from fleet.account.programme.gaps_sql import NOT_RUNNING, REASONS, first_of, joined, reasons
+from fleet.account.programme.gaps import listed
+from fleet.account.programme.gaps_counts import Row, counted
+from fleet.account.programme.gaps_sql import FOR_REASONS, NOT_RUNNING, REASONS, first_of, joined, reasons
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.programme.scope import Scope, conditions
 from fleet.errors import AccountError
 from fleet.models import custody, places, sims, students, units
 from profiles.errors import meant
@@ -114,7 +116,7 @@ def _records(programme: Programme, scope: Scope, figure: str, at: str) -> Select
         wanted = first_of(holds) == figure
     elif figure == "served":
         wanted = first_of(holds) == ""
-    return query.select_from(joined(programme)).where(wanted)
+    return query.select_from(joined(programme, FOR_REASONS)).where(wanted)
 
 
 def _scope(conn: Connection, programme: Programme, level: str, key: str) -> tuple[Scope, str, str]:

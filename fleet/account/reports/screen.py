@@ -9,7 +9,7 @@ from rich.text import Text
 
 from fleet.account.people.pseudonyms import shown as pseudonym
 from fleet.account.programme.gaps import Gap
-from fleet.account.programme.gaps import Row as Counted
+from fleet.account.programme.gaps_counts import Row as Counted
 from fleet.account.programme.gaps_sql import REASONS
 from fleet.account.reports.levels import BELOW, FIGURES, Report
 from fleet.account.reports.table import Row, Table

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, func, select
 
-from fleet.account.programme.gaps import Scope, counted
+from fleet.account.programme.gaps_counts import counted
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.programme.scope import Scope
 from fleet.models import acceptances, custody, holdings, students
 
 _COLUMNS = {"school": students.c.school, "stage": students.c.grade, "status": students.c.state}
