@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.million.checkins import rates
@@ -40,14 +41,19 @@ MEMORY = 500
 
 @dataclass(frozen=True)
 class Bench:
-    """``registry`` is asked; ``at`` is where generated things are kept; ``times``: how often each is asked;
-    ``processor``: whether its time is what counts."""
+    """``at`` is where generated registries are kept; ``times``: how often each question is asked; ``processor``:
+    whether its time is what counts."""
 
-    registry: Made
     at: Path
+    world: World
+    database: str
     times: int
     processor: bool
     marks: Marks
+
+    @cached_property
+    def registry(self) -> Made:
+        return made(self.at, self.world.units, database=self.database)
 
     def fleet(self, *words: str) -> Words:
         return (FLEET, *self.registry.arguments, *words)
@@ -72,7 +78,7 @@ def main() -> int:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="schoolbag-account-") as folder:
         at = wanted.at or Path(folder)
-        bench = Bench(made(at, wanted.units, database=wanted.database), at, wanted.times, wanted.processor, Marks())
+        bench = Bench(at, World(wanted.units), wanted.database, wanted.times, wanted.processor, Marks())
         for name in wanted.only:
             if not (wanted.database and name in ("history", "roster")):
                 PARTS[name](bench)
@@ -81,7 +87,7 @@ def main() -> int:
 
 
 def status(bench: Bench) -> None:
-    for question in questions(bench.registry.world):
+    for question in questions(bench.world):
         commands = {"start": START, "shell": bench.shell(question.sql), "fleet": bench.fleet(*question.words)}
         found = bench.turns(commands)
         ratio = found.ratio(lambda turn: turn["fleet"] / (turn["start"] + 2 * turn["shell"]))
@@ -90,7 +96,7 @@ def status(bench: Bench) -> None:
 
 def history(bench: Bench) -> None:
     """Two registries of a fifth of the units: what is now is the same, what was before is three times as much."""
-    units = max(2000, bench.registry.world.units // 5)
+    units = max(2000, bench.world.units // 5)
     short, long = made(bench.at, units), made(bench.at, units, years=3)
     for words in (("status",), ("status", "--by", "school"), ("status", "--where", "state=with_student")):
         commands = {name: (FLEET, *one.arguments, *words) for name, one in (("short", short), ("long", long))}
@@ -100,14 +106,14 @@ def history(bench: Bench) -> None:
 
 
 def gaps(bench: Bench) -> None:
-    world = bench.registry.world
+    world = bench.world
     _soon(bench, {"fleet gaps": ("gaps",), "fleet gaps --school": ("gaps", "--school", world.schools[3])})
     for by in ("reason", "school", "area"):
         _told(bench, "gaps", "--by", by)
 
 
 def unit(bench: Bench) -> None:
-    world = bench.registry.world
+    world = bench.world
     for number in (world.units // 3, world.units - 1):
         _soon(bench, {f"fleet unit show, unit {number}": ("unit", "show", world.serial_of(number))})
 
@@ -132,7 +138,7 @@ def _told(bench: Bench, *words: str) -> None:
 
 
 def roster(bench: Bench) -> None:
-    rows = bench.registry.world.units
+    rows = bench.world.units
     with tempfile.TemporaryDirectory(prefix="schoolbag-roster-") as name:
         folder = Path(name)
         file = folder / "roster.csv"
@@ -151,7 +157,7 @@ def roster(bench: Bench) -> None:
 
 
 def check_ins(bench: Bench) -> None:
-    found = rates(bench.registry, max(1000, bench.registry.world.units // 50), processor=bench.processor)
+    found = rates(bench.registry, max(1000, bench.world.units // 50), processor=bench.processor)
     how = f"{found.ours:.0f} per second, the engine {found.engine:.0f}"
     bench.marks.tell("check-ins, engine to ours", found.engine / found.ours, 3, how)
 
