@@ -56,7 +56,8 @@ def people(registry: Registry) -> dict[str, tuple[dict[str, Any], Person]]:
 def told(report: Report) -> dict[str, Any]:
     """A report as a case file writes it: only what is not zero or empty."""
     several = len(report.sheets) > 1
-    numbers = {name: getattr(report, name) for name in ("new", "changed", "unchanged", "back", "others", "crowded")}
+    counted = ("new", "changed", "unchanged", "back", "left", "others", "crowded")
+    numbers = {name: getattr(report, name) for name in counted}
     lists = {
         "refused": [_line(report, one.sheet, one.row, one.column, one.why, several) for one in report.refused],
         "notes": [_line(report, one.sheet, one.row, one.column, one.what, several) for one in report.notes],

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
+from fleet.account.assign import by_hand
 from fleet.account.custody.places import Place, put
 from fleet.account.people import students as one_student
 from fleet.account.people.vault import the_vault
@@ -26,6 +27,7 @@ from fleet.ledger import Verified, verify
 from fleet.ledger_replay import replay
 from fleet.models import events, metadata, places, student_ids, students, vault
 from fleet.units import Registry, open_registry
+from tests.account.custody_making import assert_replays, furnish, make_ready, take_in, where
 from tests.account.roster_making import TODAY, bring, listed, people
 from tests.fleet.making import tables, ticking
 
@@ -359,3 +361,25 @@ def _both_orders(registry: Registry, folder: Path, rows: list[tuple[str, ...]], 
         assert listed(registry) == before
     with snapshot(registry.engine) as conn:
         assert len(people(registry)) == len(conn.scalars(select(students.c.student)).all())
+
+
+def test_who_is_said_to_have_left_is_seen_off(registry: Registry, tmp_path: Path) -> None:
+    furnish(registry, ())
+    file = tmp_path / "list.csv"
+    head = "Name,Student number,School code,Enrolment status\n"
+    file.write_text(f"{head}Nguyen An,1001,LE-LOI,enrolled\nTran Binh,1002,LE-LOI,\n", encoding="utf-8")
+    assert bring(registry, file).left == 0
+    take_in(registry, ["A-0001"])
+    make_ready(registry, ["A-0001"])
+    [an] = [student for student, (_, person) in people(registry).items() if person.name == "Nguyen An"]
+    by_hand.assign(registry, "A-0001", an, "2026-01-01")
+    file.write_text(f"{head}Nguyen An,1001,LE-LOI,dropped out\nTran Binh,1002,LE-LOI,enrolled\n", encoding="utf-8")
+    for _ in range(2):
+        planned, told = bring(registry, file, apply=False), bring(registry, file)
+        assert (planned.changed, planned.left) == (told.changed, told.left)
+        assert people(registry)[an][0]["state"] == "left"
+        assert where(registry, "A-0001")[3] is None
+    assert (told.changed, told.unchanged, told.left) == (0, 2, 0)
+    file.write_text(f"{head}Nguyen An,1001,LE-LOI,\n", encoding="utf-8")
+    assert bring(registry, file).back == 1
+    assert_replays(registry)

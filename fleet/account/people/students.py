@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from fleet.account.people.phones import phones
 from fleet.account.people.pseudonyms import is_student, shown, typed
 from fleet.account.people.vault import Vault
 from fleet.errors import AccountError
+from fleet.ledger import Happening as ToHappen
 from fleet.ledger import Ledger
 from fleet.models import custody, events, sims, student_ids, students, units
 from fleet.values import Json, storable
@@ -183,13 +184,20 @@ def forget(conn: Connection, ledger: Ledger, keys: Vault, name: str, why: str) -
 
 def _freed(conn: Connection, ledger: Ledger, key: str, why: str) -> tuple[str, ...]:
     """Units that were to be handed over to the student, and are ready for others now."""
+    found = tuple(freed(conn, key, why))
+    for happening, _ in found:
+        ledger.append(conn, *happening)
+    return tuple(shown for _, shown in found)
+
+
+def freed(conn: Connection, key: str, why: str) -> Iterator[tuple[ToHappen, str]]:
+    """What takes the units from a student that were not handed over yet; each with its tag or serial."""
     theirs = (custody.c.assigned == key) & (custody.c.state != "with_student")
     query = select(units.c.key, units.c.tag, units.c.serial).join_from(custody, units).where(theirs)
     found = conn.execute(query.order_by(units.c.key)).all()
     for row in found:
         body: dict[str, Json] = {"v": 1, "student": None, "why": why, "allowed": "", "was": key}
-        ledger.append(conn, "unit.assigned", row.key, body)
-    return tuple(row.tag or row.serial for row in found)
+        yield ("unit.assigned", row.key, body), row.tag or row.serial
 
 
 def _held(conn: Connection, key: str) -> tuple[str, ...]:

@@ -135,6 +135,11 @@ def connection(text: str) -> str:
     return _values("connection").get(folded(text), "")
 
 
+def status(text: str) -> str:
+    """enrolled or left; "" when the word is not known."""
+    return _values("status").get(folded(text), "")
+
+
 @cache
 def _words() -> Mapping[str, Any]:
     found: Mapping[str, Any] = plain(read(_FILE))

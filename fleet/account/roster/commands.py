@@ -178,6 +178,7 @@ def _lines(found: Report, applied: bool) -> list[dict[str, Any]]:
             "changed": found.changed,
             "unchanged": found.unchanged,
             "back": found.back,
+            "left": found.left,
             "refused": len(found.refused),
             "others": found.others,
             "notes": sum(found.note_counts.values()),

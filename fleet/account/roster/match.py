@@ -167,7 +167,7 @@ class Matcher:
     def _compare(self, entry: Entry, known: Known, kinds: Mapping[str, set[str]] | None) -> Found:
         """``kinds`` ``None``: what the vault has and the hashes are known to be the same."""
         fields = {name: value for name, value in entry.fields.items() if value and known.row[name] != value}
-        if known.row["state"] == "left":
+        if known.row["state"] == "left" and entry.fields.get("state") != "left":
             fields["state"] = "enrolled"
         if kinds is None:
             return Found(entry, known.student, known, fields)

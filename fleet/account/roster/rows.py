@@ -20,7 +20,7 @@ from fleet.account.roster.schools import Schools
 from fleet.account.sheets.lines import Line
 
 _LONGEST = 200
-_SPARE = frozenset({"phone", "guardian", "address", "teacher", "connection", "category"})
+_SPARE = frozenset({"phone", "guardian", "address", "teacher", "connection", "category", "status"})
 """A child without these is a child all the same: what cannot be used of them is noted and left out."""
 
 _TELLING = ("name", "family_name", "given_name", "birthday", "national_id", "number", "phone")
@@ -252,12 +252,12 @@ class Reader:
             fields["grade"] = found
         if "category" in said and (kind := _category(said["category"])):
             fields["category"] = kind
-        if "connection" in said:
-            if kind := _connection(said["connection"]):
-                fields["connection"] = kind
-            else:
-                what = "is not understood: write line, sim or none, or add the word to roster/words.yaml"
-                self.noted.append(Noted(self.sheet, row, "connection", what))
+        for what, column, meaning, words in _OF_WORDS:
+            if what in said and (kind := meaning(said[what])):
+                fields[column] = kind
+            elif what in said:
+                told = f"is not understood: write {words}, or add the word to roster/words.yaml"
+                self.noted.append(Noted(self.sheet, row, what, told))
         return fields
 
     def _household(self, said: dict[str, str], fields: dict[str, str], numbers: Sequence[str]) -> str:
@@ -295,4 +295,8 @@ def grade(text: str) -> str:
 
 
 _category = lru_cache(maxsize=1000)(roster_columns.category)
-_connection = lru_cache(maxsize=1000)(roster_columns.connection)
+_OF_WORDS = (
+    ("connection", "connection", lru_cache(maxsize=1000)(roster_columns.connection), "line, sim or none"),
+    ("status", "state", lru_cache(maxsize=1000)(roster_columns.status), "enrolled or left"),
+)
+"""Columns whose words are all known: what a list calls it, where it is kept, what a word means, and the usual words."""

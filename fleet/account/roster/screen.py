@@ -28,6 +28,8 @@ def report(found: Report, done: bool) -> Iterable[RenderableType]:
     )
     if found.back:
         yield Text(f"{counted(found.back, 'student')} of the changed had left, and {_are(found.back)} back.")
+    if found.left:
+        yield Text(f"{counted(found.left, 'student')} of these {_are(found.left)} at no school any more.")
     yield from _refused(found)
     yield from _notes(found)
     yield from _schools(found)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, exists, select, update
 from fleet.account.custody import places
 from fleet.account.custody.places import Place
 from fleet.account.people.identifiers import exact, loose
+from fleet.account.people.students import freed
 from fleet.account.people.vault import Person, Vault
 from fleet.account.roster.match import Found, Matcher, mark
 from fleet.account.roster.read import Gathered, Table
@@ -44,8 +45,9 @@ class NewSchool:
 class Report:
     """What a list changes, or did change. ``new + changed + unchanged + refused`` are the rows with students.
 
-    ``back`` of the changed had left before. ``missing`` are students of this source and these schools that are not in
-    the list: nothing becomes of them by that alone; ``missing_count`` counts those that are not named here, too.
+    ``back`` of the changed had left before, ``left`` of the new and changed are at no school any more. ``missing`` are
+    students of this source and these schools that are not in the list: nothing becomes of them by that alone;
+    ``missing_count`` counts those that are not named here, too.
     ``crowds`` are phone or household numbers that more students share than one home has, ``crowded`` the students: no
     household is made of these. ``sheets`` are the names by which rows are told.
     """
@@ -58,6 +60,7 @@ class Report:
     changed: int = 0
     unchanged: int = 0
     back: int = 0
+    left: int = 0
     others: int = 0
     refused: list[Refused] = field(default_factory=list)
     notes: list[Noted] = field(default_factory=list)
@@ -150,6 +153,7 @@ def _count(one: Found, report: Report) -> bool:
         report.back += one.fields.get("state") == "enrolled"
     else:
         report.unchanged += 1
+    report.left += one.fields.get("state") == "left"
     return one.known is None or one.changed
 
 
@@ -178,6 +182,8 @@ def _happenings(
     for one in _decided(conn, keys, found, schools, report):
         kept.keep(one)
         yield "student.set", one.student, {"v": 1, "fields": {**one.fields}, "ids": {**one.ids}}
+        if one.known and one.fields.get("state") == "left":
+            yield from (happening for happening, _ in freed(conn, one.student, "left"))
     kept.write()
     _keep_teachers(conn, keys, found.teachers)
 
