@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,26 +82,35 @@ def adb_server(adb_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """
     program = find_wheel_adb() or adb_binary
     home = tmp_path_factory.mktemp("adb")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "ADB_MDNS": "0"}
+    for _ in range(3):  # another test may have taken the port by the time that the server wants it
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        with _started(program, port, home) as server:
+            if _listens(port, server):
+                yield port
+                return
+    raise AssertionError((home / "server.log").read_text())
+
+
+@contextmanager
+def _started(program: str | Path, port: int, home: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [program, "-P", str(port), "nodaemon", "server"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env={**os.environ, "HOME": str(home), "TMPDIR": str(home), "ADB_MDNS": "0"},
         )
         try:
-            _wait_for(port, server)
-            yield port
+            yield server
         finally:
             server.terminate()
             server.wait(60)
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def _listens(port: int, server: subprocess.Popen[bytes]) -> bool:
+    """Whether it does before it ends."""
     end = time.monotonic() + 60
     while time.monotonic() < end and server.poll() is None:
         try:
@@ -108,8 +118,8 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.02)
         else:
-            return
-    raise AssertionError("the adb server did not start")
+            return True
+    return False
 
 
 @pytest.fixture
