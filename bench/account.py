@@ -3,7 +3,7 @@
     .venv/bin/python -m bench.account [--units N] [--at FOLDER] [--times N] [--only status gaps …] [--database URL]
 
 ``--units 1000000`` is the size that the marks are meant for: 1,200,000 students, 1,000,000 SIMs, 6,300,000 events; it
-takes some 10 minutes to make, so keep it with ``--at``. The fewer units, the worse the lines look, as the counts that
+takes about an hour to make, so keep it with ``--at``. The fewer units, the worse the lines look, as the counts that
 are allowed for shrink and what every process takes does not.
 
 Every line is the median of ratios to its mark, taken turn by turn in this run. "Start" is a bare ``python -c "import
