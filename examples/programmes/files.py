@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,7 @@ def write(world: World, folder: Path) -> None:
     told = world.told
     everybody = [*world.students, *world.later]
     _table(folder / told["files"]["roster"], _roster(world, world.students), told)
-    left = {one.student for one in world.story if one.what == "leave"}
-    now = [student for student in everybody if student.number not in left]
-    _table(folder / told["files"]["later"], _roster(world, now), told)
+    _table(folder / told["files"]["later"], _roster(world, everybody, _left(world)), told)
     _table(folder / told["files"]["donor"], _donor(world), told)
     _table(folder / told["files"]["sims"], _sims(world), told)
     _plain(folder / "students.csv", [_names(Student), *(astuple(one) for one in everybody)])
@@ -37,16 +35,26 @@ def write(world: World, folder: Path) -> None:
     _plain(folder / "schools.csv", [("code", "name", "area"), *((code, *rest) for code, rest in world.schools.items())])
 
 
+def _left(world: World) -> set[str]:
+    """Who is at no school any more; where lists tell it, also some of whom nobody has said it before."""
+    known = {one.student for one in world.story}
+    others = [one.number for one in world.students if one.number not in known]
+    gone = set(others[::20]) if "status" in world.told else set()
+    return gone | {one.student for one in world.story if one.what == "leave"}
+
+
 def _names(kind: Any) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def _roster(world: World, students: Sequence[Student]) -> Rows:
+def _roster(world: World, students: Sequence[Student], left: Collection[str] = ()) -> Rows:
+    """Who has ``left`` is in no list that does not say so of each."""
     told = world.told
+    words = told.get("status")
     yield [told["title"]]
     yield told["headings"]["roster"]
-    for number, student in enumerate(students, 1):
-        row = asdict(student)
+    for number, student in enumerate((one for one in students if words or one.number not in left), 1):
+        row = asdict(student) | ({"status": words[student.number in left]} if words else {})
         row |= {
             "row": number,
             "school": world.schools[student.school][0],

@@ -68,7 +68,8 @@ def case(name: str, home: Path, adb_port: int, scale: float) -> Case:
 def _key(play: Played, person: dict[str, str]) -> str:
     """The pseudonym of a student who came later."""
     [found] = play.fleet("student", "find", person["name"], "--school", person["school"], "--json").lines
-    keys: list[str] = [one["student"].replace("-", "") for one in found["students"]]
+    mine = (one for one in found["students"] if one["class_name"] == person["class_name"])
+    keys: list[str] = [one["student"].replace("-", "") for one in mine]
     assert len(keys) == 1, found
     return keys[0]
 
@@ -142,6 +143,7 @@ def test_the_distribution_table_and_what_changed(made: Case) -> None:
     for figure, numbers in wanted.items():
         assert {school: one[figure] for school, one in answer.items() if one[figure]} == numbers, figure
     assert wanted["handed_over"]
+    assert any(day == 0 for day in truth.left.values())  # the list said so, and nobody before
 
 
 @only("lanling-2020")

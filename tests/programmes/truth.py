@@ -5,6 +5,7 @@ Nothing of fleet is asked but which pseudonym is whose, and which units are assi
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -202,6 +203,11 @@ def read(made: Path, told: Mapping[str, Any]) -> Truth:
     found = Truth(people, frozenset(people.keys() - first), told["one_per"] == "household")
     for row in rows(made / "story.csv"):
         found.tell(row)
+    if "status" in told:
+        later = (made / told["files"]["later"]).read_text(encoding=told["encoding"]).splitlines()[1:]
+        for row in csv.DictReader(later):
+            if row[told["headings"]["roster"][-1]] == told["status"][1]:
+                found.left.setdefault(row["学号"], 0)
     found.units.pop("", None)
     found.sims.pop("", None)
     return found
