@@ -103,6 +103,26 @@ def test_work_goes_on_when_the_reader_goes_away(fleet: Fleet, virtual_bench: Vir
     assert fleet("status", "--json").lines[0]["by_verdict"] == {"partial": 1}
 
 
+@pytest.mark.parametrize(
+    "thread", ["", "threading.Thread(target=lambda: (time.sleep(0.3), os.write(1, b'thread '))).start()"]
+)
+def test_what_is_begun_is_ended(thread: str) -> None:
+    """The process ends without taking itself apart, but neither what was printed nor what was to be done is lost."""
+    code = (
+        "import atexit, os, sys, threading, time, click, cli\n"
+        "atexit.register(lambda: os.write(1, b'cleared'))\n"
+        f"def command(): sys.stdout.write('printed '); {thread or 'pass'}\n"
+        "cli.root = click.Command('fleet', callback=command)\n"
+        "cli.main()"
+    )
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.split()) == sorted(["printed", "cleared", *(["thread"] if thread else [])])
+
+
 def test_home_goes_for_the_cache_too(home: Fleet, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     assert home("--home", elsewhere, "profile", "check", SAMPLE).code == 0
