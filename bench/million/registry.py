@@ -62,7 +62,7 @@ class Made:
 
 
 def made(at: Path, units: int, years: int = 0, database: str = "") -> Made:
-    """The registry of that size below ``at``; made if it is not there, which takes about an hour for a million units."""
+    """The registry of that size below ``at``; made where it is not there: an hour for a million units."""
     home = at / f"{_mark()}-{units}-{years}{'-postgresql' if database else ''}"
     note = home / "world.json"
     if note.exists():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
 
-from fleet import runs
+from fleet import runs, unit_states
 from fleet.account.custody import places
 from fleet.account.custody.places import Place
 from fleet.db import transaction
@@ -136,3 +136,4 @@ def _readings(registry: Registry) -> None:
         values = {"battery_worn": worn, "storage_free": free * 1_000_000, "patch": patch}
         with transaction(registry.engine) as conn:
             conn.execute(insert(health_now).values({**row, **values}))
+            unit_states.of_readings(conn, [f"android:SN{number}"])

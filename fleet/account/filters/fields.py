@@ -43,6 +43,16 @@ class Field:
     def table(self) -> Table | None:
         return None if self.column is None else self.column.table
 
+    @property
+    def may_lack(self) -> bool:
+        """Whether it is NULL where it is not known; not every unit has a row of readings."""
+        return self.column is not None and (bool(self.column.nullable) or self.column.table is health_now)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it may be "" where it is not known."""
+        return self.kind in (Kind.TEXT, Kind.CODE, Kind.WORD, Kind.STUDENT)
+
 
 _T, _C, _N, _M = Kind.TEXT, Kind.CODE, Kind.NUMBER, Kind.MOMENT
 _U, _H, _S = units.c, health_now.c, sims.c
@@ -97,5 +107,5 @@ FIELDS: Mapping[str, Field] = {
     )
 }
 
-BY_UNIT: Mapping[Table, Column[str]] = {health_now: _H.unit, sims: _S.unit, missing: missing.c.unit}
-"""Tables that are looked up by unit, and their column of it."""
+SEVERAL: Mapping[Table, Column[str]] = {sims: _S.unit, missing: missing.c.unit}
+"""Tables that may have several rows of a unit, and their column of it."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, case, func, literal, select, union_all
+from sqlalchemy import Connection, Table, case, func, literal, select, union_all
 
+from fleet.account.filters.counting import narrowest
+from fleet.account.filters.fields import SEVERAL
+from fleet.account.filters.leaves import Clause
 from fleet.account.filters.parse import Tree
-from fleet.account.filters.sql import Asked, newest_digests
+from fleet.account.filters.sql import Asked, Frame, both, newest_digests, tables
 from fleet.account.status.health_rules import Rules
-from fleet.models import custody, units
+
+Numbers = Mapping[str, int]
+"""Units by the name of the rule that tells of them."""
 
 _RANK = {"critical": 0, "warning": 1, "note": 2}
 
@@ -33,9 +38,43 @@ def asked(conn: Connection, rules: Rules, text: str, tree: Tree | None, now: str
     return Asked(text, tree, now, newest_digests(conn), trees)
 
 
-def alarms(conn: Connection, rules: Rules, within: Asked, total: int, language: str) -> tuple[Alarm, ...]:
-    """The rules that tell of any of the ``total`` units of ``within``: the worst first, then the most frequent."""
-    found = _counted(conn, rules, within)
+def numbers(conn: Connection, within: Asked) -> Numbers:
+    """How many units of ``within`` each rule tells of: each is counted where that takes least."""
+    if not within.alarms:
+        return {}
+    return _counts(conn, {name: narrowest(both(within, rule)) for name, rule in within.alarms.items()})
+
+
+def of_one_row(within: Asked, *wanted: Table) -> tuple[Frame, Mapping[str, Clause]]:
+    """Those rules of which the row of a unit tells, as conditions, and the frame of the filter with that row in it."""
+    rules = {name: tree for name, tree in within.alarms.items() if tables(tree).isdisjoint(SEVERAL)}
+    frame = within.frame(*wanted, *(table for tree in rules.values() for table in tables(tree)))
+    condition = frame.condition(within, sought=True)
+    return frame, {name: condition.of(tree) for name, tree in rules.items()}
+
+
+def of_several(conn: Connection, within: Asked) -> Numbers:
+    """The numbers of the others: if ``within`` fits few units all in one pass over these, else each from what fits
+    elsewhere."""
+    rules = {name: tree for name, tree in within.alarms.items() if not tables(tree).isdisjoint(SEVERAL)}
+    if not rules:
+        return {}
+    if not within.few:
+        return _counts(conn, {name: both(within, tree).frame() for name, tree in rules.items()})
+    frame = within.frame(*(table for tree in rules.values() for table in tables(tree) if table not in SEVERAL))
+    condition = frame.condition(within, sought=True)
+    sums = [func.sum(case((condition.of(tree), 1), else_=0)) for tree in rules.values()]
+    row = conn.execute(select(*sums).select_from(frame.source).where(frame.where)).one()
+    return {name: int(number or 0) for name, number in zip(rules, row, strict=True)}
+
+
+def _counts(conn: Connection, frames: Mapping[str, Frame]) -> Numbers:
+    queries = [frame.count().add_columns(literal(name)) for name, frame in frames.items()]
+    return {name: number for number, name in conn.execute(union_all(*queries))}
+
+
+def told(rules: Rules, found: Numbers, total: int, language: str) -> tuple[Alarm, ...]:
+    """The rules that tell of any of ``total`` units: the worst first, then the most frequent."""
     listed = [
         Alarm(
             name,
@@ -53,23 +92,7 @@ def alarms(conn: Connection, rules: Rules, within: Asked, total: int, language: 
 
 def of_unit(conn: Connection, rules: Rules, key: str, now: str, language: str) -> tuple[Alarm, ...]:
     """What is wrong with one unit."""
-    return alarms(conn, rules, replace(asked(conn, rules, "", None, now), only=key), 1, language)
-
-
-def _counted(conn: Connection, rules: Rules, within: Asked) -> Mapping[str, int]:
-    """Of all units each rule is counted in an index of its own; of those that a filter fits, all in one pass."""
-    if not rules:
-        return {}
-    if within.tree is not None:
-        frame = within.frame(units, custody)
-        sums = [func.sum(case((frame.clause(rule.tree), 1), else_=0)).label(name) for name, rule in rules.items()]
-        row = conn.execute(select(*sums).select_from(frame.source).where(frame.where)).one()
-        return {name: int(number or 0) for name, number in zip(rules, row, strict=True)}
-    queries = []
-    for name, rule in rules.items():
-        frame = replace(within, text=rule.filter, tree=rule.tree).frame()
-        queries.append(frame.count().add_columns(literal(name)))
-    return {name: number for number, name in conn.execute(union_all(*queries))}
+    return told(rules, numbers(conn, replace(asked(conn, rules, "", None, now), only=key)), 1, language)
 
 
 def severity_of(found: tuple[Alarm, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, func, select
 
+from fleet.account.filters.counting import narrowest
 from fleet.account.filters.sql import Asked
 from fleet.bulk import streamed
 from fleet.models import custody, places, units
@@ -65,16 +66,11 @@ def holders(conn: Connection, within: Asked, limit: int | None = None) -> Iterat
 
 
 def _query(within: Asked, dimension: str) -> Query:
-    if dimension == "state":
-        frame = within.frame()
-        states = select(frame.state, frame.state, func.count()).select_from(frame.source).where(frame.where)
-        return states.group_by(frame.state)
-    columns = _COLUMNS[dimension]
-    frame = within.frame(custody if columns[0].table is custody else units)
-    number = func.count().label("number")
-    query: Query = select(*columns, frame.state.label("state"), number).select_from(frame.source)
-    query = query.where(frame.where)
-    grouped = query.group_by(*columns, frame.state)
+    columns = _COLUMNS.get(dimension, ())
+    frame = narrowest(within, *columns)
+    by = [frame.column(column).label(column.name) for column in columns] or [frame.state.label(dimension)]
+    query: Query = select(*by, frame.state.label("state"), frame.number.label("number")).select_from(frame.source)
+    grouped = query.where(frame.where).group_by(*by, frame.state)
     return _of_places(grouped, dimension) if dimension in ("school", "area") else grouped
 
 

@@ -1,6 +1,6 @@
 """What the registry says at a glance: how many units where, what is wrong with them, what changed.
 
-All of it is counted in indexes, and nothing reads the ledger, so that it does not slow down as history grows.
+All of it is told by tallies and indexes, and nothing reads the ledger, so that it does not slow down as history grows.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, union_all
+from sqlalchemy import Column, Connection, case, exists, func, literal, select, union_all
 
+from fleet.account.filters.counting import narrowest
 from fleet.account.filters.sql import Asked
-from fleet.account.status.alarms import Alarm, alarms
+from fleet.account.status import alarms
+from fleet.account.status.alarms import Alarm
 from fleet.account.status.health_rules import Rules
 from fleet.models import custody, holdings, runs, sims, units
 
 _RECENT = 10
 _PLACES = 6
 _FEW = 20_000
-"""So many units are looked up one by one in less time than a million are gone through."""
+"""So many units are looked up one by one in less time than what is told of a million elsewhere is gathered."""
+
+_FEW_RUNS = 2000
+"""So many runs are put in order in less time than is needed to find ten of so few units among those of a million."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,17 @@ class Status:
 
 def status(conn: Connection, rules: Rules, within: Asked, since: str, language: str = "en") -> Status:
     """The units of ``within``, and what changed of them since then (as records write it)."""
-    found = _counted(conn, within) if within.tree is None else _counted_once(conn, within)
+    found = _of_all(conn, within) if within.tree is None else _of_those(conn, within)
     total = found.by_state.total()
-    within = replace(within, few=total <= _FEW)
     return Status(
         total,
         dict(found.by_state),
         dict(found.by_verdict),
         dict(sorted(found.places.items(), key=lambda one: (-one[1], one[0]))[:_PLACES]),
-        alarms(conn, rules, within, total, language) if total else (),
+        alarms.told(rules, found.alarms, total, language),
         since,
         _changes(conn, within, since),
-        _recent(conn, within),
+        _recent(conn, within, total),
     )
 
 
@@ -78,40 +82,45 @@ class _Counts:
     by_state: Counter[str] = field(default_factory=Counter)
     by_verdict: Counter[str] = field(default_factory=Counter)
     places: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
 
     def add(self, state: str, verdict: str | None, number: int) -> None:
         self.by_state[state] += number
         self.by_verdict[verdict or "none"] += number
 
 
-def _counted(conn: Connection, within: Asked) -> _Counts:
-    """Of all units, each in an index of its own."""
+def _of_all(conn: Connection, within: Asked) -> _Counts:
     counts = _Counts()
-    frame = within.frame(units)
-    pairs = select(frame.state, units.c.last_verdict, func.count()).group_by(frame.state, units.c.last_verdict)
-    for state, verdict, number in conn.execute(pairs):
-        counts.add(state, verdict, number)
-    number_of = func.count().label("number")
-    most = select(custody.c.place, number_of).where(custody.c.place != "").group_by(custody.c.place)
-    counts.places.update({row[0]: row[1] for row in conn.execute(most.order_by(number_of.desc()).limit(_PLACES))})
+    made = narrowest(within, units.c.last_verdict)
+    verdict = made.column(units.c.last_verdict)
+    for row in conn.execute(select(made.state, verdict, made.number).where(made.where).group_by(made.state, verdict)):
+        counts.add(*row)
+    held = narrowest(within, custody.c.place)
+    place, number = held.column(custody.c.place), held.number.label("number")
+    most = select(place, number).where(held.where, place != "").group_by(place)
+    counts.places.update(dict(map(tuple, conn.execute(most.order_by(number.desc(), place).limit(_PLACES)))))
+    counts.alarms.update(alarms.numbers(conn, within))
     return counts
 
 
-def _counted_once(conn: Connection, within: Asked) -> _Counts:
-    """In one pass over what a filter fits."""
+def _of_those(conn: Connection, within: Asked) -> _Counts:
+    """In one pass over what a filter fits, but for what is told in other tables."""
     counts = _Counts()
-    frame = within.frame(units, custody)
+    frame, rules = alarms.of_one_row(within, units, custody)
     by = (frame.state, units.c.last_verdict, custody.c.place)
-    query = select(*by, func.count()).select_from(frame.source).where(frame.where).group_by(*by)
-    for state, verdict, place, number in conn.execute(query):
+    sums = [func.sum(case((one, 1), else_=0)) for one in rules.values()]
+    query: Any = select(*by, func.count(), *sums).select_from(frame.source).where(frame.where).group_by(*by)
+    for state, verdict, place, number, *told in conn.execute(query):
         counts.add(state, verdict, number)
         if place:
             counts.places[place] += number
+        counts.alarms.update(dict(zip(rules, told, strict=True)))
+    counts.alarms.update(alarms.of_several(conn, replace(within, few=counts.by_state.total() <= _FEW)))
     return counts
 
 
 def _changes(conn: Connection, within: Asked, since: str) -> dict[str, dict[str, int]]:
-    columns: tuple[tuple[str, ColumnElement[str], ColumnElement[str], ColumnElement[str]], ...] = (
+    columns: tuple[tuple[str, Column[str], Column[str], Column[str]], ...] = (
         ("steps", holdings.c.step, holdings.c.since, holdings.c.unit),
         ("runs", runs.c.verdict, runs.c.ended, runs.c.unit),
         ("sims", sims.c.state, sims.c.since, sims.c.unit),
@@ -128,21 +137,23 @@ def _changes(conn: Connection, within: Asked, since: str) -> dict[str, dict[str,
     return found
 
 
-def _of(within: Asked, query: Any, unit: ColumnElement[str]) -> Any:
+def _of(within: Asked, query: Any, unit: Column[str]) -> Any:
     """Only rows of units that ``within`` asks for."""
     if within.tree is None:
         return query
     frame = within.frame()
-    return query.where(exists(select(frame.key).select_from(frame.source).where(frame.key == unit, frame.where)))
+    fits = select(frame.key).select_from(frame.source).where(frame.key == unit, frame.where)
+    return query.where(exists(fits.correlate(unit.table)))
 
 
-def _recent(conn: Connection, within: Asked) -> tuple[RunLine, ...]:
+def _recent(conn: Connection, within: Asked, total: int) -> tuple[RunLine, ...]:
+    """The newest runs are looked at until enough are of such units; if those are few, theirs are put in order."""
     columns = (
         *(units.c.tag, units.c.serial, units.c.maker, units.c.model),
         *(runs.c.profile, runs.c.verdict, runs.c.steps, runs.c.ended, runs.c.error),
     )
     query: Any = select(*columns).join_from(runs, units, runs.c.unit == units.c.key)
-    if within.tree is not None and within.few:
+    if within.tree is not None and total <= _FEW_RUNS:
         frame = within.frame()
         query = query.where(runs.c.unit.in_(select(frame.key).select_from(frame.source).where(frame.where)))
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, select
 
+from fleet.account.filters.leaves import is_none
 from fleet.account.filters.parse import Compare, FilterError, leaves, parse
-from fleet.account.filters.sql import Asked, is_none
+from fleet.account.filters.sql import Asked
 from fleet.account.status import alarms
 from fleet.account.status.health_rules import Rules
 from fleet.models import batches, places
