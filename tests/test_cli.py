@@ -110,7 +110,7 @@ def test_what_is_begun_is_ended(thread: str) -> None:
     """The process ends without taking itself apart, but neither what was printed nor what was to be done is lost."""
     code = (
         "import atexit, os, sys, threading, time, click, cli\n"
-        "atexit.register(lambda: os.write(1, b'cleared'))\n"
+        "atexit.register(lambda: os.write(1, b' cleared '))\n"
         f"def command(): sys.stdout.write('printed '); {thread or 'pass'}\n"
         "cli.root = click.Command('fleet', callback=command)\n"
         "cli.main()"
