@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,10 +236,11 @@ def as_nobody(home: Home) -> list[str]:
     """What a user without rights is told who reads, then writes."""
     if os.geteuid():
         pytest.skip("only root may become another user")
-    for folder in (home.path, *home.path.parents):
-        if folder.owner() == "root" and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", AS_NOBODY, str(home.path)], capture_output=True, text=True, timeout=60)
+    with tempfile.TemporaryDirectory() as folder:  # whenever pytest starts, it closes its own folders to others
+        copy = shutil.copytree(home.path, Path(folder) / "home")
+        for one in (Path(folder), copy):
+            one.chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", AS_NOBODY, copy], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
