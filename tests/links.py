@@ -16,7 +16,7 @@ class Link:
     """Listens on ``port`` and passes everything to ``target``.
 
     ``delay``: seconds one way; ``rate``: bytes per second in each direction, 0 without limit. ``cut_after``: bytes from
-    the hub after which every connection breaks, None never.
+    the hub after which a connection breaks, once; None never.
     """
 
     target: int
@@ -25,6 +25,7 @@ class Link:
     cut_after: int | None = None
     passed: int = 0
     connections: int = 0
+    breaks: int = 0
     _server: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _open: list[socket.socket] = field(default_factory=list)
 
@@ -74,7 +75,8 @@ class Link:
                 if budget[0] is not None:
                     budget[0] -= len(data)
             if budget[0] is not None and budget[0] < 0:
-                data = b""
+                data, budget[0], self.cut_after = b"", None, None
+                self.breaks += 1
             if data and self.rate:
                 time.sleep(len(data) / self.rate)
             with news:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 GREETING = b"schoolbag site 1\n"
-CHUNK = 2**18
-"""Most bytes of a ``B`` frame."""
+CHUNK = 2**16
+"""Most bytes of a ``B`` frame: what a link that breaks may lose, a second of a slow one."""
 
 LONGEST = 2**20
 """Most bytes of a ``J`` frame, where the reader expects no larger one."""

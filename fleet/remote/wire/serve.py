@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.home import Home, Options
-from fleet.remote.wire.frames import Cut, Malformed, Message, Stream
+from fleet.remote.wire.frames import CHUNK, Cut, Malformed, Message, Stream
 
 if TYPE_CHECKING:
     from fleet.remote.releases.store import Signed
@@ -195,7 +195,7 @@ class Server:
         mark = self._mark()
         with own_chain(self._home, self._options, request["after"]) as (file, size):
             self._stream.send({"size": size})
-            while piece := file.read(2**18):
+            while piece := file.read(CHUNK):
                 self._stream.send_bytes(piece)
         return {"mark": mark}
 

@@ -27,7 +27,6 @@ MOST_SAID = 2**30
 
 _TEXT = 300
 _HASH = re.compile(r"[0-9a-f]{64}")
-_CHUNK = 4 * CHUNK
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Session:
         with self._told(), path.open("rb") as source:
             self._stream.send({"do": "put", "sha256": sha256, "size": size, "offset": offset})
             source.seek(offset)
-            while piece := source.read(_CHUNK):
+            while piece := source.read(CHUNK):
                 self._stream.send_bytes(piece)
                 sent(len(piece))
 
