@@ -11,6 +11,9 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input -q
 ARGS ?=
 
+# The tests start fleet hundreds of times: with this set, each start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := ci
 .PHONY: ci run test slow lint bench lock wheel apt clean
 .DELETE_ON_ERROR:

@@ -26,6 +26,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 200
+Subsystem sftp internal-sftp
 LogLevel ERROR
 """
 
