@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fleet.bulk import batches, insert_values, streamed
 from fleet.home import Bench
@@ -54,7 +54,7 @@ class Ledger:
         """
         end, at = self._continue(conn)
         event, end = self._write(conn, end, at, [(kind, subject, body)])
-        _note(conn, end)
+        _note(conn, end, at)
         return event
 
     def append_many(self, conn: Connection, happened: Iterable[Happening]) -> int:
@@ -67,14 +67,13 @@ class Ledger:
         first = end.seq
         for batch in batches(happened, _BATCH):
             _, end = self._write(conn, end, at, batch)
-        _note(conn, end)
+        _note(conn, end, at)
         return end.seq - first
 
     def _continue(self, conn: Connection) -> tuple[End, str]:
         """Where the chain ends, begun if need be, and the moment of what comes next."""
-        tips = {row.bench: row for row in conn.execute(_TIPS)}
-        mine = tips.pop(self.bench.id, None)
-        others = max((row.at or "" for row in tips.values()), default="")
+        mine = conn.execute(select(chains).where(chains.c.bench == self.bench.id)).one_or_none()
+        others = conn.scalar(select(func.max(chains.c.at)).where(chains.c.bench != self.bench.id)) or ""
         at = max(self.clock(), (mine and mine.at) or "")
         if others >= at:
             at = _next(others)
@@ -103,13 +102,8 @@ class Ledger:
         return told[-1][0], End(bench, seq, prev)
 
 
-_TIPS = select(chains.c.bench, chains.c.seq, chains.c.hash, events.c.at).join_from(
-    chains, events, (events.c.bench == chains.c.bench) & (events.c.seq == chains.c.seq), isouter=True
-)
-
-
-def _note(conn: Connection, end: End) -> None:
-    conn.execute(update(chains).where(chains.c.bench == end.bench).values(seq=end.seq, hash=end.hash))
+def _note(conn: Connection, end: End, at: str) -> None:
+    conn.execute(update(chains).where(chains.c.bench == end.bench).values(seq=end.seq, hash=end.hash, at=at))
 
 
 def _next(at: str) -> str:
@@ -145,9 +139,10 @@ def verify(conn: Connection) -> Verified | Broken:
     return Verified(sum(end.seq for end in ends.values()), tuple(ends[bench] for bench in found))
 
 
-def chain_ends(conn: Connection) -> dict[str, End]:
-    """Where every chain ends, by bench."""
-    return {row.bench: End(row.bench, row.seq, row.hash) for row in conn.execute(select(chains))}
+def chain_ends(conn: Connection, bench: str = "") -> dict[str, End]:
+    """Where every chain ends, by bench; or the one of this bench alone, where it is there."""
+    query = select(chains).where(chains.c.bench == bench) if bench else select(chains)
+    return {row.bench: End(row.bench, row.seq, row.hash) for row in conn.execute(query)}
 
 
 def bench_names(conn: Connection) -> dict[str, str]:

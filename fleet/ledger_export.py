@@ -63,7 +63,7 @@ def _chains(conn: Connection, since: str) -> Iterator[Chain]:
 
 
 def _chain_after(conn: Connection, only: After) -> Iterator[Chain]:
-    end = chain_ends(conn).get(only.bench)
+    end = chain_ends(conn, only.bench).get(only.bench)
     if end and end.seq > only.seq:
         name = bench_names(conn).get(only.bench, "")
         yield Chain(only.bench, name, only.seq + 1, _of(conn, only, events.c.hash), end.seq, end.hash)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -82,23 +82,30 @@ def merge(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVER
     transaction has to be given up. Merging a file again does nothing.
     ``trust`` says whose events are taken.
     """
-    count, before = _Count(), chain_ends(conn)
+    before = chain_ends(conn)
+    taken = take_over(conn, paths, now, trust, keys)
+    twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
+    told = ledger_vaults.told(ledger_vaults.known(conn))
+    alike = lookalikes.told(lookalikes.groups(conn)) if taken.events else ()
+    differ = ledger_differ.told(conn, before, chain_ends(conn)) if before or len(paths) > 1 else ()
+    return replace(taken, twice=twice, keys=told, alike=alike, differ=differ)
+
+
+def take_over(conn: Connection, paths: Sequence[Path], now: str, trust: Trust = EVERY, keys: Keys = ANY) -> Merged:
+    """The same, without looking for what people should know of: that reads all units, however little came."""
+    count = _Count()
     for path in paths:
         with opened(path) as source:
             trust.check(source)
             _merge(conn, source, now, count, trust, keys)
-    twice = (*_twice(conn, units.c.tag, units.c.key, "tag"), *_twice(conn, sims.c.msisdn, sims.c.iccid, "number"))
-    told = ledger_vaults.told(ledger_vaults.known(conn))
-    alike = lookalikes.told(lookalikes.groups(conn)) if count.events else ()
-    differ = ledger_differ.told(conn, before, chain_ends(conn)) if before or len(paths) > 1 else ()
-    numbers = (count.events, count.known, count.health, count.names)
-    return Merged(*numbers, tuple(count.benches), twice, told, alike, differ)
+    return Merged(count.events, count.known, count.health, count.names, tuple(count.benches))
 
 
 def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Trust, keys: Keys) -> None:
     before = ledger_vaults.known(conn)
     latest = _plus(now, _AHEAD)
-    ends = chain_ends(conn)
+    ends = chain_ends(conn, trust.bench)
+    empty = not ends and conn.scalar(select(chains.c.bench).limit(1)) is None
     for chain in source.header.chains:
         _take_chain(conn, source, chain, ends.get(chain.bench), latest, count, trust)
     new = [
@@ -106,7 +113,7 @@ def _merge(conn: Connection, source: Source, now: str, count: _Count, trust: Tru
         for chain in source.header.chains
     ]
     if new:
-        _project(conn, source, or_(*new), empty=not ends)
+        _project(conn, source, or_(*new), empty=empty)
     after = ledger_vaults.known(conn)
     ledger_vaults.check(source, keys, before, after)
     seqs = {bench: end.seq for bench, end in ends.items()}
@@ -182,10 +189,14 @@ def _same(source: Source, chain: Chain, seq: int, digest: str, ours: dict[int, s
 
 
 def _note(conn: Connection, chain: Chain, ours: End | None) -> None:
+    if ours is not None and chain.seq <= ours.seq:
+        return
+    at = conn.scalar(select(events.c.at).where(events.c.bench == chain.bench, events.c.seq == chain.seq))
+    end = {"seq": chain.seq, "hash": chain.hash, "at": at}
     if ours is None:
-        conn.execute(insert(chains).values(bench=chain.bench, seq=chain.seq, hash=chain.hash))
-    elif chain.seq > ours.seq:
-        conn.execute(update(chains).where(chains.c.bench == chain.bench).values(seq=chain.seq, hash=chain.hash))
+        conn.execute(insert(chains).values(bench=chain.bench, **end))
+    else:
+        conn.execute(update(chains).where(chains.c.bench == chain.bench).values(**end))
 
 
 def _twice(conn: Connection, name: Column[str], key: Column[str], word: str) -> Iterator[str]:

@@ -37,8 +37,10 @@ chains = Table(
     Column("bench", String, primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("hash", String, nullable=False),
+    Column("at", String, index=True),
 )
-"""Where each chain ends: what an append continues, and how a cut-off end is noticed. Written by the ledger only."""
+"""Where each chain ends: what an append continues, and how a cut-off end is noticed. Written by the ledger only. ``at``
+is the time of its last event: a hub has thousands of chains, and no append may come before any of them."""
 
 benches = Table(
     "benches",

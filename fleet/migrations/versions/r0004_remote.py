@@ -86,3 +86,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_push_sites_site"), "push_sites", ["site"], unique=False)
+    with op.batch_alter_table("chains", recreate="always" if op.get_bind().dialect.name == "sqlite" else "auto") as it:
+        it.add_column(sa.Column("at", sa.String(), nullable=True))
+    op.execute(
+        "UPDATE chains SET at = (SELECT at FROM events WHERE events.bench = chains.bench AND events.seq = chains.seq)"
+    )
+    op.create_index(op.f("ix_chains_at"), "chains", ["at"], unique=False)

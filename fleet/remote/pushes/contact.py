@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from fleet.db import snapshot, transaction
 from fleet.errors import FileError
 from fleet.ledger import chain_ends
-from fleet.ledger_merge import Trust, merge
+from fleet.ledger_merge import Trust, take_over
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.remote.errors import SiteError
 from fleet.remote.pushes.work import State, Work
@@ -146,13 +146,13 @@ def _collect(session: Session, task: Task, hello: Hello, work: Work) -> str | No
     if hello.mark is not None and hello.mark == work.mark:
         return hello.mark
     with snapshot(task.registry.engine) as conn:
-        end = chain_ends(conn).get(hello.bench)
+        end = chain_ends(conn, hello.bench).get(hello.bench)
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "ledger"
         mark = session.ledger(end.seq if end else 0, path)
         try:
             with transaction(task.registry.engine) as conn:
-                merge(conn, [path], now(), Trust(hello.bench, frozenset(REMOTE_KINDS)))
+                take_over(conn, [path], now(), Trust(hello.bench, frozenset(REMOTE_KINDS)))
         except FileError as error:
             raise SiteError(
                 f"{work.site}: what it recorded cannot be taken over: {error.what}", error.next_action
