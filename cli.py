@@ -76,6 +76,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Elsewhere": {
         "site": ("fleet.remote.sites.commands", "The benches that this hub reaches over SSH."),
         "push": ("fleet.remote.pushes.commands", "Send a release to sites, in waves; see how it stands."),
+        "worker": ("fleet.remote.pushes.worker_commands", "Do the work of pushes, on any number of computers."),
         "release": ("fleet.remote.releases.commands", "What sites are to be, in numbered, signed bundles."),
     },
 }

@@ -117,7 +117,19 @@ def writing(url: URL, *, patience: float = PATIENCE) -> Iterator[Engine]:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """All or nothing, one writer at a time."""
-    with told(shown(engine.url)), engine.execution_options(writing=True).begin() as conn:
+    with (
+        told(shown(engine.url)),
+        db_postgres.in_turn(engine),
+        engine.execution_options(writing=True).begin() as conn,
+    ):
+        yield conn
+
+
+@contextmanager
+def noting(engine: Engine) -> Iterator[Connection]:
+    """All or nothing, of rows that are no record and that the ledger knows nothing of: a database server takes them
+    without waiting for whoever writes to the ledger."""
+    with told(shown(engine.url)), engine.execution_options(writing="beside").begin() as conn:
         yield conn
 
 

@@ -3,12 +3,22 @@ text is compared by code point."""
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, text
 
 from fleet.errors import RegistryError
 
 _WRITERS = 0x5C_00_1B_A6
 """The lock that a writing transaction holds in its database, as SQLite's ``BEGIN IMMEDIATE`` does."""
+
+_GONE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""The server takes a computer for gone after a minute of silence, and gives back what it had locked."""
+
+_TURNS: WeakKeyDictionary[Pool, Lock] = WeakKeyDictionary()
 
 
 def engine(url: URL, patience: float) -> Engine:
@@ -23,18 +33,31 @@ def engine(url: URL, patience: float) -> Engine:
             "tcp_user_timeout": max(2000, milliseconds),  # else a cable that was pulled is waited for for hours
             "client_encoding": "utf8",
             "application_name": "fleet",
+            "options": f"{url.query.get('options', '')} {_GONE}".strip(),
         },
     )
 
     def begin(conn: Connection) -> None:
-        if conn.get_execution_options().get("writing", False):
+        writing = conn.get_execution_options().get("writing", False)
+        if writing == "beside":
+            return
+        if writing:
             query = f"SELECT set_config('lock_timeout', '{milliseconds}ms', true), pg_advisory_xact_lock({_WRITERS})"
             conn.exec_driver_sql(query).all()
         else:
             conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     event.listen(made, "begin", begin)
+    _TURNS[made.pool] = Lock()
     return made
+
+
+@contextmanager
+def in_turn(engine: Engine) -> Iterator[None]:
+    """The threads of one program wait for one another here: one that waits at the server takes a connection with it."""
+    turn = _TURNS.get(engine.pool)
+    with turn or nullcontext():
+        yield
 
 
 def check_encoding(conn: Connection, where: str) -> None:

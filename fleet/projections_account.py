@@ -30,6 +30,9 @@ from fleet.models import (
 from fleet.rows import Mine
 from fleet.values import Event, canonical
 
+NEVER = ""
+"""When a unit was last seen that no bench has seen: what a donor's list says of one is no look at it."""
+
 Projection = Callable[[Mine, Event, Mapping[str, Any]], None]
 
 
@@ -139,7 +142,7 @@ def back_again(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     platform, _, _ = event.subject.partition(":")
     names = {"platform": platform, "serial": joined["serial"], "tag": joined["tag"], "imei": ""}
     told = {name: body.get(name, "") for name in ("maker", "model", "version")}
-    seen = {"facts": canonical({}), "first_seen": event.at, "last_seen": event.at}
+    seen = {"facts": canonical({}), "first_seen": event.at, "last_seen": NEVER}
     mine.clear(unit_joins)
     mine.put(units, {**names, **told, **seen, "state": "at_bench", "origin": "unrecorded"})
     _hold(mine, event, {"step": "seen", "state": "at_bench", "place": ""})
@@ -158,7 +161,7 @@ def _unit_received(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     if mine.one(units) is None:
         mine.clear(unit_joins)
         told = {name: body[name] for name in ("platform", "serial", "maker", "model", "version", "imei")}
-        mine.put(units, {**told, "facts": canonical({}), "first_seen": event.at, "last_seen": event.at})
+        mine.put(units, {**told, "facts": canonical({}), "first_seen": event.at, "last_seen": NEVER})
     mine.put(units, {"origin": body["batch"]})
     _hold(mine, event, {**body, "step": "receive"})
     mine.put(custody, {"batch": body["batch"], "received_at": event.at})

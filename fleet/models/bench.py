@@ -72,7 +72,8 @@ units = Table(
     Index(None, "state", "last_seen"),
 )
 """``key`` is ``platform:serial``, and the subject of the unit's events. ``facts`` is canonical JSON of what the last
-run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given a ``tag`` twice."""
+run that got that far read: api, build, skin, sims, locks. Benches that were offline may have given a ``tag`` twice.
+``first_seen``: when it became a unit; ``last_seen``: when a bench last saw it, or a report of one came, "" never."""
 
 tag_series = Table(
     "tag_series",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, Subquery, and_, case, func, or_, select
 
 from fleet.account.custody.machine import ENDS, State
-from fleet.models import acceptances, batches, custody, holdings, missing, units
+from fleet.models import acceptances, batches, custody, holdings, missing, students, units
 
 TRANSIT_DAYS = 14
 _EXAMPLES = 5
@@ -44,8 +44,8 @@ class Unexplained:
 class Balance:
     """``at`` is the moment that it tells of. ``received`` = the sum of ``lines``, else the difference is unexplained.
 
-    Of a place: ``received`` are the units that ever lay there, ``lines`` where they are, ``unexplained`` is about them
-    alone; ``coming`` are those in transit to it.
+    Of a place: ``received`` are the units that ever lay there, or that its students ever had, ``lines`` where they are,
+    ``unexplained`` is about them alone; ``coming`` are those in transit to it.
     """
 
     at: str
@@ -119,8 +119,8 @@ def _everywhere(conn: Connection, moment: _Moment) -> tuple[tuple[Line, ...], in
 
 
 def _at_place(conn: Connection, moment: _Moment, place: str) -> tuple[tuple[Line, ...], int]:
-    """Where the units are that ever lay there."""
-    came = _lay_at(moment, place).distinct().subquery()
+    """Where the units are that came there."""
+    came = _came_to(moment, place).subquery()
     held = _held(moment, papers=False)
     where = select(held.c.state, held.c.place, func.count()).join_from(came, held, held.c.unit == came.c.unit)
     query = where.group_by(held.c.state, held.c.place).order_by(held.c.state, held.c.place)
@@ -128,10 +128,14 @@ def _at_place(conn: Connection, moment: _Moment, place: str) -> tuple[tuple[Line
     return lines, conn.scalar(select(func.count()).select_from(came)) or 0
 
 
-def _lay_at(moment: _Moment, place: str) -> Select[tuple[str]]:
-    """The units that ever lay there; what only is on its way has not."""
-    lay = select(holdings.c.unit).where(holdings.c.place == place, holdings.c.state != State.IN_TRANSIT)
-    return lay.where(holdings.c.since < moment.until) if moment.until else lay
+def _came_to(moment: _Moment, place: str) -> CompoundSelect[tuple[str]]:
+    """The units that ever lay there, or that students of that school ever had, handed over elsewhere; what only is on
+    its way has not come."""
+    by_then = [holdings.c.since < moment.until] if moment.until else []
+    lay = select(holdings.c.unit).where(holdings.c.place == place, holdings.c.state != State.IN_TRANSIT, *by_then)
+    theirs = holdings.join(students, students.c.student == holdings.c.student)
+    had = select(holdings.c.unit).select_from(theirs).where(students.c.school == place)
+    return lay.union(had.where(holdings.c.state == State.WITH_STUDENT, *by_then))
 
 
 def _held(moment: _Moment, *, papers: bool) -> Subquery:
@@ -153,7 +157,7 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
         yield from _announced(conn, moment)
     held = _held(moment, papers=True)
     odd = _oddities(held, moment, days)
-    among = _lay_at(moment, place) if place else None
+    among = _came_to(moment, place) if place else None
     sums = select(*(func.sum(case((condition, 1), else_=0)) for condition in odd.values())).select_from(held)
     row = conn.execute(sums.where(*_of(held.c.unit, among))).one()
     for (kind, condition), number in zip(odd.items(), row, strict=True):
@@ -167,7 +171,7 @@ def _unexplained(conn: Connection, moment: _Moment, place: str, days: int, books
         yield from _accepted(conn, among)
 
 
-_Among = Select[tuple[str]] | None
+_Among = CompoundSelect[tuple[str]] | None
 """The units that are told of: those of the sum that is told of a place; ``None`` is all."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, and_, distinct, func, literal_column
 
-from fleet.account.filters.fields import FIELDS
+from fleet.account.filters.fields import FIELDS, OF_STUDENT
 from fleet.account.filters.leaves import is_none, needs_row
 from fleet.account.filters.parse import AllOf, Compare, Flag, Tree, leaves
 from fleet.account.filters.sql import Asked, Condition, Frame
@@ -43,6 +43,8 @@ def _tally(tree: Tree | None, columns: Sequence[Column[str]]) -> Tally | None:
 
 def _of_leaf(leaf: Compare | Flag) -> Tally | None:
     known = FIELDS[leaf.field]
+    if leaf.field in OF_STUDENT:
+        return None
     column = custody.c.place if known.table is places else known.column
     tally = None if column is None else _OF_COLUMN.get(column)
     if tally and tally.there and not (isinstance(leaf, Compare) and all(map(is_none, leaf.values))):

@@ -31,13 +31,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """``column`` is ``None`` where no single one tells it. ``words``: what a field of kind WORD may be."""
+    """``column`` is ``None`` where no single one tells it. ``words``: what a field of kind WORD may be.
+    ``is_blank``: it is "" where it is not known, though it is no text."""
 
     name: str
     kind: Kind
     meaning: str
     column: Column[str] | None = None
     words: tuple[str, ...] = ()
+    is_blank: bool = False
 
     @property
     def table(self) -> Table | None:
@@ -51,7 +53,7 @@ class Field:
     @property
     def is_text(self) -> bool:
         """Whether it may be "" where it is not known."""
-        return self.kind in (Kind.TEXT, Kind.CODE, Kind.WORD, Kind.STUDENT)
+        return self.is_blank or self.kind in (Kind.TEXT, Kind.CODE, Kind.WORD, Kind.STUDENT)
 
 
 _T, _C, _N, _M = Kind.TEXT, Kind.CODE, Kind.NUMBER, Kind.MOMENT
@@ -75,7 +77,7 @@ FIELDS: Mapping[str, Field] = {
         Field("profile", _T, "of its last run", _U.last_profile),
         Field("digest", _T, "which version of the profile", _U.last_digest),
         Field("first_seen", _M, "when it became a unit", _U.first_seen),
-        Field("last_seen", _M, "when it was last at a bench", _U.last_seen),
+        Field("last_seen", _M, "when it was last at a bench; none: never", _U.last_seen, is_blank=True),
         Field("place", _C, "where it is, is bound for, or was last", custody.c.place),
         Field("batch", _C, "with what it was given", custody.c.batch),
         Field("holder", Kind.STUDENT, "the student who has it", custody.c.holder),
@@ -83,8 +85,8 @@ FIELDS: Mapping[str, Field] = {
         Field("since", _M, "since when it is in its state and place", custody.c.since),
         Field("received", _M, "when its papers came", custody.c.received_at),
         Field("benched", _M, "when a bench first saw it", custody.c.benched_at),
-        Field("school", _C, "place, where that is a school", places.c.place),
-        Field("area", _T, "of its place", places.c.area),
+        Field("school", _C, "of the student who has it, else its place where that is a school", places.c.place),
+        Field("area", _T, "of the student who has it, else of its place", places.c.area),
         Field("kind", Kind.WORD, "of its place", places.c.kind, ("store", "bench", "school", "repair")),
         Field("grade", _T, "of the student who has it", students.c.grade),
         Field("category", _T, "of the student who has it", students.c.category),
@@ -106,6 +108,9 @@ FIELDS: Mapping[str, Field] = {
         Field("alarm", Kind.ALARM, "an alarm of the health rules"),
     )
 }
+
+OF_STUDENT: Mapping[str, Column[str]] = {"school": students.c.school, "area": students.c.area}
+"""What is asked of a unit's student while one has it, else of its place."""
 
 SEVERAL: Mapping[Table, Column[str]] = {sims: _S.unit, missing: missing.c.unit}
 """Tables that may have several rows of a unit, and their column of it."""

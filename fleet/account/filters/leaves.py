@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, and_, false, literal, not_, or_
 from fleet.account.filters import values as filter_values
 from fleet.account.filters.fields import FIELDS, Field, Kind
 from fleet.account.filters.parse import Compare, FilterError, Flag, Value
-from fleet.models import missing, places, sims, units
+from fleet.models import missing, sims, units
 from profiles.errors import meant
 
 Clause = ColumnElement[bool]
@@ -61,8 +61,7 @@ class Leaves:
             return and_(self.column(units.c.platform) == known.name, self._major(leaf))
         assert known.column is not None
         column = self.column(known.column)
-        one_of = or_(*(self._one(known, column, leaf, value) for value in leaf.values))
-        return and_(places.c.kind == "school", one_of) if known.name == "school" else one_of
+        return or_(*(self._one(known, column, leaf, value) for value in leaf.values))
 
     def column(self, column: Column[str]) -> ColumnElement[Any]:
         return self.stands.get(column, column)
@@ -83,6 +82,8 @@ class Leaves:
             lacks: Clause = column.is_(None) if known.may_lack else column == ("" if known.is_text else None)
             return lacks
         said = self._compared(known, column, "=" if leaf.op == "in" else leaf.op, value)
+        if known.is_blank:
+            return and_(column > "", said)
         return and_(column.is_not(None), said) if known.may_lack else said
 
     def _compared(self, known: Field, column: Any, op: str, value: Value) -> Clause:

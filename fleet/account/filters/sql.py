@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -28,13 +28,14 @@ from sqlalchemy import (
     true,
 )
 
-from fleet.account.filters.fields import FIELDS, SEVERAL, Field
+from fleet.account.filters.fields import FIELDS, OF_STUDENT, SEVERAL, Field
 from fleet.account.filters.leaves import Clause, Leaves, checked, is_none, is_positive, needs_row, positive
 from fleet.account.filters.parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, leaves
 from fleet.models import custody, health_now, places, runs, students, units
 from profiles.errors import meant
 
 _PLACES = (places, students)
+_STATES = ("enrolled", "left", "forgotten")
 _ELSEWHERE = (*SEVERAL, *_PLACES)
 _OF_UNITS: Mapping[Table, Column[str]] = {units: units.c.key, custody: custody.c.unit, health_now: health_now.c.unit}
 """Tables of which a unit has one row (readings: at most one), and their column of it."""
@@ -165,6 +166,8 @@ class Condition:
             table = FIELDS[part.field].table
             if table is None or table not in _ELSEWHERE:
                 clauses.append(self._leaves.of(part))
+            elif part.field in OF_STUDENT:
+                clauses.append(self._of_student_or_place(part))
             elif isinstance(part, Compare) and part.op == "=" and is_none(part.values[0]):
                 clauses.append(not_(self._elsewhere(table, [_filled(FIELDS[part.field])])))
             elif not is_positive(part) and table not in said:
@@ -174,12 +177,40 @@ class Condition:
         clauses.extend(self._elsewhere(table, said) for table, said in elsewhere.items())
         return clauses
 
+    def _of_student_or_place(self, leaf: Compare | Flag) -> Clause:
+        """Of the student's school or area while one has the unit, else of its place."""
+        assert isinstance(leaf, Compare)
+        if leaf.op == "=" and is_none(leaf.values[0]):
+            return not_(self._where_its(leaf.field, lambda column: column != ""))
+        if not is_positive(leaf):
+            return not_(self._of_student_or_place(positive(leaf)))
+        known = FIELDS[leaf.field].column
+        assert known is not None
+        return self._where_its(leaf.field, lambda column: replace(self._leaves, stands={known: column}).of(leaf))
+
+    def _where_its(self, name: str, said: Callable[[ColumnElement[str]], Clause]) -> Clause:
+        """Each case of its own, so that each is found along an index."""
+        own = OF_STUDENT[name]
+        if name == "school":
+            here = select(places.c.place).where(places.c.kind == "school", said(places.c.place))
+            theirs = [said(own)]
+        else:
+            here = select(places.c.place).where(said(places.c.area))
+            known = students.c.state.in_(_STATES)  # all that there are: areas are in an index by state
+            of_school = students.c.school.in_(here.correlate(None))
+            theirs = [and_(known, own != "", said(own)), and_(known, own == "", of_school)]
+        lies = and_(custody.c.state != "with_student", custody.c.place.in_(here.correlate(None)))
+        return or_(lies, *(self._held_by(one) for one in theirs))
+
+    def _held_by(self, *said: Clause) -> Clause:
+        holders = select(students.c.student).where(*said).correlate(None)
+        return and_(custody.c.holder.is_not(None), custody.c.holder.in_(holders))
+
     def _elsewhere(self, table: Table, said: Sequence[Clause]) -> Clause:
         if table is places:
             return self._leaves.column(custody.c.place).in_(select(places.c.place).where(*said).correlate(None))
         if table is students:
-            holders = select(students.c.student).where(*said).correlate(None)
-            return and_(custody.c.holder.is_not(None), custody.c.holder.in_(holders))
+            return self._held_by(*said)
         column = SEVERAL[table]
         known: list[Clause] = [column.is_not(None)] if column.nullable else []
         if self._asked.only is not None:
@@ -229,6 +260,4 @@ def newest_digests(conn: Connection) -> Mapping[str, str]:
 def _filled(known: Field) -> Clause:
     column = known.column
     assert column is not None
-    if known.name == "school":
-        return places.c.kind == "school"
     return and_(column.is_not(None), column != "") if known.is_text else column.is_not(None)

@@ -13,7 +13,8 @@ import itertools
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_HASH_BYTES = 12
+_HASH_BYTES, _HASH_LETTERS = 12, 16
 _PIN_DIGITS, _DIFFERENT = 6, 4
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
@@ -75,9 +76,9 @@ class Vault:
 
     def hashed(self, kind: str, *parts: str) -> str:
         """The keyed hash (BLAKE2b, 96 bits) of a normalised identifier, 16 letters."""
-        return self.hasher(kind)("\0".join(parts))
+        return self.hasher(kind)(("\0".join(parts),))[0]
 
-    def hasher(self, kind: str) -> Callable[[str], str]:
+    def hasher(self, kind: str) -> Callable[[Iterable[str]], list[str]]:
         """The same for many of one kind; parts are joined by NUL."""
         if (made := self._hashers.get(kind)) is None:
             key = hashlib.blake2b(b"identifiers", key=self.key, digest_size=KEY_BYTES).digest()
@@ -91,10 +92,7 @@ class Vault:
 
         ``attempt``: the next one, where another student has that already; one in some ten thousand has to take it.
         """
-        six = binascii.a2b_base64(self._letters("student", identifier, attempt)[:8])
-        number = int.from_bytes(six) >> 3
-        three = _three_letters()
-        return f"S{three[number >> 30]}{three[number >> 15 & 0x7FFF]}{three[number & 0x7FFF]}"
+        return student_keys([self.hashed("student", f"{identifier}{attempt}") if attempt else identifier])[0]
 
     def teacher_key(self, school: str, name: str) -> str:
         """The pseudonym of a teacher, by the school's code and the normalised name: ``T`` and nine letters."""
@@ -119,7 +117,7 @@ class Vault:
 
     def mark(self, said: str) -> str:
         """A keyed hash of what a list said of somebody: when it says the same again, nothing has to be opened."""
-        return self.hasher("mark")(said)
+        return self.hashed("mark", said)
 
     def put(self, conn: Connection, subject: str, person: Person) -> None:
         """Keep who the student (or teacher) is, instead of what was kept before."""
@@ -203,7 +201,7 @@ class Vault:
         return None if sealed is None else person_of(self.unseal(student, sealed))
 
     @cached_property
-    def _hashers(self) -> dict[str, Callable[[str], str]]:
+    def _hashers(self) -> dict[str, Callable[[Iterable[str]], list[str]]]:
         return {}
 
     @cached_property
@@ -213,19 +211,34 @@ class Vault:
         return AESGCM(hashlib.blake2b(b"people", key=self.key, digest_size=KEY_BYTES).digest())
 
 
-def _hasher(started: hashlib.blake2b) -> Callable[[str], str]:
-    def hashed(text: str) -> str:
-        hashing = started.copy()
-        hashing.update(text.encode("utf-8", "surrogatepass"))
-        return binascii.b2a_base64(hashing.digest(), newline=False).translate(_URL_SAFE).decode()
+def _hasher(started: hashlib.blake2b) -> Callable[[Iterable[str]], list[str]]:
+    copied = started.copy
+
+    def hashed(texts: Iterable[str]) -> list[str]:
+        digests = []
+        for text in texts:
+            hashing = copied()
+            hashing.update(text.encode("utf-8", "surrogatepass"))
+            digests.append(hashing.digest())
+        # All at once, as what is done for each of a million counts: twelve bytes are sixteen letters.
+        letters = binascii.b2a_base64(b"".join(digests), newline=False).translate(_URL_SAFE).decode()
+        return [letters[at : at + _HASH_LETTERS] for at in range(0, len(letters), _HASH_LETTERS)]
 
     return hashed
 
 
+def student_keys(identifiers: Sequence[str]) -> list[str]:
+    """The pseudonyms of many, by their strongest identifiers: 45 bits of each keyed hash, in letters of pseudonyms."""
+    heads = "".join([identifier[:8] for identifier in identifiers]).translate(_FROM_URL_SAFE)
+    three = _three_letters()
+    numbers = struct.iter_unpack(">HHH", binascii.a2b_base64(heads))
+    return [f"S{three[one]}{three[two]}{three[last]}" for one, two, last in numbers]
+
+
 @cache
 def _three_letters() -> tuple[str, ...]:
-    """What 15 bits are in letters."""
-    return tuple("".join(letters) for letters in itertools.product(LETTERS, repeat=3))
+    """What the last 15 of 16 bits are in letters."""
+    return tuple("".join(letters) for letters in itertools.product(LETTERS, repeat=3)) * 2
 
 
 def person_of(found: Mapping[str, Any]) -> Person:

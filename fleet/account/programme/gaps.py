@@ -29,7 +29,8 @@ from fleet.account.programme.in_force import Programme
 from fleet.account.programme.scope import Scope, conditions, pairs
 from fleet.models import students
 
-PAGE = 50
+PAGE = 20
+"""A screenful."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from fleet.account.programme.in_force import Programme
+from fleet.account.programme.running import in_hand, runs
 from fleet.models import custody, holdings, items, sim_usage, sims, students, units
 
 REASONS: Mapping[str, str] = {
@@ -44,7 +45,6 @@ REASONS: Mapping[str, str] = {
 }
 """Every reason in the order in which the first that applies is named, in words."""
 
-NOT_RUNNING = ("ordered", "received", "inserted", "read", "suspended")
 _WAITING = ("stock", "at_bench", "in_transit", "at_school")
 _GONE = ("retired", "given_back", "lost")
 
@@ -134,10 +134,10 @@ def _clash(clashes: frozenset[tuple[str, str]], grade: ColumnElement[str]) -> Co
 
 
 def sim_of() -> ScalarSelect[str]:
-    """The SIM in the student's device, or given to them; one that runs before others."""
+    """The SIM in the student's device, or in their hands; one that runs before others."""
     card = sims.alias("card")
-    mine = or_(card.c.unit == HELD.c.unit, card.c.student == students.c.student)
-    stopped = case((card.c.state == "ended", 2), (card.c.state.in_(NOT_RUNNING), 1), else_=0)
+    mine = or_(card.c.unit == HELD.c.unit, and_(card.c.student == students.c.student, in_hand(card)))
+    stopped = case((card.c.state == "ended", 2), (runs(card), 0), else_=1)
     query = select(card.c.iccid).where(mine).order_by(stopped, card.c.iccid).limit(1)
     return query.correlate(students, HELD).scalar_subquery()
 
@@ -176,8 +176,8 @@ def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
         "lost": and_(nothing, astray),
         "in_repair": state == "in_repair",
         "broken": and_(with_student, UNIT.c.last_verdict == "failed"),
-        "no_plan": and_(needs_sim, SIM.c.state.in_(NOT_RUNNING)),
-        "plan_over": and_(needs_sim, SIM.c.state.not_in(NOT_RUNNING), _over(at)),
+        "no_plan": and_(needs_sim, SIM.c.state != "ended", ~runs(SIM)),
+        "plan_over": and_(needs_sim, or_(SIM.c.state == "ended", runs(SIM)), _over(at)),
         "no_app": and_(HELD.c.unit.is_not(None), _lacks_app(programme)),
         "no_connection": and_(students.c.connection.not_in(("line", "sim")), SIM.c.iccid.is_(None)),
     }
@@ -238,9 +238,9 @@ def refused() -> ColumnElement[bool]:
 
 def online(at: str) -> ColumnElement[str]:
     """By what a student is online: line, our_sim, own_sim, none, or unknown."""
-    runs = and_(SIM.c.iccid.is_not(None), SIM.c.state.not_in(NOT_RUNNING), ~_over(at))
+    ours = and_(SIM.c.iccid.is_not(None), runs(SIM), ~_over(at))
     home = students.c.connection
-    return case((home == "line", "line"), (runs, "our_sim"), (home == "sim", "own_sim"), else_=home)
+    return case((home == "line", "line"), (ours, "our_sim"), (home == "sim", "own_sim"), else_=home)
 
 
 def _over(at: str) -> ColumnElement[bool]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from fleet.account.programme.gaps import listed
 from fleet.account.programme.gaps_counts import Row, counted
-from fleet.account.programme.gaps_sql import FOR_REASONS, NOT_RUNNING, REASONS, first_of, joined, reasons
+from fleet.account.programme.gaps_sql import FOR_REASONS, REASONS, first_of, joined, reasons
 from fleet.account.programme.in_force import Programme, current
+from fleet.account.programme.running import in_hand, runs
 from fleet.account.programme.scope import Scope, conditions
 from fleet.errors import AccountError
 from fleet.models import custody, places, sims, students, units
@@ -31,7 +32,7 @@ FIGURES: Mapping[str, str] = {
     "not_served": "of them not served",
     **{name: f"first: {words}" for name, words in REASONS.items()},
     "devices": "devices in their hands",
-    "sims": "their SIMs that run",
+    "sims": "SIMs in their hands that run",
 }
 """Every figure, in words."""
 
@@ -159,8 +160,8 @@ def _devices(scope: Scope, what: Any) -> Select[Any]:
 
 
 def _sims(scope: Scope, what: Any) -> Select[Any]:
-    running = and_(sims.c.student == students.c.student, sims.c.state.not_in((*NOT_RUNNING, "ended")))
-    return select(what).select_from(students.join(sims, running)).where(*conditions(scope))
+    theirs = students.join(sims, sims.c.student == students.c.student)
+    return select(what).select_from(theirs).where(runs(sims), in_hand(sims), *conditions(scope))
 
 
 def _problems(conn: Connection, programme: Programme, at: str, scope: Scope) -> Iterator[Problem]:

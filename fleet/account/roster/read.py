@@ -77,22 +77,17 @@ class Gathered:
     _same: Sample = field(default_factory=Sample)
     _shared: Sample = field(default_factory=Sample)
 
-    def take(self, found: Entry | Refused | None) -> None:
-        if isinstance(found, Entry):
-            self.spool.add(found)
-            self.schools.add(found.fields["school"])
-            self.keys.add(found.key)
-            for hashed, kind in found.ids.items():
-                if kind in COMPARED:
-                    self._same.add(hashed)
-            for hashed in found.home:
-                self._same.add(hashed)
-            if found.shared:
-                self._shared.add(found.shared)
-        elif found is None:
-            self.others += 1
-        else:
-            self.refused.append(found._replace(why=sys.intern(found.why)))
+    def take(self, vault: Vault, sheet: int, block: Block) -> None:
+        self.others += block.others
+        self.refused += [one._replace(why=sys.intern(one.why)) for one in block.refused]
+        some = entries(vault, sheet, block.rows)
+        self.spool.add(some)
+        self.keys.add([mark_of(key) for key, *_ in some])
+        self._shared.add([mark_of(one[-1]) for one in some if one[-1]])
+        for _, person, plain, national, number, said, _ in block.rows:
+            self.schools.add(said[1])
+        for one in block.rows:
+            self._same.add([mark_of(said) for said in compared(one)])
 
     def note(self, noted: list[Noted]) -> None:
         for one in noted:
@@ -105,9 +100,6 @@ class Gathered:
         self.crowds = self._shared.often(CROWD + 1)
         self.refused += _again(self._same.often(2), self)
         self.keys.sort()
-
-
-COMPARED = frozenset({"id", "number", "birth"})
 
 
 @contextmanager

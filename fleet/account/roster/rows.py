@@ -1,25 +1,25 @@
-"""What a row of a list says of a student: checked cell by cell, hashed, ready to be compared. Nothing is looked up."""
+"""What a row of a list says of a student, checked cell by cell. Nothing is looked up."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
 
 from fleet.account.people import identifiers
 from fleet.account.people.dates import Order, birthday
 from fleet.account.people.identifiers import Unusable, exact, folded, loose, spelled
 from fleet.account.people.phones import phones
-from fleet.account.people.vault import Person, Vault
+from fleet.account.people.vault import Vault
 from fleet.account.roster import columns as roster_columns
 from fleet.account.roster.columns import Columns
+from fleet.account.roster.entries import Noted, Refused, Row
 from fleet.account.roster.schools import Schools
 from fleet.account.sheets.lines import Line
 
-_LONGEST = 200
+LONGEST = 200
 _SPARE = frozenset({"phone", "guardian", "address", "teacher", "connection", "category", "status"})
 """A child without these is a child all the same: what cannot be used of them is noted and left out."""
 
@@ -31,48 +31,6 @@ _GRADE = re.compile(r"(?:lop|khoi|grade|class|form|year)?\s*(\d{1,2})(?![\d])")
 _HAN_GRADES = {word: str(n) for n, word in enumerate("一二三四五六七八九", start=1)}
 _HAN_STAGES = {"初": 6, "高": 9}
 _CODE_OF_TEACHER = re.compile(r"[A-Za-z]{0,4}-?\d[\w.-]{0,15}\Z")
-
-
-class Entry(NamedTuple):
-    """A row that can be taken. Hashes are the vault's.
-
-    ``strongest`` is the hash of which the pseudonym is made, ``key`` the pseudonym if nothing stands against it.
-    ``ids`` are hashes with their kinds, ``home`` those of name and phone together, which are compared, but not kept.
-    ``fields`` are columns of the table of students, only those that the row says; ``shared`` is the hash of the
-    household, "" where the row says none.
-    """
-
-    sheet: int
-    row: int
-    key: str
-    strongest: str
-    ids: dict[str, str]
-    home: tuple[str, ...]
-    fields: dict[str, str]
-    person: tuple[str, str, tuple[str, ...], str, str, str]
-    shared: str
-
-    @property
-    def who(self) -> Person:
-        return Person(*self.person)
-
-
-class Refused(NamedTuple):
-    """A row that cannot be taken: in which column ("" the row as a whole), and why."""
-
-    sheet: int
-    row: int
-    column: str
-    why: str
-
-
-class Noted(NamedTuple):
-    """Something of a row that was not taken, though the row was."""
-
-    sheet: int
-    row: int
-    column: str
-    what: str
 
 
 @dataclass
@@ -95,10 +53,7 @@ class Reader:
     teachers: dict[str, str] = field(default_factory=dict)
     _column: str = ""
 
-    def __post_init__(self) -> None:
-        self._hasher = {kind: self.vault.hasher(kind) for kind in ("id", "number", "birth", "name", "phone", "home")}
-
-    def read(self, line: Line) -> Entry | Refused | None:
+    def read(self, line: Line) -> Row | Refused | None:
         """``None``: the row is no student (a sum, a signature, the header once more)."""
         self._column = ""
         try:
@@ -107,7 +62,7 @@ class Reader:
             said = self._said(line)
             if not said or self._is_no_student(said, line.cells):
                 return None
-            return self._entry(line.number, said)
+            return self._row(line.number, said)
         except Unusable as error:
             return Refused(self.sheet, line.number, self._column, str(error))
 
@@ -120,7 +75,7 @@ class Reader:
                 text = cells[places[0]].strip() if places[0] < width else ""
             else:
                 text = " / ".join(text for place in places if place < width and (text := cells[place].strip()))
-            if text and (text[0] in "=#" or len(text) > _LONGEST):
+            if text and (text[0] in "=#" or len(text) > LONGEST):
                 text = self._checked(line.number, what, text)
             if text:
                 said[what] = text
@@ -130,7 +85,7 @@ class Reader:
         """What a cell holds that is no plain text; "" where the student can do without it."""
         try:
             text = self._computed(text)
-            if len(text) > _LONGEST:
+            if len(text) > LONGEST:
                 raise Unusable(f"has {len(text)} characters")
         except Unusable as error:
             self._column = what
@@ -156,7 +111,7 @@ class Reader:
         named = "name" in said and ("birthday" in said or "national_id" in said or "number" in said)
         return not named and roster_columns.is_footer(cells)
 
-    def _entry(self, row: int, said: dict[str, str]) -> Entry:
+    def _row(self, row: int, said: dict[str, str]) -> Row:
         name = self._name(said)
         area = spelled(said.get("area", ""))
         school = self._school(said, area)
@@ -164,41 +119,14 @@ class Reader:
         number = self._of("number", said, identifiers.school_number)
         born = self._birthday(said, national)
         numbers = self._phones(row, said)
-        plain = loose(name)
-        ids = self._ids(plain, school, national, number, born, numbers)
-        home = tuple(self._hasher["home"](f"{plain}\0{phone}") for phone in numbers)
-        strongest = next(iter(ids))
-        if ids[strongest] == "name":
-            if not home:
-                self._column = "birthday"
-                raise Unusable(
-                    "is missing, and so are ID number, student number and phone: nobody can tell who this is"
-                )
-            strongest = home[0]
-        key = self.vault.student_key(strongest)
+        if not (national or number or born or numbers):
+            self._column = "birthday"
+            raise Unusable("is missing, and so are ID number, student number and phone: nobody can tell who this is")
         fields = self._fields(row, said, school, area)
-        shared = self._household(said, fields, numbers)
-        self._teacher(said, fields, school)
+        household = household_of(area or school, said["household"]) if "household" in said else ""
         guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
         person = (name, born, numbers, guardian, address, number and spelled(said["number"]))
-        return Entry(self.sheet, row, key, strongest, ids, home, fields, person, shared)
-
-    def _ids(
-        self, plain: str, school: str, national: str, number: str, born: str, numbers: Sequence[str]
-    ) -> dict[str, str]:
-        """All hashes by which the student may be known, the strongest first."""
-        ids: dict[str, str] = {}
-        hasher = self._hasher
-        if national:
-            ids[hasher["id"](national)] = "id"
-        if number:
-            ids[hasher["number"](f"{school}\0{number}")] = "number"
-        if born:
-            ids[hasher["birth"](f"{plain}\0{born}\0{school}")] = "birth"
-        ids[hasher["name"](plain)] = "name"
-        for phone in numbers:
-            ids[hasher["phone"](phone)] = "phone"
-        return ids
+        return Row(row, person, loose(name), national, number, fields, household)
 
     def _name(self, said: dict[str, str]) -> str:
         self._column = "name"
@@ -241,45 +169,40 @@ class Reader:
             self.noted.append(Noted(self.sheet, row, "phone", str(error)))
             return ()
 
-    def _fields(self, row: int, said: dict[str, str], school: str, area: str) -> dict[str, str]:
-        fields = {"school": school}
-        if area:
-            fields["area"] = area
-        class_name = spelled(said.get("class_name", ""))[:20]
-        if class_name:
-            fields["class_name"] = class_name
-        if found := grade(said.get("grade", "") or class_name):
-            fields["grade"] = found
-        if "category" in said and (kind := _category(said["category"])):
-            fields["category"] = kind
+    def _fields(self, row: int, said: dict[str, str], school: str, area: str) -> tuple[str, ...]:
+        class_name = class_of(said.get("class_name", ""))
+        found = {"connection": "", "state": ""}
         for what, column, meaning, words in _OF_WORDS:
-            if what in said and (kind := meaning(said[what])):
-                fields[column] = kind
-            elif what in said:
+            if what in said and not (word := meaning(said[what])):
                 told = f"is not understood: write {words}, or add the word to roster/words.yaml"
                 self.noted.append(Noted(self.sheet, row, what, told))
-        return fields
+            elif what in said:
+                found[column] = word
+        kind = category(said["category"]) if "category" in said else ""
+        teacher = self.teacher(school, said.get("teacher", ""))
+        level = grade(said.get("grade", "") or class_name)
+        return (school, area, level, class_name, kind, found["connection"], teacher, found["state"])
 
-    def _household(self, said: dict[str, str], fields: dict[str, str], numbers: Sequence[str]) -> str:
-        """The hash that siblings share: of the household's number where the list has one, else of the first phone."""
-        if "household" in said:
-            scope = fields.get("area", "") or fields["school"]
-            fields["household"] = self.vault.hashed("household", folded(scope), folded(said["household"]))
-        elif numbers:
-            fields["household"] = self.vault.hashed("phone", numbers[0])
-        return fields.get("household", "")
-
-    def _teacher(self, said: dict[str, str], fields: dict[str, str], school: str) -> None:
+    def teacher(self, school: str, said: str) -> str:
         """A code is kept as it is; of a name only a pseudonym, the name goes into the vault."""
-        if not (text := spelled(said.get("teacher", ""))):
-            return
-        if _CODE_OF_TEACHER.match(text):
-            fields["teacher"] = text
-            return
+        text = spelled(said)
+        if not text or _CODE_OF_TEACHER.match(text):
+            return text
         plain = loose(text)
-        key = fields["teacher"] = self.vault.teacher_key(school, plain)
+        key = self.vault.teacher_key(school, plain)
         if key not in self.teachers or exact(self.teachers[key]) == plain:
             self.teachers[key] = text
+        return key
+
+
+def class_of(text: str) -> str:
+    """The class as the school writes it."""
+    return spelled(text)[:20]
+
+
+def household_of(scope: str, number: str) -> str:
+    """The number of a household with the area (or school) in which there is but one such."""
+    return f"{folded(scope)}\0{folded(number)}"
 
 
 @lru_cache(maxsize=10_000)
@@ -294,9 +217,11 @@ def grade(text: str) -> str:
     return _HAN_GRADES.get(han[:1], "")
 
 
-_category = lru_cache(maxsize=1000)(roster_columns.category)
+category = lru_cache(maxsize=1000)(roster_columns.category)
+connection = lru_cache(maxsize=1000)(roster_columns.connection)
+status = lru_cache(maxsize=1000)(roster_columns.status)
 _OF_WORDS = (
-    ("connection", "connection", lru_cache(maxsize=1000)(roster_columns.connection), "line, sim or none"),
-    ("status", "state", lru_cache(maxsize=1000)(roster_columns.status), "enrolled or left"),
+    ("connection", "connection", connection, "line, sim or none"),
+    ("status", "state", status, "enrolled or left"),
 )
 """Columns whose words are all known: what a list calls it, where it is kept, what a word means, and the usual words."""

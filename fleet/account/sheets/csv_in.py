@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _RUN = re.compile(rb"[\x80-\xff]+")
 _DELIMITERS = (",", "\t", ";", "|")
 _MOST_LINES_IN_CELL = 20
+_TOGETHER = 1000
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\r?\n?\Z', re.IGNORECASE)
 
 
@@ -130,17 +132,39 @@ def _records(text: io.TextIOWrapper, damage: _Damage) -> Iterator[Line]:
     text.seek(0)
     # A line of a gigabyte is read in pieces: what is no table must not fill the memory.
     rows = csv.reader(iter(partial(text.readline, _CHUNK), ""), delimiter=delimiter)
-    number = 0
+    first = 1
     while True:
-        number += 1
+        some: list[list[str]] = []
+        why, read = "", rows.line_num
         try:
-            cells = next(rows)
-        except StopIteration:
-            return
+            some += islice(rows, _TOGETHER)
         except csv.Error:
-            yield Line(number, [], f"has a cell of more than {LONGEST_CELL} characters: is a quote not closed?")
-            continue
-        if not cells or (number == 1 and len(cells) <= 2 and _SEPARATOR_LINE.match(delimiter.join(cells))):
+            why = f"has a cell of more than {LONGEST_CELL} characters: is a quote not closed?"
+        if first == 1 and some and len(some[0]) <= 2 and _SEPARATOR_LINE.match(delimiter.join(some[0])):
+            some[0] = []
+        plain = rows.line_num - read == len(some) and not damage.seen and _is_plain(some)
+        yield from map(Line, count(first), some) if plain else _looked_at(first, some, damage)
+        first += len(some)
+        if why:
+            yield Line(first, [], why)
+            first += 1
+        elif len(some) < _TOGETHER:
+            return
+
+
+def _is_plain(some: list[list[str]]) -> bool:
+    """Whether rows, each of one line of the file, are as almost all are; asked of many at once, as that is quick."""
+    lengths = set(map(len, some))
+    return bool(lengths) and 0 not in lengths and max(lengths) <= MOST_COLUMNS and _longest(some) <= LONGEST_CELL
+
+
+def _longest(some: list[list[str]]) -> int:
+    return max(map(len, chain.from_iterable(some)))
+
+
+def _looked_at(first: int, some: list[list[str]], damage: _Damage) -> Iterator[Line]:
+    for number, cells in enumerate(some, first):
+        if not cells:
             continue
         if max(map(len, cells)) > _MOST_LINES_IN_CELL and (why := _too_large(cells)):
             yield Line(number, [], why)

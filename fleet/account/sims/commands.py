@@ -181,7 +181,7 @@ def show(ctx: click.Context, iccid: str, as_json: bool) -> None:
 
 
 @sim.command("list")
-@click.option("--where", default="", help='Which: "state=activated and place=LE-LOI"; docs/sims.md has all words.')
+@click.option("--where", default="", help='Which: "state=activated and school=LE-LOI"; docs/sims.md has all words.')
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many; --json lists all."
 )
@@ -190,7 +190,7 @@ def show(ctx: click.Context, iccid: str, as_json: bool) -> None:
 def list_(ctx: click.Context, where: str, limit: int, as_json: bool) -> None:
     """List SIMs.
 
-    Example: fleet sim list --where "state=activated and place=LE-LOI"
+    Example: fleet sim list --where "state=activated and school=LE-LOI"
     """
     from fleet.account.sims import view as sim_view
     from fleet.account.sims import where as sim_where

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
 
+from fleet.account.programme.running import in_hand, runs
 from fleet.account.sims.data_plan_terms import shifted, size
 from fleet.models import custody, places, sim_counts, sim_slots, sim_usage, sims, students, units
 from fleet.sim_states import SimState
@@ -21,18 +22,23 @@ _SETTLING = 7
 """Days after a hand-over in which nobody wonders that nothing was used yet."""
 
 _GONE = ("stock", "at_bench", "at_school", "in_transit", "lost", "retired", "given_back")
-_RUNNING = (SimState.ACTIVATED, SimState.HANDED_OVER, SimState.IN_USE, SimState.IDLE)
-_BILLED = sims.c.activated_at.is_not(None) & sims.c.state.in_(_RUNNING)
+_BILLED = runs(sims)
 _ACCEPTED = sims.c.accepted_at.is_not(None)
 _HERE = sims.c.unit.is_(None) | (custody.c.holder == sims.c.student)
-SCHOOL = func.coalesce(func.nullif(students.c.school, ""), func.nullif(custody.c.place, ""), sims.c.place)
-AREA = func.coalesce(func.nullif(students.c.area, ""), places.c.area, "")
+_OF_STUDENT = case((_HERE, func.nullif(students.c.school, "")))
+_ALONE = case((sims.c.unit.is_(None), students.c.school))
+PLACE = func.coalesce(func.nullif(custody.c.place, ""), func.nullif(_ALONE, ""), sims.c.place)
+"""Where its unit is; without one the school of the student who has it, else where the list says."""
+
+SCHOOL = func.coalesce(_OF_STUDENT, case((places.c.kind == "school", places.c.place)), "")
+AREA = func.coalesce(case((_HERE, func.nullif(students.c.area, ""))), places.c.area, "")
+"""Those of the student while the student has it, else those of its place."""
 
 JOINED = (
     sims.outerjoin(units, units.c.key == sims.c.unit)
     .outerjoin(custody, custody.c.unit == sims.c.unit)
     .outerjoin(students, students.c.student == sims.c.student)
-    .outerjoin(places, places.c.place == SCHOOL)
+    .outerjoin(places, places.c.place == func.coalesce(_OF_STUDENT, PLACE))
 )
 
 COLUMNS = (
@@ -45,7 +51,8 @@ COLUMNS = (
     func.coalesce(units.c.tag, sims.c.unit).label("unit"),
     custody.c.state.label("unit_state"),
     sims.c.student,
-    SCHOOL.label("place"),
+    PLACE.label("place"),
+    SCHOOL.label("school"),
     AREA.label("area"),
     sims.c.activated_at,
     sims.c.accepted_at,
@@ -151,7 +158,7 @@ def _money(conn: Connection, now: str) -> dict[str, ColumnElement[bool]]:
 def _children(conn: Connection, now: str) -> dict[str, ColumnElement[bool]]:
     in_hand = custody.c.holder == sims.c.student
     over = or_(sims.c.ends_at <= now, sims.c.state == SimState.ENDED)
-    never = and_(_ACCEPTED, sims.c.activated_at.is_(None), sims.c.state != SimState.ENDED)
+    never = and_(_ACCEPTED, _HERE, ~runs(sims), sims.c.state.in_((SimState.HANDED_OVER, SimState.IDLE)))
     return {
         "ended_with_student": and_(over, in_hand, ~_other(now)),
         "not_activated": never,
@@ -191,8 +198,7 @@ def _other(now: str) -> ColumnElement[bool]:
     """Whether the student has another SIM that gives data."""
     other = sims.alias("other")
     mine = (other.c.student == sims.c.student) & (other.c.iccid != sims.c.iccid)
-    runs = other.c.state.in_(_RUNNING) & other.c.activated_at.is_not(None)
-    return exists().where(mine, runs, or_(other.c.ends_at.is_(None), other.c.ends_at > now))
+    return exists().where(mine, runs(other), in_hand(other), or_(other.c.ends_at.is_(None), other.c.ends_at > now))
 
 
 def _unused(conn: Connection) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from fleet import sim_reading
 from fleet.account.sims import one_by_one
-from fleet.account.sims.data_plan_lists import COLUMNS, JOINED
+from fleet.account.sims.data_plan_lists import COLUMNS, JOINED, PLACE, SCHOOL
 from fleet.models import events, sim_requests, sim_slots, sim_usage, sims, units
 from fleet.sim_states import words
 
@@ -27,12 +27,14 @@ class Happening:
 
 @dataclass(frozen=True)
 class SimView:
-    """``sim`` is its row; ``unit`` and ``read_in`` are tags or keys; ``usage`` bytes by month; ``remarks`` what is odd
-    about it; ``history`` newest first."""
+    """``sim`` is its row; ``unit`` and ``read_in`` are tags or keys, ``place`` where it is now, ``school`` whose it is;
+    ``usage`` bytes by month; ``remarks`` what is odd about it; ``history`` newest first."""
 
     sim: Mapping[str, Any]
     unit: str
     read_in: str
+    place: str
+    school: str
     usage: Mapping[str, int]
     requests: tuple[Mapping[str, Any], ...]
     remarks: tuple[str, ...]
@@ -45,10 +47,14 @@ def view(conn: Connection, name: str) -> SimView:
     number = sim["iccid"]
     usage = conn.execute(select(sim_usage).where(sim_usage.c.iccid == number).order_by(sim_usage.c.month))
     asked = select(sim_requests).where(sim_requests.c.iccid == number).order_by(sim_requests.c.asked_at.desc())
+    where = select(PLACE, SCHOOL).select_from(JOINED).where(sims.c.iccid == number)
+    place, school = conn.execute(where).one()
     return SimView(
         sim=dict(sim),
         unit=_named(conn, sim["unit"]),
         read_in=_named(conn, _last_read(conn, number)),
+        place=place,
+        school=school,
         usage={row.month: row.bytes for row in usage},
         requests=tuple({k: v for k, v in row.items() if k != "iccid"} for row in conn.execute(asked).mappings()),
         remarks=tuple(sim_reading.remarks(conn, sim["unit"])) if sim["unit"] else (),

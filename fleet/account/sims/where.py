@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, true
 from fleet import iccid
 from fleet.account.filters.parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, Value, parse
 from fleet.account.sims import data_plan_lists
-from fleet.account.sims.data_plan_lists import AREA, SCHOOL
+from fleet.account.sims.data_plan_lists import AREA, PLACE, SCHOOL
 from fleet.models import custody, sims, students, units
 from fleet.sim_states import SimState
 from fleet.values import storable
@@ -28,7 +28,8 @@ _FIELDS: Mapping[str, ColumnElement[str]] = {
     "unit": func.coalesce(units.c.tag, ""),
     "unit_state": func.coalesce(custody.c.state, ""),
     "student": func.coalesce(sims.c.student, ""),
-    "place": SCHOOL,
+    "place": PLACE,
+    "school": SCHOOL,
     "area": AREA,
     "category": func.coalesce(students.c.category, ""),
 }
@@ -36,6 +37,7 @@ _KEPT: Mapping[str, Callable[[str], str]] = {
     "iccid": lambda said: iccid.normal(said) or said,
     "unit": str.upper,
     "place": str.upper,
+    "school": str.upper,
     "student": lambda said: said.upper().replace("-", ""),
 }
 """Values in the form in which they are kept."""

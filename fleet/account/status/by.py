@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Column, Connection, func, literal, select, union_all
 
 from fleet.account.filters.counting import narrowest
 from fleet.account.filters.sql import Asked
 from fleet.bulk import streamed
-from fleet.models import custody, places, units
+from fleet.models import custody, places, students, units
 
 DIMENSIONS = ("place", "school", "area", "state", "model", "profile", "holder", "maker", "batch")
 
@@ -70,8 +70,10 @@ def _query(within: Asked, dimension: str) -> Query:
     frame = narrowest(within, *columns)
     by = [frame.column(column).label(column.name) for column in columns] or [frame.state.label(dimension)]
     query: Query = select(*by, frame.state.label("state"), frame.number.label("number")).select_from(frame.source)
-    grouped = query.where(frame.where).group_by(*by, frame.state)
-    return _of_places(grouped, dimension) if dimension in ("school", "area") else grouped
+    if dimension in ("school", "area"):
+        lying = query.where(frame.where, frame.state != "with_student").group_by(*by, frame.state)
+        return union_all(_of_places(lying, dimension), _of_students(within, dimension))
+    return query.where(frame.where).group_by(*by, frame.state)
 
 
 def _of_places(grouped: Query, dimension: str) -> Query:
@@ -82,6 +84,20 @@ def _of_places(grouped: Query, dimension: str) -> Query:
     source = inner.outerjoin(places, matching & (places.c.kind == "school") if dimension == "school" else matching)
     query = select(told, inner.c.state, func.sum(inner.c.number)).select_from(source)
     return query.group_by(told, inner.c.state)
+
+
+def _of_students(within: Asked, dimension: str) -> Query:
+    """Units that students have, by the students' schools or areas: of who has no area that of the school."""
+    frame = within.frame(custody)
+    source = frame.source.outerjoin(students, students.c.student == custody.c.holder)
+    number = func.count().label("number")
+    query: Query = select(students.c.school, students.c.area, number).select_from(source)
+    held = query.where(frame.where, custody.c.holder > "").group_by(students.c.school, students.c.area).subquery()
+    told = held.c.school
+    if dimension == "area":
+        told = func.coalesce(func.nullif(held.c.area, ""), places.c.area)
+    sums = select(told, literal("with_student"), func.sum(held.c.number))
+    return sums.select_from(held.outerjoin(places, places.c.place == held.c.school)).group_by(told)
 
 
 def _names(conn: Connection) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, Select, select
 
 from fleet.account.filters.leaves import is_none
 from fleet.account.filters.parse import Compare, FilterError, leaves, parse
 from fleet.account.filters.sql import Asked
 from fleet.account.status import alarms
 from fleet.account.status.health_rules import Rules
-from fleet.models import batches, places
+from fleet.models import batches, places, students
 from profiles.errors import meant
 
 _KNOWN: dict[str, Column[str]] = {
@@ -40,5 +40,13 @@ def _check(conn: Connection, where: str, leaf: Compare) -> None:
             continue
         text = value.text if leaf.field == "area" else value.text.strip().upper()
         if conn.execute(select(column).where(column == text).limit(1)).first() is None:
+            if leaf.field == "area" and conn.execute(_of_area(text)).first():
+                continue
             near = meant(text, conn.scalars(select(column).distinct()).all())
             raise FilterError(where, value.at, f"no {leaf.field} is called {value.text!r}{near}")
+
+
+def _of_area(area: str) -> Select[tuple[str]]:
+    """A student of that area."""
+    known = students.c.state.in_(("enrolled", "left", "forgotten"))
+    return select(students.c.student).where(known, students.c.area == area).limit(1)

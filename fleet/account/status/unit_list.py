@@ -15,7 +15,7 @@ from fleet.models import custody, places, units
 @dataclass(frozen=True)
 class Line:
     """A unit in short. Times are UTC; ``holder`` and ``assigned`` are pseudonyms. ``benched_at``: when a bench first
-    saw it; of a unit that none has seen, ``last_seen`` is when it was received."""
+    saw it, ``last_seen`` when one last did; ``None``: none ever did."""
 
     key: str
     tag: str | None
@@ -31,7 +31,7 @@ class Line:
     assigned: str | None
     since: str
     benched_at: str | None
-    last_seen: str
+    last_seen: str | None
     profile: str | None
     verdict: str | None
 
@@ -48,7 +48,7 @@ _COLUMNS = (
         custody.c.since,
         custody.c.benched_at,
     ),
-    *(units.c.last_seen, units.c.last_profile, units.c.last_verdict),
+    *(func.nullif(units.c.last_seen, ""), units.c.last_profile, units.c.last_verdict),
 )
 
 

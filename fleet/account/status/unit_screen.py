@@ -34,7 +34,7 @@ def listed(found: Iterable[Line]) -> Table:
             text(line.state.replace("_", " ")),
             text(line.place),
             text(student(line.holder) if line.holder else ""),
-            text(local_time(line.last_seen) if line.benched_at else "never"),
+            text(local_time(line.last_seen) if line.last_seen else "never"),
         )
     return grid
 
@@ -82,10 +82,11 @@ def _facts(found: UnitView) -> Table:
 
 def _seen(found: UnitView) -> dict[str, str]:
     """When a bench saw it: what a donor's list says of a unit is no look at it."""
-    first = found.custody["benched_at"] if found.custody else found.unit["first_seen"]
-    if first is None:
+    last = found.unit["last_seen"]
+    if last is None:
         return {"Last seen": "never at a bench"}
-    return {"First seen": local_time(first), "Last seen": local_time(found.unit["last_seen"])}
+    first = found.custody["benched_at"] if found.custody else None
+    return {"First seen": local_time(first or found.unit["first_seen"]), "Last seen": local_time(last)}
 
 
 def _whereabouts(found: UnitView) -> dict[str, str]:

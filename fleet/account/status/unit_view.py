@@ -55,6 +55,7 @@ def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str
     key = tags.the(conn, name).key
     unit = _row(conn, units, units.c.key, key) or {}
     facts = json.loads(unit.pop("facts"))
+    unit["last_seen"] = unit["last_seen"] or None
     run = _row(conn, runs, runs.c.unit, key)
     if run:
         run["left_on"] = json.loads(run["left_on"])

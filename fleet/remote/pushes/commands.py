@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fleet.remote.pushes.rules import Rules
     from fleet.remote.pushes.work import State
     from fleet.remote.sites.records import Site
+    from fleet.units import Registry
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 _push = click.argument("push", required=False, default="")
@@ -58,6 +59,7 @@ def push() -> None:
 @click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
 @click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
 @click.option("--wait", "patient", is_flag=True, help="Stay until sites that are off, or not open yet, have it too.")
+@click.option("--workers", is_flag=True, help="Leave it to fleet worker, and return at once (PostgreSQL).")
 @click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
 @_json
 @click.pass_context
@@ -201,13 +203,11 @@ def _go(
 ) -> None:
     from datetime import UTC, datetime
 
-    from fleet.db import snapshot, transaction
-    from fleet.remote.pushes import planning, records, runner, screen, work
+    from fleet.db import transaction
+    from fleet.remote.pushes import planning, records, screen
     from fleet.remote.pushes.rules import divided, stamp
-    from fleet.remote.pushes.serving import serving
     from fleet.remote.releases.store import Store
     from fleet.units import open_registry
-    from provision.screen import console
 
     options = _options(ctx)
     home = home_of(options)
@@ -225,22 +225,60 @@ def _go(
             _show(screen.planned(found, number))
         return
     with open_registry(home, options.database, options.actor) as registry:
+        if said.get("workers"):
+            _check_workers(registry)
         with transaction(registry.engine) as conn:
             chosen = _chosen(conn, home, said)
             waves = divided(rules.waves, [one.name for one in chosen])
             begun = records.begin(conn, registry.ledger, number, rules, waves, stamp(datetime.now(UTC)))
-        with contextlib.nullcontext() if as_json else screen.Board(console(stderr=True), number) as board:
-            emit = board.emit if board else _line
-            over = runner.run(serving(registry, begun, emit), patient=patient)
-        with snapshot(registry.engine) as conn:
-            stand = work.waves_of(conn, over.name)
-            sites = work.all_of(conn, over.name, states=[one for one in work.State if one is not work.State.DONE])
+        if said.get("workers"):
+            _leave(registry, begun, as_json=as_json)
+        else:
+            ctx.exit(0 if _do(registry, begun, patient=patient, as_json=as_json) else 1)
+
+
+def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> bool:
+    """Work on it here, and say how it stands then. Whether all have it, and all is well there."""
+    from fleet.db import snapshot
+    from fleet.remote.pushes import records, runner, screen, work
+    from fleet.remote.pushes.holding import holding
+    from fleet.remote.pushes.serving import serving
+    from provision.screen import console
+
+    with (
+        contextlib.nullcontext() if as_json else screen.Board(console(stderr=True), begun.release) as board,
+        holding(registry) as hold,
+    ):
+        emit = board.emit if board else _line
+        over = runner.run(serving(registry, begun, emit, hold), patient=patient)
+    with snapshot(registry.engine) as conn:
+        stand = work.waves_of(conn, over.name)
+        sites = work.all_of(conn, over.name, states=[one for one in work.State if one is not work.State.DONE])
     if as_json:
         _write({**_fields(over), "waves": [_wave(wave) for wave in stand]})
     else:
         _show([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
-    whole = over.state is records.State.DONE and not any(wave.failed for wave in stand)
-    ctx.exit(0 if whole else 1)
+    return over.state is records.State.DONE and not any(wave.failed for wave in stand)
+
+
+def _check_workers(registry: Registry) -> None:
+    from fleet.remote.errors import PushError
+
+    if registry.engine.dialect.name != "postgresql":
+        raise PushError("Workers need PostgreSQL (fleet --database postgresql://…).", "Leave --workers out.")
+
+
+def _leave(registry: Registry, begun: Push, *, as_json: bool) -> None:
+    """Say that it has begun, and how many workers there are."""
+    from fleet.db import snapshot
+    from fleet.remote.pushes import jobs, screen, work
+
+    with snapshot(registry.engine) as conn:
+        stand, number = work.waves_of(conn, begun.name), jobs.workers(conn)
+    if as_json:
+        _write({**_fields(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
+    else:
+        _show([screen.left(begun, number)])
 
 
 def _chosen(conn: Connection, home: Home, said: dict[str, Any]) -> list[Site]:

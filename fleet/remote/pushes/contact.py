@@ -133,7 +133,7 @@ def _bring(session: Session, task: Task, tell: Tell) -> Mapping[str, int]:
         verdict = said.get("verdict")
         if said.get("event") == "report" and verdict in ("verified", "partial", "failed"):
             found[verdict] = found.get(verdict, 0) + 1
-        if time.monotonic() - told >= 1 or said.get("event") == "report":
+        if time.monotonic() - told >= 1:
             told = time.monotonic()
             tell(State.BRINGING, verdicts=dict(found))
 

@@ -6,10 +6,11 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
-from fleet.db import snapshot, transaction
+from fleet.db import noting, snapshot, transaction
 from fleet.errors import UnitBusy
 from fleet.remote.pushes import records, work
-from fleet.remote.pushes.gate import Gate, gate
+from fleet.remote.pushes.gate import Gate
+from fleet.remote.pushes.judging import judge
 from fleet.remote.pushes.records import Push, State
 from fleet.remote.pushes.rules import stamp
 from fleet.remote.pushes.serving import Serving
@@ -26,7 +27,7 @@ def run(serving: Serving, *, patient: bool, at_once: int = AT_ONCE) -> Push:
     ``patient``: wait for those, too. Ended at any moment, running it again goes on; Ctrl-C ends it between two notes.
     """
     registry, name = serving.registry, serving.push.name
-    _free(registry, name)
+    _free(serving)
     under_way: dict[Future[None], str] = {}
     pool = ThreadPoolExecutor(at_once)
     try:
@@ -50,27 +51,6 @@ def run(serving: Serving, *, patient: bool, at_once: int = AT_ONCE) -> Push:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def judge(registry: Registry, name: str) -> Gate:
-    """Which wave is open; a push that is over, expired, or fails too often, changes its state here."""
-    now = stamp(datetime.now(UTC))
-    with snapshot(registry.engine) as conn:
-        push = records.one_of(conn, name)
-        found = gate(work.waves_of(conn, name), push.rules.stop_at)
-    if push.state is not State.RUNNING:
-        return found
-    state, why = State.RUNNING, ""
-    if found.over:
-        state = State.DONE
-    elif push.rules.expired(now):
-        state, why = State.EXPIRED, f"its time was up at {push.rules.until}"
-    elif found.stop:
-        state, why = State.PAUSED, found.stop
-    if state is not State.RUNNING:
-        with transaction(registry.engine) as conn:
-            records.change(conn, registry.ledger, push, state, why)
-    return found
-
-
 def _turn(registry: Registry, name: str, found: Gate, at_once: int, busy: set[str]) -> list[str]:
     with snapshot(registry.engine) as conn:
         if records.one_of(conn, name).state is not State.RUNNING:
@@ -90,15 +70,15 @@ def _soon(registry: Registry, name: str, found: Gate) -> bool:
     )
 
 
-def _free(registry: Registry, name: str) -> None:
-    """Whoever was at work here and was killed left its sites behind: nobody holds them now."""
-    with transaction(registry.engine) as conn:
+def _free(serving: Serving) -> None:
+    """Whoever was at work on it and was killed left its sites behind: nobody holds them now."""
+    engine, name = serving.registry.engine, serving.push.name
+    with transaction(engine) as conn:
         work.lay_out_lost(conn, name, stamp(datetime.now(UTC)))
         busy = work.all_of(conn, name, states=work.BUSY)
     for one in busy:
         try:
-            with registry.home.hold(f"site {one.site}"), transaction(registry.engine) as conn:
-                now = stamp(datetime.now(UTC))
-                work.note(conn, name, one.site, state=work.State.WAITING.value, next_at=now)
+            with serving.hold(one.site), noting(engine) as conn:
+                work.free(conn, name, one.site, stamp(datetime.now(UTC)))
         except UnitBusy:
             continue

@@ -105,6 +105,12 @@ def ended(push: Push, waves: Sequence[Wave]) -> str:
     return f"{push.name} is {push.state}: {push.why}."
 
 
+def left(push: Push, workers: int) -> str:
+    """That the workers do it, in one line."""
+    who = f"{counted(workers, 'worker')} at it." if workers else "No worker runs yet: fleet worker."
+    return f"{push.name}, of release {push.release}, is {push.state}; {who} How it stands: fleet push status --watch"
+
+
 class Board:
     """The live picture while a push runs; a line per site that is done or failed where there is no terminal."""
 

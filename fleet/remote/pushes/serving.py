@@ -4,39 +4,61 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from fleet.buglog import as_error
-from fleet.db import snapshot, transaction
+from fleet.db import noting, snapshot
 from fleet.errors import RegistryError, UnitBusy
+from fleet.home import Home
 from fleet.remote.errors import Unreachable
 from fleet.remote.pushes import records, work
 from fleet.remote.pushes.contact import Outcome, Task, contact
+from fleet.remote.pushes.holding import Hold
 from fleet.remote.pushes.records import Push
 from fleet.remote.pushes.rules import stamp
 from fleet.remote.pushes.work import State, Work
 from fleet.remote.releases import keys
 from fleet.remote.releases.store import Store
 from fleet.remote.sites import records as site_records
+from fleet.remote.sites.records import Site
 from fleet.remote.sites.visit import visiting
+from fleet.remote.wire.session import Session
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 
 Emit = Callable[[str, State, dict[str, Any]], None]
 """Called with the site, its state, and what else of its work is new."""
 
+Reach = Callable[[Site, Home], AbstractContextManager[Session]]
+"""How a site is reached: a session with it. Raises Unreachable and SiteError."""
+
+
+class _Leaving(Exception):
+    """Whoever visits has to end: the site waits for somebody else, and goes on where this one stopped."""
+
+
+def _never() -> bool:
+    return False
+
 
 @dataclass(frozen=True)
 class Serving:
-    """What visits to the sites of one push have in common. ``visit`` does none of its own: several may at once."""
+    """What visits to the sites of one push have in common. ``visit`` does none of its own: several may at once.
+
+    ``leaving`` says that visits under way are to be left where they stand.
+    """
 
     registry: Registry
     push: Push
     task: Task
     emit: Emit
     dice: random.Random
+    hold: Hold
+    reach: Reach = visiting
+    leaving: Callable[[], bool] = _never
 
     def visit(self, site: str) -> None:
         """Do what is left to do at this site, and note what came of it. Raises RegistryError alone.
@@ -44,7 +66,7 @@ class Serving:
         Nothing happens when another process is at it, or it has been done meanwhile.
         """
         try:
-            with self.registry.home.hold(f"site {site}"):
+            with self.hold(site):
                 with snapshot(self.registry.engine) as conn:
                     left = work.one(conn, self.push.name, site)
                     running = records.one_of(conn, self.push.name).state is records.State.RUNNING
@@ -58,12 +80,14 @@ class Serving:
         try:
             with snapshot(self.registry.engine) as conn:
                 site = site_records.one(conn, left.site)
-            with visiting(site, self.registry.home) as session:
+            with self.reach(site, self.registry.home) as session:
                 outcome = contact(
-                    session, self.task, left, lambda state, **fields: self._note(left.site, state, **fields)
+                    session, self.task, left, lambda state, **fields: self._tell(left.site, state, **fields)
                 )
         except RegistryError:
             raise
+        except _Leaving:
+            self._note(left.site, State.WAITING, next_at=stamp(datetime.now(UTC)))
         except Unreachable as error:
             self._missed(left, error)
         except SchoolbagError as error:
@@ -94,17 +118,22 @@ class Serving:
             fields |= {"verdicts": outcome.verdicts, "brought": self.task.manifest.digest}
         self._note(left.site, State.DONE, **fields)
 
+    def _tell(self, site: str, state: State, **fields: Any) -> None:
+        self._note(site, state, **fields)
+        if self.leaving():
+            raise _Leaving
+
     def _note(self, site: str, state: State, **fields: Any) -> None:
-        with transaction(self.registry.engine) as conn:
+        with noting(self.registry.engine) as conn:
             work.note(conn, self.push.name, site, state=state.value, at=stamp(datetime.now(UTC)), **fields)
         self.emit(site, state, fields)
 
 
-def serving(registry: Registry, push: Push, emit: Emit) -> Serving:
+def serving(registry: Registry, push: Push, emit: Emit, hold: Hold) -> Serving:
     """Ready to visit the sites of a push. ReleaseError when the release is not here any more, or was changed."""
     store = Store(registry.home)
     signed = store.signed(push.release)
-    key = keys.public(registry.home)
+    key = keys.of_hub(registry.home)
     key.check(signed.content, signed.signature)
     manifest = store.check(push.release)
     rules = push.rules
@@ -119,4 +148,4 @@ def serving(registry: Registry, push: Push, emit: Emit) -> Serving:
         profile=rules.profile,
         older=rules.older,
     )
-    return Serving(registry, push, task, emit, random.Random())  # noqa: S311
+    return Serving(registry, push, task, emit, random.Random(), hold)  # noqa: S311

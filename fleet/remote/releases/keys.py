@@ -62,6 +62,16 @@ def public(home: Home) -> PublicKey:
     return _public(_own(home), home)
 
 
+def of_hub(home: Home) -> PublicKey:
+    """The public key of the hub that this computer works for: its own, or the one that it takes releases of.
+
+    ReleaseError when there is neither.
+    """
+    if not _path(home).exists() and (key := trusted(home)):
+        return key
+    return public(home)
+
+
 def sign(home: Home, content: bytes) -> bytes:
     """The signature of this hub, 64 bytes. ReleaseError when it has no key."""
     return _own(home).sign(content)

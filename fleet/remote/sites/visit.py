@@ -43,6 +43,8 @@ def visiting(site: Site, home: Home) -> Iterator[Session]:
         try:
             session = Session(channel, site.name)
         except (Unreachable, SiteError) as error:
+            if failure := channel.failure():
+                raise failure from error
             said = channel.complaint()
             if not said:
                 raise
