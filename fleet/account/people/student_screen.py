@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -34,14 +35,15 @@ def student(found: StudentView, person: Person | None) -> Iterable[RenderableTyp
         "Teacher": row["teacher"],
         "List": row["source"],
     }
+    theirs: dict[str, list[str]] = {}
     for one in found.units:
-        rows["Holds" if one["holds"] else "Is due"] = f"{one['unit']}, {one['state'].replace('_', ' ')}"
+        what = "Holds" if one["holds"] else "Lost" if one["state"] == "lost" else "Is due"
+        theirs.setdefault(what, []).append(f"{one['unit']}, {one['state'].replace('_', ' ')} {_since(one)}")
     for card in found.sims:
-        rows["SIM"] = ", ".join(
-            part for part in (card["iccid"], card["carrier"], card["state"].replace("_", " ")) if part
-        )
-    for name, value in rows.items():
-        if value:
+        parts = (card["iccid"], card["carrier"], card["state"].replace("_", " "))
+        theirs.setdefault("SIM", []).append(", ".join(part for part in parts if part))
+    for name, values in {**{name: [value] for name, value in rows.items() if value}, **theirs}.items():
+        for value in values:
             grid.add_row(Text(name, "bold"), text(value))
     yield grid
     yield Text()
@@ -50,6 +52,10 @@ def student(found: StudentView, person: Person | None) -> Iterable[RenderableTyp
     for event in found.history:
         history.add_row(text(local_time(event.at)), text(event.actor), text(event.what))
     yield history
+
+
+def _since(unit: Mapping[str, Any]) -> str:
+    return f"since {local_time(unit['since'])}"
 
 
 def _who(person: Person) -> dict[str, str]:

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, or_, select
 from fleet.account.people.identifiers import Unusable, loose
 from fleet.account.people.phones import phones
 from fleet.account.people.pseudonyms import is_student, shown, typed
+from fleet.account.people.student_history import of_sims, of_units
 from fleet.account.people.vault import Vault
 from fleet.errors import AccountError
 from fleet.ledger import Happening as ToHappen
 from fleet.ledger import Ledger
-from fleet.models import custody, events, sims, student_ids, students, units
+from fleet.models import custody, events, holdings, sims, student_ids, students, units
 from fleet.values import Json, storable
 from provision.text import printable
 
@@ -34,8 +35,8 @@ class Happening:
 
 @dataclass(frozen=True)
 class StudentView:
-    """``student`` is the row of the table. ``units`` are held or assigned, ``sims`` theirs; ``others`` the students of
-    the same household."""
+    """``student`` is the row of the table. ``units`` are held, assigned, or lost in their hands and not found yet;
+    ``sims`` theirs; ``others`` the students of the same household. ``history``: of the student, of what they had."""
 
     student: Mapping[str, Any]
     units: tuple[Mapping[str, Any], ...]
@@ -74,7 +75,10 @@ def view(conn: Connection, name: str) -> StudentView:
     """All that is known under the pseudonym. Nothing of it is in the vault."""
     key = the(conn, name)
     row = conn.execute(select(students).where(students.c.student == key)).mappings().one()
-    mine = or_(custody.c.holder == key, custody.c.assigned == key)
+    lost = select(holdings.c.unit).where(
+        holdings.c.student == key, holdings.c.step == "lose", holdings.c.until.is_(None)
+    )
+    mine = or_(custody.c.holder == key, custody.c.assigned == key, custody.c.unit.in_(lost))
     held = select(units.c.tag, units.c.serial, custody.c.state, custody.c.holder, custody.c.since).join_from(
         custody, units
     )
@@ -102,9 +106,13 @@ def _history(conn: Connection, key: str) -> tuple[Happening, ...]:
     """Newest first."""
     import json
 
-    query = select(events.c.at, events.c.actor, events.c.kind, events.c.body).where(events.c.subject == key)
-    rows = conn.execute(query.order_by(events.c.at.desc(), events.c.bench, events.c.seq.desc()))
-    return tuple(Happening(row.at, row.actor, row.kind, _what(row.kind, json.loads(row.body))) for row in rows)
+    own = ((row, _what(row.kind, json.loads(row.body))) for row in conn.execute(_EVENTS.where(events.c.subject == key)))
+    found = [*own, *of_units(conn, key), *of_sims(conn, key)]
+    found.sort(key=lambda one: (one[0].at, one[0].bench, one[0].seq), reverse=True)
+    return tuple(Happening(row.at, row.actor, row.kind, what) for row, what in found)
+
+
+_EVENTS = select(events.c.at, events.c.actor, events.c.kind, events.c.bench, events.c.seq, events.c.body)
 
 
 def _what(kind: str, body: Mapping[str, Any]) -> str:

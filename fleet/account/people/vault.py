@@ -129,10 +129,12 @@ class Vault:
     def open(self, conn: Connection, ledger: Ledger, student: str, why: str) -> Person | None:
         """Who the student is, for somebody who wants to know it because of ``why``: the ledger tells that they did.
 
-        ``None`` when nothing is kept. VaultError when the key is another one; then nothing is told either.
+        ``None`` when nothing is kept: then nothing was read. VaultError when the key is another one; nothing is told
+        then, either.
         """
         found = self._person(conn, student)
-        ledger.append(conn, "vault.read", student, {"v": 1, "why": storable(why)})
+        if found:
+            ledger.append(conn, "vault.read", student, {"v": 1, "why": storable(why)})
         return found
 
     def forget(self, conn: Connection, student: str) -> None:
