@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from fleet import db_postgres
-from fleet.db_errors import told
+from fleet.db_errors import is_full, told
 from fleet.errors import RegistryError
 from fleet.home import Home
 from fleet.models import chains, metadata
@@ -74,7 +74,7 @@ def _not_understood() -> RegistryError:
 def reading(url: URL, *, patience: float = PATIENCE) -> Iterator[Connection]:
     """A connection that sees one moment of the registry and writes nothing; an empty one if there is no registry."""
     if is_there(url):
-        with told(shown(url)), _disposed(_engine(url, "rw", patience)) as engine, engine.connect() as conn:
+        with told(shown(url)), _disposed(_engine(url, _to_read(url), patience)) as engine, engine.connect() as conn:
             revision = _revision(conn, url)
             if revision == REVISIONS[-1]:
                 yield conn
@@ -94,7 +94,7 @@ def looking(url: URL, *, patience: float = PATIENCE) -> Iterator[tuple[Connectio
     if not is_there(url):
         yield None, None
         return
-    with told(shown(url)), _disposed(_engine(url, "rw", patience)) as engine, engine.connect() as conn:
+    with told(shown(url)), _disposed(_engine(url, _to_read(url), patience)) as engine, engine.connect() as conn:
         yield conn, _revision(conn, url)
 
 
@@ -201,6 +201,15 @@ def _engine(url: URL, mode: str, patience: float, *, checked: bool = True) -> En
     engine = create_engine(url, creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _to_read(url: URL) -> str:
+    """``rw``, which makes a file beside that of the registry, and on a full disk cannot. Then nobody can write, either:
+    what is whole in its one file may be read as a file that does not change."""
+    if not _is_sqlite(url) or not is_full(str(_file(url))):
+        return "rw"
+    log = _file(url).with_name(f"{_file(url).name}-wal")
+    return "rw" if log.exists() and log.stat().st_size else "ro&immutable=1"
 
 
 def _begin(conn: Connection) -> None:

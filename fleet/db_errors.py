@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
@@ -31,6 +33,10 @@ _SQLITE = {
         "Check that it is a file, its disk and the free space there, then run again.",
     ),
 }
+
+_MAYBE_FULL = (_SQLITE["SQLITE_IOERR"], _SQLITE["SQLITE_CANTOPEN"])
+_ROOM = 64 * 1024
+"""Bytes that the files beside a registry take at the least."""
 
 _NOT_LET_IN = (
     "did not let us in: the user or the password is wrong.",
@@ -90,9 +96,20 @@ def told(where: str) -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         sentence = _sentence(cause, lost=lost)
+        if sentence in _MAYBE_FULL and is_full(where):
+            sentence = _FULL
         if sentence is None:
             raise
         raise RegistryError(f"The registry {where} {sentence[0]}", sentence[1]) from error
+
+
+def is_full(where: str) -> bool:
+    """Whether the disk of this file has no room left."""
+    try:
+        disk = os.statvfs(Path(where).parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _ROOM
 
 
 def unfit() -> tuple[type[Exception], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -175,6 +176,25 @@ def test_disk_full_from_the_start(small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(1600 * 1024))
     with pytest.raises(HomeError, match="No space left on device"):
         write(Home(small_disk))
+
+
+def test_a_full_disk_can_be_read(small_disk: Path) -> None:
+    """Now, of all times, somebody wants to see what there is, though SQLite can make no file beside it."""
+    home = Home(small_disk / "home")
+    with open_registry(home, None, "lan") as registry:
+        registry.record(report())
+    with (small_disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(512))
+    for _ in range(2):
+        assert read(home) == 1
+        with reading(database_of(None, home)) as conn:
+            assert isinstance(verify(conn), Verified)
+        with pytest.raises(RegistryError, match="on a disk that is full; nothing was changed"):
+            write(home)
+    (small_disk / "filler").unlink()
+    write(home)
+    assert read(home) == 2
 
 
 def test_no_room_for_the_tables(small_disk: Path) -> None:

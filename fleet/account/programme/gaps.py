@@ -6,7 +6,7 @@ index, so that its first page does not wait for the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class Gap:
         return REASONS[reason] + (f": {', '.join(self.apps)}" if reason == "no_app" and self.apps else "")
 
 
-def listed(conn: Connection, programme: Programme, at: str, scope: Scope) -> Iterator[Gap]:
+def listed(conn: Connection, programme: Programme, at: str, scope: Scope) -> Generator[Gap]:
     """Every gap of ``scope`` at the moment ``at``, as it is come by."""
     if scope.school or scope.teacher:
         order = ("class_name", "student") if scope.school else ("school", "student")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -78,10 +78,14 @@ def gaps(
         _named(ctx, scope, names, out)
     else:
         with _reading(ctx) as conn:
-            if _there(conn, scope) or as_csv or as_json:
-                _list(_found(conn, scope), out, {})
-            else:
-                click.echo("No student is enrolled.")
+            if not (_there(conn, scope) or as_csv or as_json):
+                click.echo(_NOBODY)
+                return
+            with closing(_found(conn, scope)) as found:  # also when nobody reads the list to its end
+                _list(found, out, {})
+
+
+_NOBODY = "No student is enrolled."
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _there(conn: Connection, scope: Scope) -> bool:
     return False
 
 
-def _found(conn: Connection, scope: Scope) -> Iterator[Gap]:
+def _found(conn: Connection, scope: Scope) -> Generator[Gap]:
     from fleet.account.programme.gaps import listed
     from fleet.account.programme.in_force import current
     from provision.progress import now
@@ -194,10 +198,12 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
     from provision.progress import now
 
     with _reading(ctx) as conn:
+        somebody = _there(conn, scope)
         found = counted(conn, current(conn), now(), by, scope)
     if as_json:
         for row in found:
-            _write("gaps", {"by": by, **asdict(row)})
+            first = {name: row.first.get(name, 0) for name in REASONS}
+            _write("gaps", {"by": by, **asdict(row), "first": first})
     elif as_csv:
         families = by == "online"
         head = (by, *(["families"] if families else []), "enrolled", "not served", *REASONS)
@@ -205,8 +211,10 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
         why = ([r.first.get(name, 0) for name in REASONS] for r in found)
         rows = ([r.key, *n, r.enrolled, r.unserved, *w] for r, n, w in zip(found, numbers, why, strict=True))
         _write_csv(head, rows)
-    else:
+    elif somebody:
         screen.show(*gaps_screen.counts(found, by))
+    else:
+        click.echo(_NOBODY)
 
 
 def _shares(ctx: click.Context, scope: Scope, *, two: bool, as_json: bool) -> None:

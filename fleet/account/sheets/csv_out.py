@@ -6,7 +6,7 @@ import contextlib
 import csv
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -28,13 +28,19 @@ def harmless(value: object) -> object:
 
 
 def write(out: TextIO, head: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write the table; how many rows it has."""
+    """Write the table; how many rows it has. Rows that are made one by one are ended here, also when ``out`` breaks:
+    what they come from may be closed next."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
     number = 0
-    for row in rows:
-        writer.writerow([harmless(value) for value in row])
-        number += 1
+    one_by_one = iter(rows)
+    try:
+        writer.writerow(head)
+        for row in one_by_one:
+            writer.writerow([harmless(value) for value in row])
+            number += 1
+    finally:
+        if isinstance(one_by_one, Generator):
+            one_by_one.close()
     return number
 
 
