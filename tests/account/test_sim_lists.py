@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from openpyxl import Workbook
 
 import cli
+from fleet.errors import FileError
 from fleet.home import Home
 from tests.account.sim_making import DATA, cases, number, write
 
@@ -47,6 +48,8 @@ def test_lists(home: Home, tmp_path: Path, name: str) -> None:
     counted = {name: case.get(name, 0) for name in ("new", "changed", "unchanged")}
     assert {name: planned[name] for name in counted} == counted
     assert planned["refused"] == done["refused"] == again["refused"]
+    if "unread" in case:
+        assert done["unread"] == case["unread"]
     refused = {one["row"]: one["why"] for one in done["refused"]}
     assert refused.keys() == case.get("refused", {}).keys()
     for row, why in case.get("refused", {}).items():
@@ -81,6 +84,14 @@ def test_of_a_workbook_numbers_that_excel_has_rounded(home: Home, tmp_path: Path
     assert done["new"] == 1
     assert len(done["refused"]) == 20
     assert list(all_sims(home)) == [number(30)]
+
+
+def test_a_file_without_the_headings_is_told_what_it_has(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "other.csv"
+    file.write_text("Danh sách,,\nThẻ,Ngày,Gói\n1,2,3\n", encoding="utf-8")
+    with pytest.raises(FileError, match="has no row with the headings iccid: it begins with Thẻ, Ngày, Gói") as found:
+        run(home, "sim", "import", file, "--carrier", "viettel")
+    assert "fleet/account/sims/words.yaml" in str(found.value)
 
 
 def test_a_chosen_operator_or_place_that_is_not(home: Home, tmp_path: Path) -> None:

@@ -24,8 +24,12 @@ def applied(found: Applied) -> Iterator[RenderableType]:
         yield text(f"{found.programme} was in force already, just so. Nothing was changed.")
     for one in found.strangers:
         whose = counted(one.students, "student")
-        which = f'has the {one.what} "{one.value}"' if one.students == 1 else f'have the {one.what} "{one.value}"'
-        yield text(f"{whose} {which}, which the programme does not list{one.hint}: they come last.", "yellow")
+        have = "has" if one.students == 1 else "have"
+        if one.value:
+            what = f'{have} the {one.what} "{one.value}", which the programme does not list{one.hint}'
+        else:
+            what = f"{have} no {one.what} that is known"
+        yield text(f"{whose} {what}: they come last.", "yellow")
 
 
 def programme(found: Programme) -> Iterator[RenderableType]:

@@ -34,8 +34,7 @@ def level(found: Report) -> Iterator[RenderableType]:
     yield Text()
     grid = table("FIGURE", "", "")
     for name, number in found.figures.items():
-        if number or name in ("enrolled", "served", "not_served"):
-            grid.add_row(Text(name), str(number), Text(FIGURES[name]))
+        grid.add_row(Text(name), str(number), Text(FIGURES[name]))
     yield grid
     if found.rows:
         yield from (Text(), _rows(found.rows, BELOW[found.level].removesuffix("_name")))
@@ -98,4 +97,4 @@ def distribution(found: Table) -> Iterator[RenderableType]:
 
 
 def _numbers(row: Row, shown: Iterable[str]) -> list[str]:
-    return [str(getattr(row, name) or "") for name in shown]
+    return [str(getattr(row, name)) for name in shown]

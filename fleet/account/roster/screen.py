@@ -39,12 +39,17 @@ def report(found: Report, done: bool) -> Iterable[RenderableType]:
         yield Text("Nothing was changed yet. With --apply it is.", "bold")
 
 
+_ORDERS = {
+    "day": "dates with the day first",
+    "month": "dates with the month first",
+    "unclear": "dates that may be read in two ways",
+}
+
+
 def _read(found: Report) -> Iterable[RenderableType]:
     for one in found.tables:
         where = f"Sheet {printable(one.sheet)}" if one.sheet else "The list"
-        yield Text(
-            f"{where}: header in row {one.columns.row}, dates with the {one.first} first, {one.region or 'no'} numbers"
-        )
+        yield Text(f"{where}: header in row {one.columns.row}, {_ORDERS[one.first]}, {one.region or 'no'} numbers")
         names = ", ".join(f"{what} ({printable(name)})" for what, name in one.columns.names().items())
         yield Text(f"  read: {names}")
         if one.columns.unknown:

@@ -53,7 +53,8 @@ def import_(
     operator, given, told = sims.carrier_of(carrier), terms(plan), sim_import.Imported()
     with opened(ctx.find_object(Options) or Options(), applied=applied) as (conn, ledger):
         order = sim_import.Order(operator, given, sims.place_of(conn, place), ordered)
-        with sim_sheets.rows(file, ("iccid",), ("msisdn", "plan", "quota", "days", "place"), encoding) as rows:
+        wanted = ("msisdn", "plan", "quota", "days", "place")
+        with sim_sheets.rows(file, ("iccid",), wanted, encoding, told.unread) as rows:
             take(conn, ledger, sim_import.events(conn, rows, order, told))
         if ledger:
             ledger.append_many(conn, tuple(sim_reading.unsettled(conn)))

@@ -34,13 +34,15 @@ _CHANCE = 500
 
 @dataclass
 class Imported:
-    """What became of the rows, so far. ``freed``: SIMs that ended, and whose number is on another one now."""
+    """What became of the rows, so far. ``freed``: SIMs that ended, and whose number is on another one now.
+    ``unread``: headings of columns that say nothing known."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     freed: int = 0
     refused: list[Refused] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -86,6 +88,8 @@ def _sound(rows: Iterable[Row], suspects: list[Row], told: Imported) -> Iterator
         number = iccid.plain(row["iccid"])
         if row.broken:
             told.refused.append(Refused(row.number, row["iccid"], row.broken))
+        elif not row["iccid"]:
+            told.refused.append(Refused(row.number, "", "no ICCID"))
         elif is_rounded(row["iccid"]):
             why = "lost its digits in a spreadsheet; ask for a file in which the column is text"
             told.refused.append(Refused(row.number, row["iccid"], why))

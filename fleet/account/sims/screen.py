@@ -96,6 +96,8 @@ def shown(found: SimView) -> Iterable[RenderableType]:
 def imported(told: Imported, *, applied: bool) -> Iterable[RenderableType]:
     numbers = f"{told.new} new, {told.changed} changed, {told.unchanged} unchanged, {len(told.refused)} refused"
     yield Text(f"{counted(told.rows, 'row')}: {numbers}.")
+    if told.unread:
+        yield text(f"Columns that say nothing known: {', '.join(told.unread)}", "yellow")
     if told.freed:
         yield Text(f"{counted(told.freed, 'number')} taken from SIMs that ended.")
     yield from refusals(told.refused)
@@ -127,7 +129,7 @@ def refusals(found: Sequence[Refused], title: str = "Refused") -> Iterable[Rende
         return
     yield Text(f"{title}:", "yellow")
     for one in sorted(found, key=lambda one: one.row)[:_ROWS]:
-        yield text(f"  row {one.row}: {one.what} {sentence(one.why)}")
+        yield text(f"  row {one.row}: {f'{one.what} ' if one.what else ''}{sentence(one.why)}")
     if len(found) > _ROWS:
         yield Text(f"  and {len(found) - _ROWS} more; --json lists all.")
 

@@ -14,10 +14,13 @@ from fleet.account.sheets import books as spreadsheets
 from fleet.account.sheets.lines import Sheet
 from fleet.errors import FileError
 from profiles.once import once
+from provision.text import printable
 
 WORDS = Path(__file__).with_name("words.yaml")
 _TITLES = 30
 """Rows above the headings that are looked at."""
+
+_SHOWN = 8
 
 _BRACKETS = re.compile(r"(?i)[(（\[【](?!(?:bytes?|[mg]b)[)）\]】])[^)）\]】]*[)）\]】]")
 _NOT_WORDS = re.compile(r"[\W_]+")
@@ -48,22 +51,37 @@ class Refused:
 
 @contextmanager
 def rows(
-    file: Path, needed: Columns, wanted: Sequence[str] = (), encoding: str | None = None
+    file: Path,
+    needed: Columns,
+    wanted: Sequence[str] = (),
+    encoding: str | None = None,
+    unread: list[str] | None = None,
 ) -> Iterator[Iterator[Row]]:
     """The rows below the headings. ``needed``: columns that must be there, or one of several; ``wanted`` may be.
+    Headings that say nothing known are added to ``unread``.
 
     Raises FileError when the file cannot be read or has no such headings.
     """
     with spreadsheets.opened(file, encoding) as book:
         for sheet in book.sheets:
             if found := _headings(sheet, needed, wanted):
-                line, columns = found
-                yield _below(sheet, line, columns)
+                if unread is not None:
+                    unread += [
+                        cell.strip() for at, cell in enumerate(found.cells) if cell.strip() and at not in found.columns
+                    ]
+                yield _below(sheet, found.line, found.columns)
                 return
+        titles = next((_words_of(sheet) for sheet in book.sheets if _words_of(sheet)), "nothing")
         raise FileError(
-            f"{file} has no row with the headings {_listed(needed)}.",
-            f"Its first {_TITLES} rows were looked at; the words for headings are in {WORDS.name}.",
+            f"{file} has no row with the headings {_listed(needed)}: it begins with {titles}.",
+            f"Its first {_TITLES} rows were looked at; the words for headings are in fleet/account/sims/{WORDS.name}.",
         )
+
+
+def _words_of(sheet: Sheet) -> str:
+    """What stands in the row of the first ones that has most in it: its headings, most likely."""
+    rows = [[cell.strip() for cell in line.cells if cell.strip()] for line in islice(sheet.lines(), _TITLES)]
+    return printable(", ".join(max(rows, key=len, default=[])[:_SHOWN]))
 
 
 def status_of(word: str) -> str:
@@ -86,7 +104,16 @@ def _below(sheet: Sheet, heading: int, columns: Mapping[int, str]) -> Iterator[R
             yield Row(line.number, cells, line.broken)
 
 
-def _headings(sheet: Sheet, needed: Columns, wanted: Sequence[str]) -> tuple[int, dict[int, str]] | None:
+@dataclass(frozen=True)
+class _Heading:
+    """``columns``: which cell is which column."""
+
+    line: int
+    cells: Sequence[str]
+    columns: Mapping[int, str]
+
+
+def _headings(sheet: Sheet, needed: Columns, wanted: Sequence[str]) -> _Heading | None:
     """The row of the headings, and which column is which: the leftmost of two that are called alike."""
     known = _columns()
     names = {name for one in needed for name in (one if isinstance(one, tuple) else (one,))} | set(wanted)
@@ -97,7 +124,7 @@ def _headings(sheet: Sheet, needed: Columns, wanted: Sequence[str]) -> tuple[int
             if meant and meant not in columns.values():
                 columns[at] = meant
         if _all_there(needed, set(columns.values())):
-            return line.number, columns
+            return _Heading(line.number, line.cells, columns)
     return None
 
 

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from fleet.account.custody.machine import State
 from fleet.account.sheets import csv_out
 from fleet.account.status.counts import Status
 from fleet.account.status.health_rules import Rules
 
+_VERDICTS = ("failed", "none", "partial", "verified")
 _Sample = tuple[Mapping[str, str], int]
 
 
 def write(file: Path, found: Status, rules: Rules, at: str) -> None:
-    """Put the numbers into ``file``, at once. Alarms that no unit has are 0, so that a graph has no gaps. FileError."""
+    """Put the numbers into ``file``, at once. What no unit is or has is 0, so that a graph has no gaps. FileError."""
     with csv_out.replaced(file, mode=0o644, marked=False) as out:
         out.write(text(found, rules, at))
 
@@ -23,8 +25,8 @@ def text(found: Status, rules: Rules, at: str) -> str:
     """The exposition format, version 0.0.4."""
     had = {one.name: one.units for one in found.alarms}
     alarms = [({"alarm": name, "severity": rule.severity}, had.get(name, 0)) for name, rule in sorted(rules.items())]
-    verdicts = [({"verdict": name}, number) for name, number in sorted(found.by_verdict.items())]
-    states = [({"state": name}, number) for name, number in sorted(found.by_state.items())]
+    verdicts = [({"verdict": name}, found.by_verdict.get(name, 0)) for name in _VERDICTS]
+    states = [({"state": name}, found.by_state.get(name, 0)) for name in sorted(State)]
     moment = round(datetime.fromisoformat(at).timestamp())
     lines = (
         *_metric("fleet_units", "Units by state.", states),

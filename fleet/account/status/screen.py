@@ -138,8 +138,11 @@ def _alarms(found: Status) -> Table:
 
 def _changes(found: Status) -> Text:
     steps = [f"{number} {_STEPS.get(step, step)}" for step, number in sorted(found.changes["steps"].items())]
-    runs = [f"{number} runs {verdict}" for verdict, number in sorted(found.changes["runs"].items())]
-    sims = [f"{number} SIMs {state.replace('_', ' ')}" for state, number in sorted(found.changes["sims"].items())]
+    runs = [f"{counted(number, 'run')} {verdict}" for verdict, number in sorted(found.changes["runs"].items())]
+    sims = [
+        f"{counted(number, 'SIM')} now {state.replace('_', ' ')}"
+        for state, number in sorted(found.changes["sims"].items())
+    ]
     said = ", ".join((*steps, *runs, *sims)) or "nothing"
     return text(f"Since {local_time(found.since)}: {said}")
 
