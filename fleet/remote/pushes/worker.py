@@ -43,7 +43,8 @@ AT_ONCE = 24
 WAITING = 500
 """Most visits that wait in the queue: the rest stays where a pause or an end of the push is seen at once."""
 
-_OFTEN = "*/3 * * * * *"
+_OFTEN = "* * * * * */3"
+"""Seconds come last."""
 _LOOK = 3.0
 _GRACE = 30.0
 """Seconds in which visits under way may end after a worker was told to; it leaves those at rest that do not."""
@@ -142,7 +143,12 @@ class Worker:
         @queue.periodic(cron=_OFTEN)
         @queue.task(name=jobs.JUDGE, queue=jobs.JUDGE, lock=jobs.JUDGE, queueing_lock=jobs.JUDGE, priority=1)
         async def judges(timestamp: int) -> None:  # noqa: ARG001
-            await self._judge(queue)
+            try:
+                await self._judge(queue)
+            except Exception as error:
+                told = as_error(error)
+                self.tell({"error": told.what, "next_action": told.next_action})
+                raise
 
     async def _aside(self, do: Callable[..., Any], *words: Any) -> Any:
         """In a thread: the loop has to go on, else this worker is taken for dead."""
