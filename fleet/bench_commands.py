@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -70,9 +70,23 @@ def _device_options(command: F) -> F:
 @click.option("--tags", metavar="PREFIX", help="Give units without a tag the next free one: PREFIX-0001, …")
 @click.option("--erase", is_flag=True, help="Erase iPhones and iPads that an intake accepts; never an Android device.")
 @click.option("--again", is_flag=True, help="With --erase: also those that we supervise already, with all on them.")
+@click.option(
+    "--only",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="With --all: those whose serials FILE has, one per line (*: any). That none is there is no error.",
+)
 @click.pass_context
 def provision(
-    ctx: click.Context, /, plan: bool, allow: str, tags: str | None, erase: bool, again: bool, **asked: Any
+    ctx: click.Context,
+    /,
+    plan: bool,
+    allow: str,
+    tags: str | None,
+    erase: bool,
+    again: bool,
+    only: TextIO | None,
+    **asked: Any,
 ) -> None:
     """Make attached devices what a profile says, read everything back, and record it.
 
@@ -92,7 +106,10 @@ def provision(
     mode = Mode.PLAN if plan else Mode.PROVISION
     if again and not erase:
         raise click.UsageError("--again says that what is ours already may be erased, too: pass --erase with it.")
-    _work(ctx, _Asked(**asked), mode, allow, tags, erase, again)
+    if only and not asked["everything"]:
+        raise click.UsageError("--only chooses from all that is attached: pass --all with it.")
+    serials = None if only is None else frozenset(filter(None, map(str.strip, only)))
+    _work(ctx, _Asked(**asked), mode, allow, tags, erase, again, serials)
 
 
 @click.command()
@@ -116,6 +133,7 @@ def _work(
     tags: str | None = None,
     erase: bool = False,
     again: bool = False,
+    only: frozenset[str] | None = None,
 ) -> None:
     from fleet.account.people.unit_pins import own_pins
     from fleet.doors import doors_of
@@ -140,7 +158,10 @@ def _work(
     with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
         order = Order(profile, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
         found = bench.attach_all(doors_of(home, asked.sysfs))
-        places = bench.select(found.attached, asked.names, asked.everything, registry.serial_of, registry.last_seen)
+        meant = [one for one in found.attached if only is None or "*" in only or one.serial in only]
+        places: tuple[Attached, ...] = ()
+        if meant or only is None:
+            places = bench.select(meant, asked.names, asked.everything, registry.serial_of, registry.last_seen)
         lines = Lines(sys.stdout)
         for silent in found.silent:
             click.echo(silent.error, err=True)

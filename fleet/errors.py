@@ -10,6 +10,7 @@ SchoolbagError
  ├─ VaultError        names cannot be read or kept: the key is not here, or is another one
  ├─ AccountError      no such student, place or SIM, or something of them that cannot be
  └─ FileError         a file with many records has mistakes; each is told with its row
+     └─ OtherKey      a ledger of a bench that names students with another key of the vault
 """
 
 from __future__ import annotations
@@ -53,3 +54,7 @@ class AccountError(SchoolbagError):
 
 class FileError(SchoolbagError):
     """A file cannot be read as what it should be."""
+
+
+class OtherKey(FileError):
+    """A bench names students with another key of the vault."""

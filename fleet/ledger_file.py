@@ -123,9 +123,9 @@ class Source:
         if self._file.read(1):
             self._refuse("something comes after its end")
 
-    def refuse(self, why: str, next_action: str) -> NoReturn:
+    def refuse(self, why: str, next_action: str, error: type[FileError] = FileError) -> NoReturn:
         """FileError about the line that was read last."""
-        raise FileError(f"{self._name}, line {self._number}: {why}.", next_action)
+        raise error(f"{self._name}, line {self._number}: {why}.", next_action)
 
     def _refuse(self, why: str) -> NoReturn:
         self.refuse(why, "Nothing was taken over. Get the file again from the bench that made it.")

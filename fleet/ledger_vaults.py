@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from fleet.errors import OtherKey
 from fleet.ledger_file import Source
 from fleet.models import bench_vaults, benches
 from provision.text import printable
@@ -58,7 +59,7 @@ def known(conn: Connection) -> Mapping[str, tuple[str, ...]]:
 def check(
     source: Source, keys: Keys, before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """FileError when the file brought a second key."""
+    """OtherKey when the file brought a second key."""
     if keys.backup or keys.several:
         return
     if len(after) > 1 and (new := [name for key, names in after.items() if key not in before for name in names]):
@@ -67,6 +68,7 @@ def check(
             f"{', '.join(new)} names students with another key of the vault than {ours}",
             "Nothing was taken over: who is in lists of both would be two students. Benches need one key before their "
             "first list (fleet vault restore). To take it over apart, and without names: --other-key.",
+            OtherKey,
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from fleet.buglog import Bug, as_error
-from fleet.errors import HomeError
+from fleet.errors import HomeError, UnitBusy
 from fleet.home import Home
 from fleet.sinks import Sinks
 from fleet.tags import checked_prefix
@@ -224,7 +224,8 @@ def _one(
 
 def _told(ended: Ended, place: Attached, unit: Unit, emit: Emit) -> Ended:
     who = ended.report.identity
-    emit(Progress("report", place.address, who.serial if who else "", unit.tag, report_fields(ended.report)))
+    told = {**report_fields(ended.report), "busy": isinstance(ended.error, UnitBusy)}
+    emit(Progress("report", place.address, who.serial if who else "", unit.tag, told))
     return ended
 
 

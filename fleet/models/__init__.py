@@ -1,5 +1,5 @@
-"""The tables. ``events`` is the ledger; all others are projections of it, but ``health``, ``health_now``, ``vault`` and
-``contacts``.
+"""The tables. ``events`` is the ledger; all others are projections of it, but ``health``, ``health_now``, ``vault``,
+``contacts`` and ``wants``.
 
 Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
 they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
@@ -39,7 +39,7 @@ from fleet.models.bench import (
     tag_series,
     units,
 )
-from fleet.models.remote import contacts, push_sites, pushes, releases, sites
+from fleet.models.remote import contacts, push_sites, pushes, releases, sites, wants
 from fleet.models.sim_cards import sim_counts, sim_requests, sim_slots, sim_usage
 from fleet.models.tallies import tallies
 
@@ -97,4 +97,5 @@ __all__ = [
     "unit_joins",
     "units",
     "vault",
+    "wants",
 ]

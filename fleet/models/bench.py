@@ -102,6 +102,7 @@ runs = Table(
     Column("left_on", String, nullable=False),
     Index(None, "ended", "unit"),
     Index(None, "profile", "ended", "digest"),
+    Index(None, "bench"),
 )
 """The last run of each unit; the runs before it are in the ledger. ``left_on`` is a JSON list."""
 

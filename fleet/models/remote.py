@@ -67,6 +67,22 @@ push_sites = Table(
 )
 """Which sites a push goes to, and in which wave, counted from 1."""
 
+wants = Table(
+    "wants",
+    metadata,
+    Column("unit", String, primary_key=True),
+    Column("site", String, nullable=False),
+    Column("push", String, nullable=False),
+    Column("release", Integer, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("at", String, nullable=False),
+    Index(None, "site", "push"),
+    sqlite_with_rowid=False,
+)
+"""What each unit should have by the last push that means it: the profile of a release, by name and digest; ``site`` is
+where it was looked at last. Like ``contacts`` it may be lost. What it has is in ``runs``."""
+
 contacts = Table(
     "contacts",
     metadata,

@@ -6,6 +6,7 @@ SchoolbagError
      ├─ SiteError        no such site, or something of it that cannot be
      │   └─ HostKeyChanged   the host is another one than when its key was noted
      ├─ Unreachable      the site does not answer, or the link broke: it is tried again
+     │   └─ Busy         somebody there is at work on what we need: it is tried again
      ├─ SiteRefused      the site answered, and says why not
      └─ PushError        no such push, or rules that do not add up
 """
@@ -33,6 +34,10 @@ class HostKeyChanged(SiteError):
 
 class Unreachable(RemoteError):
     """The site does not answer, or the link broke. Trying again may help."""
+
+
+class Busy(Unreachable):
+    """Somebody at the site is at work on what we need. Trying again helps."""
 
 
 class SiteRefused(RemoteError):

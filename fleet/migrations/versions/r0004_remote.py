@@ -1,4 +1,4 @@
-"""What is far away: releases, sites, pushes, contacts."""
+"""What is far away: releases, sites, pushes, contacts, what units should have."""
 
 from __future__ import annotations
 
@@ -86,6 +86,20 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_push_sites_site"), "push_sites", ["site"], unique=False)
+    op.create_table(
+        "wants",
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("site", sa.String(), nullable=False),
+        sa.Column("push", sa.String(), nullable=False),
+        sa.Column("release", sa.Integer(), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("unit", name=op.f("pk_wants")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_wants_site_push"), "wants", ["site", "push"], unique=False)
+    op.create_index(op.f("ix_runs_bench"), "runs", ["bench"], unique=False)
     with op.batch_alter_table("chains", recreate="always" if op.get_bind().dialect.name == "sqlite" else "auto") as it:
         it.add_column(sa.Column("at", sa.String(), nullable=True))
     op.execute(

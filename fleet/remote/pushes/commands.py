@@ -204,7 +204,7 @@ def _go(
     from datetime import UTC, datetime
 
     from fleet.db import transaction
-    from fleet.remote.pushes import planning, records, screen
+    from fleet.remote.pushes import planning, records, screen, wants
     from fleet.remote.pushes.rules import divided, stamp
     from fleet.remote.releases.store import Store
     from fleet.units import open_registry
@@ -231,6 +231,8 @@ def _go(
             chosen = _chosen(conn, home, said)
             waves = divided(rules.waves, [one.name for one in chosen])
             begun = records.begin(conn, registry.ledger, number, rules, waves, stamp(datetime.now(UTC)))
+            wanted = (begun.name, begun.release, begun.at, begun.rules, manifest)
+            wants.lay_out(conn, wants.wanted_by(conn, home, *wanted))
         if said.get("workers"):
             _leave(registry, begun, as_json=as_json)
         else:
@@ -311,6 +313,7 @@ def _rules(said: dict[str, Any]) -> Rules:
         until=rules.until(said["until"], datetime.now(UTC)),
         bring=not said["no_bring"],
         profile=said["profile"],
+        where=said["where"] or "",
     )
 
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from fleet.db import snapshot, transaction
-from fleet.errors import FileError
-from fleet.ledger import chain_ends
-from fleet.ledger_merge import Trust, take_over
-from fleet.projections_remote import REMOTE_KINDS
-from fleet.remote.errors import SiteError
+from fleet.remote.errors import Busy, SiteError
+from fleet.remote.pushes import wants
+from fleet.remote.pushes.collecting import Collected, collect
+from fleet.remote.pushes.wants import Wanted
 from fleet.remote.pushes.work import State, Work
 from fleet.remote.releases.keys import PublicKey
 from fleet.remote.releases.manifest import Manifest
 from fleet.remote.releases.store import Signed, Store
 from fleet.remote.sites import records as site_records
-from fleet.remote.sites.visit import greet
+from fleet.remote.sites.visit import SKEW, greet
 from fleet.remote.wire.session import Hello, Session
 from fleet.units import Registry
-from provision.progress import now
+from provision.text import counted
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,9 @@ class Task:
     key: PublicKey
     signed: Signed
     manifest: Manifest
+    wanted: Wanted
     opens: Callable[[int], datetime]
     bring: bool
-    profile: str
     older: bool
 
 
@@ -47,7 +44,7 @@ class Outcome:
     """What came of it. ``later``: the site takes nothing now, but from then on; else it has the release.
 
     ``rate`` in bytes per second, None where nothing was sent; ``verdicts``: devices by verdict, None where none were
-    brought.
+    brought. ``remark`` is what people should know of it, and ``next_action`` what to do.
     """
 
     later: datetime | None = None
@@ -55,6 +52,8 @@ class Outcome:
     verdicts: Mapping[str, int] | None = None
     mark: str | None = None
     zone: int = 0
+    remark: str = ""
+    next_action: str = ""
 
 
 class Tell(Protocol):
@@ -70,14 +69,59 @@ def contact(session: Session, task: Task, work: Work, tell: Tell) -> Outcome:
     if opens > datetime.now(UTC):
         session.bye()
         return Outcome(later=opens, zone=hello.zone)
+    _still_ours(task, work)
     fresh = (hello.release, hello.digest) != (task.manifest.number, task.manifest.digest)
     rate = _send(session, task, work, tell) if fresh else None
-    verdicts = None
-    if task.bring and (fresh or work.brought != task.manifest.digest):
-        verdicts = _bring(session, task, tell)
-    mark = _collect(session, task, hello, work)
+    brought = _bring_if_need_be(session, task, work, tell, fresh=fresh)
+    collected = collect(session, task.registry, work.site, hello, work.mark if brought is None else None)
     session.bye()
-    return Outcome(rate=rate, verdicts=verdicts, mark=mark, zone=hello.zone)
+    moved = _laid_out(task, work.site) if collected.new else 0
+    verdicts = brought.verdicts if brought else None
+    if brought and brought.busy:
+        tell(State.BRINGING, verdicts=verdicts, mark=collected.mark)
+        raise Busy(
+            f"{work.site}: somebody there is at work on {counted(brought.busy, 'device')}.", "It is tried again."
+        )
+    remark, action = _remarks(work.site, hello, collected, moved)
+    return Outcome(None, rate, verdicts, collected.mark, hello.zone, remark, action)
+
+
+def _laid_out(task: Task, site: str) -> int:
+    """Units that turned up there should have the release, too."""
+    with transaction(task.registry.engine) as conn:
+        return wants.lay_out(conn, task.wanted, site)
+
+
+def _still_ours(task: Task, work: Work) -> None:
+    """SiteError when the site was removed meanwhile: nothing is sent there any more."""
+    with snapshot(task.registry.engine) as conn:
+        site_records.one(conn, work.site)
+
+
+def _bring_if_need_be(session: Session, task: Task, work: Work, tell: Tell, *, fresh: bool) -> _Brought | None:
+    """What is attached is brought once per release, and again as long as a unit there is not as it should be."""
+    if not task.bring:
+        return None
+    with snapshot(task.registry.engine) as conn:
+        left = wants.left(conn, task.wanted.push, work.site)
+        only = wants.serials(conn, task.wanted.push, work.site) if task.wanted.within else None
+    if only == [] or not (fresh or left or work.brought != task.manifest.digest):
+        return None
+    return _bring(session, task, work.site, only, tell)
+
+
+def _remarks(site: str, hello: Hello, collected: Collected, moved: int) -> tuple[str, str]:
+    """What people should know though all went well, and what to do."""
+    if collected.remark:
+        return collected.remark, collected.next_action
+    skew = hello.now - int(time.time())
+    if abs(skew) > SKEW:
+        way = "ahead of" if skew > 0 else "behind"
+        return f"{site}: its clock is {abs(skew)} s {way} ours.", "Set one of them: timedatectl."
+    if moved:
+        number = counted(moved, "unit")
+        return f"{site}: {number} here belonged to other sites before. The newest look at a unit counts.", ""
+    return "", ""
 
 
 def _send(session: Session, task: Task, work: Work, tell: Tell) -> int | None:
@@ -90,6 +134,7 @@ def _send(session: Session, task: Task, work: Work, tell: Tell) -> int | None:
     # What has begun to come is finished first: a link that breaks again and again still brings one after another.
     for sha256, have in sorted(missing.items(), key=lambda pair: (-pair[1], sizes[pair[0]], pair[0])):
         session.put(task.store.blob(sha256), sha256, sizes[sha256], have, meter.count)
+    _still_ours(task, work)
     number, digest = session.activate(older=task.older)
     if (number, digest) != (task.manifest.number, task.manifest.digest):
         raise SiteError(
@@ -122,39 +167,43 @@ class _Meter:
         return int(size / max(took, 0.001)) if size else None
 
 
-def _bring(session: Session, task: Task, tell: Tell) -> Mapping[str, int]:
-    """Devices by verdict, as the site's own run read them back."""
-    found: dict[str, int] = {}
+@dataclass
+class _Brought:
+    """Devices by verdict, as the site's own run read them back; ``busy``: somebody else was at work on them."""
+
+    verdicts: dict[str, int] = field(default_factory=dict)
+    busy: int = 0
+    reports: int = 0
+
+    def hear(self, said: Mapping[str, Any]) -> None:
+        """A line of progress."""
+        verdict = said.get("verdict")
+        if said.get("event") != "report" or verdict not in ("verified", "partial", "failed"):
+            return
+        self.reports += 1
+        if said.get("busy") is True:
+            self.busy += 1
+        else:
+            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+
+
+def _bring(session: Session, task: Task, site: str, only: Sequence[str] | None, tell: Tell) -> _Brought:
+    """Have the site bring what is attached there. SiteError when it could not even begin."""
+    found = _Brought()
     tell(State.BRINGING)
     told = time.monotonic()
 
     def line(said: Mapping[str, Any]) -> None:
         nonlocal told
-        verdict = said.get("verdict")
-        if said.get("event") == "report" and verdict in ("verified", "partial", "failed"):
-            found[verdict] = found.get(verdict, 0) + 1
+        found.hear(said)
         if time.monotonic() - told >= 1:
             told = time.monotonic()
-            tell(State.BRINGING, verdicts=dict(found))
+            tell(State.BRINGING, verdicts=dict(found.verdicts))
 
-    session.bring(task.profile, line)
+    ended = session.bring(task.wanted.profile, only, line)
+    if ended.exit not in (0, 1) or (ended.error and not found.reports):
+        raise SiteError(
+            f"{site}: devices were not brought to the release: {ended.error or f'fleet ended with {ended.exit}'}",
+            "See to it there: fleet provision --all --release current",
+        )
     return found
-
-
-def _collect(session: Session, task: Task, hello: Hello, work: Work) -> str | None:
-    """Take over what the site recorded: its own chain, and nothing that is the hub's to write."""
-    if hello.mark is not None and hello.mark == work.mark:
-        return hello.mark
-    with snapshot(task.registry.engine) as conn:
-        end = chain_ends(conn, hello.bench).get(hello.bench)
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        path = Path(folder) / "ledger"
-        mark = session.ledger(end.seq if end else 0, path)
-        try:
-            with transaction(task.registry.engine) as conn:
-                take_over(conn, [path], now(), Trust(hello.bench, frozenset(REMOTE_KINDS)))
-        except FileError as error:
-            raise SiteError(
-                f"{work.site}: what it recorded cannot be taken over: {error.what}", error.next_action
-            ) from error
-    return mark

@@ -26,7 +26,7 @@ class Rules:
     """``stop_at``: percent of a wave's sites that may fail. ``until``: UTC as records have it, "" for ever.
 
     ``bring``: whether what is attached at a site is brought to the release at once, with ``profile`` where the release
-    has several. ``older``: going back is meant.
+    has several. ``older``: going back is meant. ``where``: which units are meant, "" all.
     """
 
     waves: tuple[str, ...] = ("100%",)
@@ -36,6 +36,7 @@ class Rules:
     bring: bool = True
     profile: str = ""
     older: bool = False
+    where: str = ""
 
     def told(self) -> dict[str, Any]:
         """As the ledger keeps it."""

@@ -14,7 +14,7 @@ from fleet.db import noting, snapshot
 from fleet.errors import RegistryError, UnitBusy
 from fleet.home import Home
 from fleet.remote.errors import Unreachable
-from fleet.remote.pushes import records, work
+from fleet.remote.pushes import records, wants, work
 from fleet.remote.pushes.contact import Outcome, Task, contact
 from fleet.remote.pushes.holding import Hold
 from fleet.remote.pushes.records import Push
@@ -111,7 +111,8 @@ class Serving:
         if outcome.later is not None:
             self._note(left.site, State.WAITING, attempts=0, next_at=stamp(outcome.later), zone=outcome.zone)
             return
-        fields: dict[str, Any] = {"attempts": 0, "mark": outcome.mark, "zone": outcome.zone}
+        told = {"error": outcome.remark, "next_action": outcome.next_action}
+        fields: dict[str, Any] = {"attempts": 0, "mark": outcome.mark, "zone": outcome.zone, **told}
         if outcome.rate is not None:
             fields["rate"] = outcome.rate
         if outcome.verdicts is not None:
@@ -137,15 +138,17 @@ def serving(registry: Registry, push: Push, emit: Emit, hold: Hold) -> Serving:
     key.check(signed.content, signed.signature)
     manifest = store.check(push.release)
     rules = push.rules
+    with snapshot(registry.engine) as conn:
+        wanted = wants.wanted_by(conn, registry.home, push.name, push.release, push.at, rules, manifest)
     task = Task(
         registry=registry,
         store=store,
         key=key,
         signed=signed,
         manifest=manifest,
+        wanted=wanted,
         opens=lambda zone: rules.opens_next(datetime.now(UTC), zone),
         bring=rules.bring,
-        profile=rules.profile,
         older=rules.older,
     )
     return Serving(registry, push, task, emit, random.Random(), hold)  # noqa: S311

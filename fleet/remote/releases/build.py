@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet import VERSION
 from fleet.db import snapshot, transaction
 from fleet.remote.errors import ReleaseError
 from fleet.remote.releases import keys, records
@@ -48,10 +48,9 @@ def build(registry: Registry, profiles: Sequence[str], note: str, tell: Tell) ->
     digests = {one.name: one.digest for one in bundles}
     if newest and (newest.files, newest.profiles, newest.note) == (files, digests, note):
         return Built(newest, new=False)
-    version = importlib.metadata.version("schoolbag")
     with transaction(registry.engine) as conn:
         number = max([records.last(conn), *store.numbers()]) + 1
-        manifest = parse(Manifest(number, now(), note, version, digests, files).content())
+        manifest = parse(Manifest(number, now(), note, VERSION, digests, files).content())
         content = manifest.content()
         records.add(conn, registry.ledger, manifest)
         store.keep(Signed(content, keys.sign(registry.home, content)))

@@ -1,7 +1,8 @@
 """The key that signs releases, and whose releases a site believes. Ed25519.
 
 A hub has ``releases/key.pem`` in its home, for its owner alone. A site has ``releases/trusted.json``: the public key of
-the one hub whose releases it takes, and that hub's name.
+the one hub whose releases it takes, and that hub's name. A site that has the release already checks no signature, and
+so loads nothing that could.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from typing import TYPE_CHECKING
 
 from fleet.home import Home
 from fleet.remote.errors import ReleaseError
 from provision.text import printable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _WORD = re.compile(r"ed25519:([A-Za-z0-9+/]{43}=)")
 SIGNATURE_BYTES = 64
@@ -40,6 +41,9 @@ class PublicKey:
 
     def check(self, content: bytes, signature: bytes) -> None:
         """ReleaseError when ``signature`` is not this key's of ``content``."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
         try:
             Ed25519PublicKey.from_public_bytes(_bytes(self.text)).verify(signature, content)
         except InvalidSignature:
@@ -51,6 +55,9 @@ class PublicKey:
 
 def init(home: Home) -> tuple[PublicKey, bool]:
     """The public key of this hub, and whether it was made just now."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     path = _path(home)
     made = not path.exists()
     fresh = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -134,6 +141,10 @@ def _own(home: Home) -> Ed25519PrivateKey:
 
 
 def _private(content: bytes, path: Path) -> Ed25519PrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(content, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -44,6 +44,19 @@ class Signed:
         return parse(self.content)
 
 
+@dataclass(frozen=True)
+class Hashed:
+    """A file that is being written, and the hash of what is in it so far."""
+
+    file: IO[bytes]
+    hash: hashlib._Hash
+
+    def write(self, data: bytes) -> None:
+        """More of it."""
+        self.hash.update(data)
+        self.file.write(data)
+
+
 class Store:
     """The folder ``releases`` of a home."""
 
@@ -80,11 +93,24 @@ class Store:
                 found[sha256] = min(part.stat().st_size, size) if part.exists() else 0
         return found
 
+    def check_blob(self, sha256: str) -> None:
+        """Hash a content that is here. ReleaseError when it is not what it was; then it is here no more."""
+        path = self.blob(sha256)
+        with self._told(), path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != sha256:
+            path.unlink(missing_ok=True)
+            raise ReleaseError(
+                f"A content that was here already was changed: {sha256[:12]}….",
+                "It was thrown away; the next contact sends it again. Look at the disk of that computer.",
+            )
+
     @contextlib.contextmanager
-    def receiving(self, file: File, offset: int) -> Iterator[IO[bytes]]:
+    def receiving(self, file: File, offset: int) -> Iterator[Hashed]:
         """The content of this hash goes on at ``offset``, where the last time ended.
 
-        Left whole, it is checked and kept; cut off, what came stays for the next time.
+        Left whole, it is checked and kept; cut off, what came stays for the next time. What is written is hashed as it
+        comes: reading it all again would take as long as writing it.
         """
         part = self._part(file.sha256)
         with self._told():
@@ -95,14 +121,13 @@ class Store:
                 if offset > target.tell():
                     raise ReleaseError("A part of the content is missing.", "The next contact sends it from there.")
                 target.truncate(offset)
-                target.seek(offset)
-                yield target
+                target.seek(0)
+                whole = Hashed(target, hashlib.file_digest(target, "sha256"))
+                yield whole
                 _to_disk(target)
-            self._settle(part, file)
+            self._settle(part, file, whole.hash.hexdigest())
 
-    def _settle(self, part: Path, file: File) -> None:
-        with part.open("rb") as whole:
-            found = hashlib.file_digest(whole, "sha256").hexdigest()
+    def _settle(self, part: Path, file: File, found: str) -> None:
         if found != file.sha256 or part.stat().st_size != file.size:
             part.unlink()
             raise ReleaseError(

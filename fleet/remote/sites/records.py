@@ -80,7 +80,12 @@ def put(conn: Connection, ledger: Ledger, name: str, address: Address, key: Host
 
 
 def met(conn: Connection, ledger: Ledger, name: str, bench: str) -> None:
-    """Note whose chain comes from there. SiteError when it is that of another site, or another than it was."""
+    """Note whose chain comes from there. SiteError when it is ours, that of another site, or another than it
+    was."""
+    if bench == ledger.bench.id:
+        raise SiteError(
+            f"{name} says that it is this hub.", "If its home was copied from here, delete bench.json in the copy."
+        )
     row = conn.execute(select(sites).where(sites.c.bench == bench, sites.c.removed_at.is_(None))).first()
     mine = one(conn, name)
     if row is not None and row.site != name:

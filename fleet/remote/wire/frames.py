@@ -7,7 +7,10 @@ The site's first line is :data:`GREETING`, so that what a login shell prints bef
 from __future__ import annotations
 
 import json
+import math
+import re
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
@@ -20,6 +23,7 @@ LONGEST = 2**20
 
 _HEAD = struct.Struct(">cI")
 _NOISE = 2**16
+_OTHER = re.compile(rb"^schoolbag site ([0-9]{1,9})\n", re.MULTILINE)
 
 Message = dict[str, Any]
 
@@ -30,6 +34,14 @@ class Cut(Exception):
 
 class Malformed(Exception):
     """What came is no frame, none that was expected, or too large."""
+
+
+class OtherVersion(Exception):
+    """A site greets that speaks another version of this than we do."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"version {number}")
+        self.number = number
 
 
 class Pipe(Protocol):
@@ -66,16 +78,23 @@ class Stream:
         self._pipe = pipe
         self._most = most
         self._left = b""
+        self._until = math.inf
         self.received = 0
+
+    def within(self, seconds: float) -> None:
+        """From now on: what has not come in so many seconds comes too late, however little by little; that is Cut."""
+        self._until = time.monotonic() + seconds
 
     def greet(self) -> None:
         """Say that a site speaks."""
         self._write(GREETING)
 
     def await_greeting(self) -> bytes:
-        """Read up to the greeting; what came before it. Malformed when it does not come."""
+        """Read up to the greeting; what came before it. Malformed when none comes, OtherVersion when another does."""
         noise = b""
         while GREETING not in noise:
+            if other := _OTHER.search(noise):
+                raise OtherVersion(int(other[1]))
             if len(noise) > _NOISE:
                 raise Malformed("no greeting")
             noise += self._some()
@@ -132,6 +151,8 @@ class Stream:
         return data
 
     def _some(self) -> bytes:
+        if time.monotonic() > self._until:
+            raise Cut("it takes too long")
         try:
             data = self._pipe.read(CHUNK)
         except (OSError, EOFError) as error:

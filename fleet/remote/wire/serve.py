@@ -1,7 +1,8 @@
 """The site's side of a contact: what ``fleet site stdio`` does. It believes nothing that is not signed.
 
 Each request is a message with ``do``; the answer is a message, with ``error`` and ``next`` where it was refused, after
-which the site hangs up. Several requests may be sent before their answers are read.
+which the site hangs up. Several requests may be sent before their answers are read. ``{"alive": true}`` may come
+before any answer that takes long.
 
     hello     hub, key           v, fleet, bench, name, now, zone, free, release, digest, mark, trusts
     trust     key, hub           {}; the first hub only, another is refused
@@ -9,7 +10,8 @@ which the site hangs up. Several requests may be sent before their answers are r
     put       sha256, size, offset   then size - offset bytes; no answer: what is wrong with it the next one tells
     activate  older              release, digest; the tree is made, its profiles are read, then it is in force
     ledger    after              size, then in bytes an export of this bench's own chain from there; mark
-    bring     profile            line: …, many times, then exit: how ``fleet provision`` of all that is attached ended
+    bring     profile, only      line: …, many times, then exit, error: how ``fleet provision`` ended, of all that is
+                                 attached, or of the devices with these serials only
     bye                          {}
 
 ``mark`` changes when the registry changed; null where that cannot be told cheaply.
@@ -18,7 +20,6 @@ which the site hangs up. Several requests may be sent before their answers are r
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import shutil
 import sys
@@ -27,6 +28,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet import VERSION as VERSION_OF_FLEET
 from fleet.home import Home, Options
 from fleet.remote.wire.frames import CHUNK, Cut, Malformed, Message, Stream
 
@@ -55,11 +57,10 @@ class Server:
         self._options = options
         self._offered: Signed | None = None
         self._sizes: Mapping[str, int] = {}
+        self._came: set[str] = set()
 
     def run(self) -> int:
         """Serve until the hub says bye or hangs up; 0, or 1 after a refusal."""
-        from profiles.errors import SchoolbagError
-
         self._stream.greet()
         try:
             while True:
@@ -71,12 +72,20 @@ class Server:
                     return 0
         except Refused as refused:
             return self._say(str(refused), refused.next_action)
-        except SchoolbagError as error:
-            return self._say(error.what, error.next_action)
         except Malformed as error:
             return self._say(f"The site does not understand the hub: {error}.", "Update fleet at the site.")
         except Cut:
             return 1
+        except Exception as error:  # noqa: BLE001  # the hub is told, whatever it is: it would only try again
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> int:
+        from fleet.buglog import as_error
+        from fleet.remote.errors import RemoteError
+
+        told = as_error(error)
+        where = "" if isinstance(told, RemoteError) or not told.next_action else "At the site: "
+        return self._say(told.what, f"{where}{told.next_action}")
 
     def _say(self, why: str, next_action: str) -> int:
         with contextlib.suppress(Cut):
@@ -113,7 +122,7 @@ class Server:
         key = keys.trusted(self._home)
         return {
             "v": VERSION,
-            "fleet": importlib.metadata.version("schoolbag"),
+            "fleet": VERSION_OF_FLEET,
             "bench": bench.id,
             "name": bench.name,
             "now": int(time.time()),
@@ -180,13 +189,17 @@ class Server:
         with Store(self._home).receiving(file, offset) as target:
             for piece in self._stream.receive_bytes(file.size - offset):
                 target.write(piece)
+        self._came.add(file.sha256)
 
     def _activate(self, request: Message) -> Message:
         from fleet.remote.wire.activate import activate
+        from fleet.remote.wire.bring import alive
 
         if self._offered is None:
             raise Malformed("nothing was offered")
-        manifest = activate(self._home, self._options, self._offered, older=bool(request.get("older")))
+        older = bool(request.get("older"))
+        with alive(self._stream.send):
+            manifest = activate(self._home, self._options, self._offered, self._came, older=older)
         return {"release": manifest.number, "digest": manifest.digest}
 
     def _ledger(self, request: Message) -> Message:
@@ -202,7 +215,10 @@ class Server:
     def _bring(self, request: Message) -> Message:
         from fleet.remote.wire.bring import bring
 
-        return {"exit": bring(self._home, self._options, _text(request["profile"]), self._stream.send)}
+        only = request["only"]
+        serials = None if only is None else [_text(serial) for serial in only]
+        code, error = bring(self._home, self._options, _text(request["profile"]), serials, self._stream.send)
+        return {"exit": code, "error": error}
 
 
 def serve(home: Home, options: Options) -> int:

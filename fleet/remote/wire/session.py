@@ -7,7 +7,7 @@ link breaks, SiteRefused with the site's own reason, and SiteError when what com
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from fleet.remote.errors import SiteError, SiteRefused, Unreachable
 from fleet.remote.releases.store import Signed
-from fleet.remote.wire.frames import CHUNK, Cut, Malformed, Message, Pipe, Stream
+from fleet.remote.wire.frames import CHUNK, LONGEST, Cut, Malformed, Message, OtherVersion, Pipe, Stream
 from fleet.remote.wire.serve import MOST_MISSING, VERSION
 from provision.text import printable
 
@@ -25,7 +25,14 @@ MOST_LEDGER = 2**29
 MOST_SAID = 2**30
 """Bytes that a site may send in one contact, all in all."""
 
+_GREETED, _ANSWERED, _BROUGHT = 120.0, 900.0, 12 * 3600.0
+"""Seconds for the greeting, for an answer, and for bringing what is attached: nobody keeps the hub for ever."""
+
+_SLOWEST = 2000
+"""Bytes per second that a ledger comes with at least."""
+
 _TEXT = 300
+_BENCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -45,6 +52,14 @@ class Hello:
     trusts: bool
 
 
+@dataclass(frozen=True)
+class Brought:
+    """How ``fleet provision`` ended at the site: its exit code, and the last line of what it complained of, or ""."""
+
+    exit: int
+    error: str
+
+
 class Session:
     """One contact with a site, from the greeting to the end of the pipe."""
 
@@ -52,17 +67,18 @@ class Session:
         self._stream = Stream(pipe, most=MOST_SAID)
         self._site = printable(site)
         with self._told():
+            self._stream.within(_GREETED)
             self._stream.await_greeting()
 
     def hello(self, key: str, hub: str) -> Hello:
         """Say who asks, hear who answers."""
         told = self._ask({"do": "hello", "key": key, "hub": hub})
         with self._told():
-            if type(told["v"]) is int and told["v"] > VERSION:
-                raise SiteError(f"{self._site} has a newer fleet than this hub.", "Update fleet here.")
+            if type(told["v"]) is int and told["v"] != VERSION:
+                raise OtherVersion(told["v"])
             return Hello(
                 fleet=_text(told["fleet"]),
-                bench=_text(told["bench"]),
+                bench=_bench(told["bench"]),
                 name=_text(told["name"]),
                 now=_number(told["now"], 2**40),
                 zone=_number(told["zone"] + 24 * 60, 48 * 60) - 24 * 60,
@@ -106,20 +122,25 @@ class Session:
         """Write the site's own chain after event ``after`` to ``path``; the mark by which it is known for unchanged."""
         with self._told():
             size = _number(self._ask({"do": "ledger", "after": after})["size"], MOST_LEDGER)
+            self._stream.within(_ANSWERED + size / _SLOWEST)
             with path.open("xb") as target:
                 for piece in self._stream.receive_bytes(size):
                     target.write(piece)
             mark = self._answer()["mark"]
             return None if mark is None else _text(mark)
 
-    def bring(self, profile: str, line: Callable[[Mapping[str, Any]], None]) -> int:
-        """Have what is attached there brought to the release; ``line`` is called with each line of progress."""
+    def bring(self, profile: str, only: Sequence[str] | None, line: Callable[[Mapping[str, Any]], None]) -> Brought:
+        """Have what is attached there brought to the release, or of that ``only`` the devices with these serials.
+
+        ``line`` is called with each line of progress.
+        """
         with self._told():
-            self._stream.send({"do": "bring", "profile": profile})
-            while "exit" not in (told := self._answer()):
+            self._stream.send({"do": "bring", "profile": profile, "only": only})
+            self._stream.within(_BROUGHT)
+            while "exit" not in (told := self._reply()):
                 if isinstance(said := told.get("line"), dict):
                     line(said)
-            return _number(told["exit"] % 256, 255)
+            return Brought(_number(told["exit"], 255), _text(told["error"]))
 
     def bye(self) -> None:
         """End it well."""
@@ -130,9 +151,15 @@ class Session:
             self._stream.send(request)
             return self._answer()
 
-    def _answer(self, longest: int = 2**20) -> Message:
-        """SiteRefused with the site's own words."""
+    def _answer(self, longest: int = LONGEST) -> Message:
+        """What it answers, in time. SiteRefused with the site's own words."""
+        self._stream.within(_ANSWERED)
+        return self._reply(longest)
+
+    def _reply(self, longest: int = LONGEST) -> Message:
         told = self._stream.receive(longest)
+        while told == {"alive": True}:
+            told = self._stream.receive(longest)
         if "error" in told:
             raise SiteRefused(f"{self._site}: {_text(told['error'])}", _text(told.get("next", "")))
         return told
@@ -147,6 +174,12 @@ class Session:
             raise Unreachable(
                 f"The link to {self._site} broke: {printable(str(cut))[:_TEXT]}.", "It goes on at the next contact."
             ) from cut
+        except OtherVersion as other:
+            newer = other.number > VERSION
+            raise SiteError(
+                f"{self._site} has {'a newer' if newer else 'an older'} fleet, which this hub does not understand.",
+                "Update fleet here." if newer else "Update fleet at the site.",
+            ) from other
         except (Malformed, KeyError, TypeError, ValueError, AttributeError) as error:
             raise SiteError(
                 f"{self._site} answers what no fleet says.", "Look at that computer: is it what it was?"
@@ -163,6 +196,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return printable(value[:_TEXT])
+
+
+def _bench(value: object) -> str:
+    """Whose chain comes from there. Nothing that could mean another one's, or every one's."""
+    if not isinstance(value, str) or not _BENCH.fullmatch(value):
+        raise ValueError(value)
+    return value
 
 
 def _number(value: object, most: int) -> int:

@@ -1,7 +1,7 @@
 """A pipe to a site over OpenSSH's own client: the host is known by the key that was noted, the user by a key of ours.
 
-Keys are ``ssh/id_ed25519`` of the home where there is one, those of an agent, then the user's own in ``~/.ssh``. Nothing
-asks for a password or a passphrase, and nothing that ``~/.ssh/config`` says changes where it leads.
+Keys are ``ssh/id_ed25519`` of the home where there is one, those of an agent, then the user's own in ``~/.ssh``.
+Nothing asks for a password or a passphrase, and nothing that ``~/.ssh/config`` says changes where it leads.
 
 The client is a process of its own, so that many links are worked on by many processors; it dies with ours, as its pipe
 breaks.
@@ -74,6 +74,18 @@ class Channel:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
+    def close(self) -> None:
+        """End the client, and what it still has to say."""
+        self._client.terminate()
+        try:
+            self._client.wait(_END)
+        except subprocess.TimeoutExpired:
+            self._client.kill()
+            self._client.wait()
+        self._listener.join(_END)
+        assert self._client.stderr is not None
+        self._client.stderr.close()
+
     def read(self, most: int) -> bytes:
         return self._pipe.recv(most)
 
@@ -131,15 +143,16 @@ def connected(address: Address, key: HostKey, home: Home, *, patience: float = P
         with theirs:
             client = subprocess.Popen(
                 [program, *_words(address, key, known, home.path / "ssh" / "id_ed25519")],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,
             )
+        channel = Channel(client, ours, address)
         try:
-            yield Channel(client, ours, address)
+            yield channel
         finally:
             ours.close()
-            _end(client)
+            channel.close()
 
 
 def _words(address: Address, key: HostKey, known: Path, own: Path) -> Sequence[str]:
@@ -154,17 +167,8 @@ def _words(address: Address, key: HostKey, known: Path, own: Path) -> Sequence[s
 def _defaults() -> Iterator[Path]:
     """The client looks for these by itself only where no other is named."""
     with contextlib.suppress(RuntimeError):
-        yield from (path for kind in ("ed25519", "ecdsa", "rsa") if (path := Path.home() / ".ssh" / f"id_{kind}").exists())
-
-
-def _end(client: subprocess.Popen[bytes]) -> None:
-    client.terminate()
-    try:
-        client.wait(_END)
-    except subprocess.TimeoutExpired:
-        client.kill()
-        client.wait()
-    # Its listener may hold it for a moment still; it ends as the client has.
+        folder = Path.home() / ".ssh"
+        yield from (path for kind in ("ed25519", "ecdsa", "rsa") if (path := folder / f"id_{kind}").exists())
 
 
 def _program(name: str) -> str:
