@@ -61,6 +61,11 @@ def of_several(conn: Connection, within: Asked) -> Numbers:
         return {}
     if not within.few:
         return _counts(conn, {name: both(within, tree).frame() for name, tree in rules.items()})
+    return _in_one_pass(conn, within, rules)
+
+
+def _in_one_pass(conn: Connection, within: Asked, rules: Mapping[str, Tree]) -> Numbers:
+    """What fits few units is looked at once for all rules."""
     frame = within.frame(*(table for tree in rules.values() for table in tables(tree) if table not in SEVERAL))
     condition = frame.condition(within, sought=True)
     sums = [func.sum(case((condition.of(tree), 1), else_=0)) for tree in rules.values()]
@@ -92,7 +97,9 @@ def told(rules: Rules, found: Numbers, total: int, language: str) -> tuple[Alarm
 
 def of_unit(conn: Connection, rules: Rules, key: str, now: str, language: str) -> tuple[Alarm, ...]:
     """What is wrong with one unit."""
-    return told(rules, numbers(conn, replace(asked(conn, rules, "", None, now), only=key)), 1, language)
+    within = replace(asked(conn, rules, "", None, now), only=key)
+    found = _in_one_pass(conn, within, within.alarms) if within.alarms else {}
+    return told(rules, found, 1, language)
 
 
 def severity_of(found: tuple[Alarm, ...]) -> str:
