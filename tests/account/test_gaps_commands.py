@@ -88,6 +88,9 @@ def test_a_list_of_which_only_the_first_lines_are_read(home: Home) -> None:
             assert done.stderr.read() == b""
 
 
+_NUMBERS = ("enrolled", "left", "with_device", "served", "not_served", "came", "went", "handed_over")
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The case in a folder of its own, to be copied."""
@@ -304,6 +307,23 @@ def test_table(small: World, home: Home) -> None:
     assert wanted.items() <= rows["primary"].items()
     assert (rows["primary"]["handed_over"], rows["primary"]["came"], rows["primary"]["went"]) == (1, 0, 1)
     assert [row["key"] for row in lines(home, "report", "table", "--by", "status")] == ["enrolled", "left"]
+    crossed = lines(home, "report", "table", "--by", "school,stage", "--since", "2021-09-15")
+    assert {(row["key"], row["also"]): (row["enrolled"], row["served"]) for row in crossed} == {
+        ("HAI-BA", "primary"): (2, 1),
+        ("LE-LOI", "primary"): (1, 0),
+        ("LE-LOI", "lower"): (1, 0),
+    }
+    assert [row["also"] for row in crossed] == ["primary", "primary", "lower"]  # as the programme has them
+    total = {name: sum(row[name] for row in rows.values()) for name in next(iter(rows.values())) if name in _NUMBERS}
+    assert {name: sum(row[name] for row in crossed) for name in total} == total
+    by_category = lines(home, "report", "table", "--by", "category,status")
+    assert [(row["key"], row["also"]) for row in by_category] == [
+        ("orphan", "enrolled"),
+        ("poor", "enrolled"),
+        ("poor", "left"),
+    ]
+    for wrong in ("schol", "school,school", "school,stage,status"):
+        assert fleet(home, "report", "table", "--by", wrong).exit_code == 2
     printed = fleet(home, "report", "table", "--since", "2021-10-01").output
     assert "HANDED OVER" in printed
     assert "in all" in printed

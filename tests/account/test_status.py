@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 from sqlalchemy import Connection, event, func, select
 
+from fleet.account.custody.machine import State
 from fleet.account.people.vault import Person, the_vault
 from fleet.account.reports.audit_commands import report
 from fleet.account.status import health_rules
@@ -159,6 +160,9 @@ def test_metrics(furnished: Registry, home: Home, tmp_path: Path) -> None:
         line.startswith(("# HELP fleet_", "# TYPE fleet_")) or _SAMPLE.fullmatch(line) for line in text.splitlines()
     )
     assert 'fleet_units{state="with_student"} 2\n' in text
+    assert 'fleet_units{state="retired"} 0\n' in text
+    assert 'fleet_last_run_units{verdict="failed"} 1\n' in text
+    assert len(re.findall("^fleet_units", text, re.MULTILINE)) == len(State)
     assert 'fleet_alarm_units{alarm="no_tag",severity="note"} 0\n' in text
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith("prom") or path.name.startswith(".")] == [
         "fleet.prom"

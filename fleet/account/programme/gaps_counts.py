@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from fleet.account.programme.gaps_sql import FOR_FIRST, REASONS, first_of, joined, online, reasons
 from fleet.account.programme.in_force import Programme
@@ -34,14 +35,10 @@ class _Tally:
 
 def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Scope) -> tuple[Row, ...]:
     """Enrolled students and gaps by school, area, category, online or reason; areas, categories in their order."""
-    first = first_of(reasons(programme, at)).label("first")
     kept = online(at) if by == "online" else students.c["category" if by == "reason" else by]
-    source = joined(programme, None if by == "online" else FOR_FIRST)
-    inner = select(kept.label("kept"), first).select_from(source).where(*conditions(scope))
-    rows = inner.subquery()
-    query = select(rows.c.kept, rows.c.first, func.count()).group_by(rows.c.kept, rows.c.first)
+    whose = None if by == "online" else FOR_FIRST
     tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
-    for key, why, count in conn.execute(query):
+    for key, why, count in _by(conn, programme, at, [kept], scope, whose):
         for name in {why, ""} if by == "reason" else (key,):
             tallies[name].enrolled += count
             if why:
@@ -50,6 +47,32 @@ def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Sco
         return _of_reasons(tallies)
     found = _of_keys(programme, by, tallies)
     return _with_families(conn, programme, at, scope, found) if by == "online" else found
+
+
+def crossed(
+    conn: Connection, programme: Programme, at: str, by: Sequence[ColumnElement[str]]
+) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    """By what columns of students together say: how many are enrolled, and how many of these are not served."""
+    tallies: defaultdict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
+    for *keys, why, count in _by(conn, programme, at, by, Scope(), FOR_FIRST):
+        tallies[tuple(keys)][bool(why)] += count
+    for key, found in tallies.items():
+        yield key, found.total(), found[True]
+
+
+def _by(
+    conn: Connection,
+    programme: Programme,
+    at: str,
+    by: Sequence[ColumnElement[str]],
+    scope: Scope,
+    whose: ColumnElement[bool] | None,
+) -> Iterator[Any]:
+    """What is in the columns ``by``, the first reason ("" served), and of how many enrolled students."""
+    kept = [column.label(f"kept_{number}") for number, column in enumerate(by)]
+    first = first_of(reasons(programme, at)).label("first")
+    rows = select(*kept, first).select_from(joined(programme, whose)).where(*conditions(scope)).subquery()
+    yield from conn.execute(select(*rows.c, func.count()).group_by(*rows.c))
 
 
 def _with_families(

@@ -98,14 +98,20 @@ def _record(record: str, figure: str, as_json: bool) -> None:
 
 
 @report.command()
-@click.option("--by", type=click.Choice(["school", "stage", "status"]), default="school", show_default=True)
+@click.option(
+    "--by",
+    default="school",
+    show_default=True,
+    metavar="WORD[,WORD]",
+    help="school, stage, status or category, or two of these crossed: school,stage.",
+)
 @click.option("--since", metavar="DATE", help="What changed since the beginning of this day, local time: 2021-10-01.")
 @_json
 @click.pass_context
 def table(ctx: click.Context, by: str, since: str | None, as_json: bool) -> None:
-    """Students by school, stage or status: enrolled, left, with a device, served; and what changed since.
+    """Students by school, stage, status or category: enrolled, left, with a device, served; and what changed since.
 
-    Example: fleet report table --by stage --since 2021-10-01
+    Examples: fleet report table --by stage --since 2021-10-01 · fleet report table --by school,stage
     """
     from fleet.account.reports import table as report_table
     from provision.progress import now
@@ -113,15 +119,28 @@ def table(ctx: click.Context, by: str, since: str | None, as_json: bool) -> None
     at = now()
     begin = _day(since) if since else ""
     with _reading(ctx) as conn:
-        found = report_table.table(conn, by, at, begin)
+        found = report_table.table(conn, _crossed(by, tuple(report_table.COLUMNS)), at, begin)
     if as_json:
         for row in found.rows:
-            _write("table", {"by": by, "since": begin, **asdict(row)}, at)
+            _write("table", {"by": ",".join(found.by), "since": begin, **asdict(row)}, at)
     else:
         from fleet import screen
         from fleet.account.reports import screen as report_account_screen
 
         screen.show(*report_account_screen.distribution(found))
+
+
+def _crossed(by: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """What a table is by. UsageError."""
+    from profiles.errors import meant
+
+    words = tuple(word.strip().lower() for word in by.split(","))
+    for word in words:
+        if word not in known:
+            raise click.UsageError(f"--by {word!r} is none of {', '.join(known)}{meant(word, known)}.")
+    if len(words) > 2 or len({*words}) < len(words):
+        raise click.UsageError("--by takes one word, or two different ones with a comma between them: school,stage.")
+    return words
 
 
 @report.command()

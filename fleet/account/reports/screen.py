@@ -88,11 +88,13 @@ def distribution(found: Table) -> Iterator[RenderableType]:
     shown = {**_COUNTS, **(_CHANGES if found.since else {})}
     if found.since:
         yield Text(f"Columns from NEW on: since {local_time(found.since)}")
-    grid = table(found.by.upper(), *shown.values())
+    grid = table(*(one.upper() for one in found.by), *shown.values())
     grid.columns[0].no_wrap = True
+    blank = [""] * (len(found.by) - 1)
     for row in found.rows:
-        grid.add_row(text(row.key or "unknown"), *_numbers(row, shown))
-    grid.add_row(Text("in all", "bold"), *_numbers(found.total, shown))
+        keys = (row.key, row.also)[: len(found.by)]
+        grid.add_row(*(text(key or "unknown") for key in keys), *_numbers(row, shown))
+    grid.add_row(Text("in all", "bold"), *blank, *_numbers(found.total, shown))
     yield grid
 
 
