@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table
+from sqlalchemy import Column, Connection, Row, Select, Table
 
 T = TypeVar("T")
 _FEW = 20
@@ -94,6 +94,18 @@ def read_rows(conn: Connection, table: Table, column: str, wanted: Iterable[str]
             yield dict(zip(names, row, strict=True))
 
 
+def read_joined(
+    conn: Connection, query: Select[Any], column: Column[str], wanted: Iterable[str]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of ``query``, which has no condition and no values of its own, of which ``column`` is one of ``wanted``,
+    as the driver gives them."""
+    said = f"{query.compile(conn)} WHERE"
+    name = f"{_quoted(conn, column.table.name)}.{_quoted(conn, column.name)}"
+    for some in batches(wanted, _NAMED):
+        within, values = _in(conn, name, some)
+        yield from conn.exec_driver_sql(f"{said} {within}", values)
+
+
 def set_by_query(conn: Connection, table: Table, name: str, query: str, column: str, wanted: Iterable[str]) -> None:
     """Set the column ``name`` to what ``query`` gives for the row, where ``column`` is one of ``wanted``."""
     update = f"UPDATE {_quoted(conn, table.name)} SET {_quoted(conn, name)} = ({query}) WHERE"  # noqa: S608
@@ -126,9 +138,13 @@ def _target(conn: Connection, table: Table, columns: Sequence[str]) -> tuple[str
 
 def _one_of(conn: Connection, column: str, wanted: list[str]) -> tuple[str, tuple[Any, ...]]:
     """That ``column`` is one of ``wanted``, and the values for its marks."""
+    return _in(conn, _quoted(conn, column), wanted)
+
+
+def _in(conn: Connection, quoted: str, wanted: list[str]) -> tuple[str, tuple[Any, ...]]:
     if conn.dialect.name == "postgresql":
-        return f"{_quoted(conn, column)} = ANY(%s)", (wanted,)
-    return f"{_quoted(conn, column)} IN ({_marks(conn, wanted)})", tuple(wanted)
+        return f"{quoted} = ANY(%s)", (wanted,)
+    return f"{quoted} IN ({_marks(conn, wanted)})", tuple(wanted)
 
 
 def _equals(conn: Connection, names: Sequence[str]) -> list[str]:

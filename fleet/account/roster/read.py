@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,18 +15,23 @@ from fleet.account.people.dates import Order, order
 from fleet.account.people.identifiers import same_name
 from fleet.account.people.vault import Vault
 from fleet.account.roster import columns as roster_columns
+from fleet.account.roster.blocks import Block, Blocks
 from fleet.account.roster.columns import HEADER_WITHIN, Columns
-from fleet.account.roster.rows import Entry, Noted, Reader, Refused
+from fleet.account.roster.doubles import Doubles, Marks, alike, mark_of
+from fleet.account.roster.entries import HOUSEHOLD, KEY, SCHOOL, Entry, Noted, Refused, entries
+from fleet.account.roster.rows import Reader
 from fleet.account.roster.schools import Schools
-from fleet.account.roster.spool import Sample, Spool, mark_of
+from fleet.account.roster.spool import Spool
 from fleet.account.sheets.books import opened
 from fleet.account.sheets.lines import Book, Line, Sheet
+from fleet.bulk import batches
 from fleet.errors import FileError
 
 CROWD = 12
 """More students than one home has: a phone that so many share is the school's, or the teacher's."""
 
 _SAMPLE = 1000
+_TOGETHER = 1000
 _REGIONS = {"vi": "VN", "zh": "CN"}
 _NOTES = 1000
 
@@ -73,21 +78,21 @@ class Gathered:
     alike: set[tuple[int, int]] = field(default_factory=set)
     teachers: dict[str, str] = field(default_factory=dict)
     schools: set[str] = field(default_factory=set)
-    keys: Sample = field(default_factory=Sample)
-    _same: Sample = field(default_factory=Sample)
-    _shared: Sample = field(default_factory=Sample)
+    keys: Marks = field(default_factory=Marks)
+    doubles: Doubles = field(default_factory=Doubles)
+    _shared: Marks = field(default_factory=Marks)
 
     def take(self, vault: Vault, sheet: int, block: Block) -> None:
         self.others += block.others
         self.refused += [one._replace(why=sys.intern(one.why)) for one in block.refused]
-        some = entries(vault, sheet, block.rows)
+        if not block.rows:
+            return
+        some = entries(vault, block.rows)
         self.spool.add(some)
-        self.keys.add([mark_of(key) for key, *_ in some])
-        self._shared.add([mark_of(one[-1]) for one in some if one[-1]])
-        for _, person, plain, national, number, said, _ in block.rows:
-            self.schools.add(said[1])
-        for one in block.rows:
-            self._same.add([mark_of(said) for said in compared(one)])
+        self.keys.add(mark_of(one[KEY]) for one in some)
+        self._shared.add(mark_of(one[HOUSEHOLD]) for one in some if one[HOUSEHOLD])
+        self.doubles.add(str(sheet), block.rows)
+        self.schools.update({one[SCHOOL] for one in some})
 
     def note(self, noted: list[Noted]) -> None:
         for one in noted:
@@ -98,7 +103,7 @@ class Gathered:
     def finish(self) -> None:
         """Find the rows that are one student, and the phones that are no household's."""
         self.crowds = self._shared.often(CROWD + 1)
-        self.refused += _again(self._same.often(2), self)
+        self.refused += _again(self)
         self.keys.sort()
 
 
@@ -160,64 +165,54 @@ def _read(
         from_1904=sheet.from_1904,
         teachers=found.teachers,
     )
-    for line in lines:
-        found.take(reader.read(line))
+    blocks = Blocks(reader)
+    for some in batches(lines, _TOGETHER):
+        found.take(vault, number, blocks.read(some))
         if reader.noted:
             found.note(reader.noted)
 
 
-def _again(often: frozenset[int], found: Gathered) -> list[Refused]:
+def _again(found: Gathered) -> list[Refused]:
     """Rows that are a student of a row above. Two that only look alike are told apart by their numbers."""
-    if not often:
-        return []
-    alike = [entry for entry in found.spool if any(mark_of(hashed) in often for hashed in _compared(entry))]
-    alike.sort(key=lambda entry: entry[:2])
-    seen: dict[str, list[Entry]] = {}
+    every = sorted(found.spool.of(found.doubles.rows()), key=lambda entry: entry.where)
+    seen: dict[tuple[str, ...], list[Entry]] = {}
     refused = []
-    for entry in alike:
-        before = {id(one): one for hashed in _compared(entry) for one in seen.get(hashed, ())}
+    for entry in every:
+        before = {one.where: one for said in alike(entry) for one in seen.get(said, ())}
         why = next((why for one in before.values() if (why := _one(one, entry, found.tables))), "")
         if why:
-            refused.append(Refused(entry.sheet, entry.row, "", why))
+            refused.append(Refused(*entry.where, "", why))
             continue
-        if by_kind(entry).get("birth") in seen:
-            found.alike.add(entry[:2])
-        for hashed in _compared(entry):
-            seen.setdefault(hashed, []).append(entry)
+        if "birth" in entry.numbers and any(
+            entry.numbers["birth"] == one.numbers.get("birth") for one in before.values()
+        ):
+            found.alike.add(entry.where)
+        for said in alike(entry):
+            seen.setdefault(said, []).append(entry)
     return refused
-
-
-def _compared(entry: Entry) -> Iterator[str]:
-    yield from (hashed for hashed, kind in entry.ids.items() if kind in COMPARED)
-    yield from entry.home
 
 
 def _one(first: Entry, then: Entry, tables: list[Table | None]) -> str:
     """Why two rows are one student; "" when they are two."""
     where = f"row {first.row}"
-    if first.sheet != then.sheet and (table := tables[first.sheet]):
+    if first.sheet != then.sheet and (table := tables[first.where[0]]):
         where += f" of {table.sheet}"
-    mine, others = by_kind(then), by_kind(first)
+    mine, others = then.numbers, first.numbers
     if mine.get("id") and mine.get("id") == others.get("id"):
         return f"has the ID number of {where}"
     two = differ(mine, others)
     if mine.get("number") and mine.get("number") == others.get("number"):
         return f"has the student number of {where}" + (", but another ID number" if two else "")
-    if two or not same_name(first.who.name, then.who.name):
+    if two or not same_name(first.name, then.name):
         return ""
     if mine.get("birth") and mine.get("birth") == others.get("birth"):
         return f"has the name, birthday and school of {where}: if they are two, write their student numbers"
-    if first.who.birthday and then.who.birthday and first.who.birthday != then.who.birthday:
+    if first.birthday and then.birthday and first.birthday != then.birthday:
         return ""
     return f"has the name and phone of {where}: if they are two, write their birthdays"
 
 
-def by_kind(entry: Entry) -> dict[str, str]:
-    """The hash of each kind, of which there is one."""
-    return {kind: hashed for hashed, kind in entry.ids.items()}
-
-
-def differ(mine: dict[str, str], others: dict[str, str]) -> bool:
+def differ(mine: Mapping[str, str], others: Mapping[str, str]) -> bool:
     """Whether both have an ID number, or both a student number, and not the same."""
     return any(mine.get(kind) and others.get(kind) and mine[kind] != others[kind] for kind in ("id", "number"))
 

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from fleet.account.roster.entries import Refused
 from fleet.account.roster.read import Gathered
-from fleet.account.roster.rows import Refused
 from fleet.account.sheets.books import opened
 from fleet.errors import FileError
 

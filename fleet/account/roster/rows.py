@@ -123,10 +123,10 @@ class Reader:
             self._column = "birthday"
             raise Unusable("is missing, and so are ID number, student number and phone: nobody can tell who this is")
         fields = self._fields(row, said, school, area)
-        household = household_of(area or school, said["household"]) if "household" in said else ""
+        household = household_of(area or school, said["household"]) if "household" in said else "".join(numbers[:1])
         guardian, address = spelled(said.get("guardian", "")), spelled(said.get("address", ""))
-        person = (name, born, numbers, guardian, address, number and spelled(said["number"]))
-        return Row(row, person, loose(name), national, number, fields, household)
+        person = (name, born, " ".join(numbers), guardian, address, number and spelled(said["number"]))
+        return Row._make((str(self.sheet), str(row), *person, loose(name), national, number, *fields, household))
 
     def _name(self, said: dict[str, str]) -> str:
         self._column = "name"

@@ -6,23 +6,21 @@ names are not written to a disk in plain.
 
 from __future__ import annotations
 
-import marshal
 import os
 import tempfile
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from fleet.account.people.pseudonyms import LETTERS
+from fleet.account.roster.entries import Entry, Flat
 from fleet.errors import HomeError
 
 _TOGETHER = 500
-Plain = tuple[Any, ...]
-"""An :class:`Entry` as a plain tuple, which takes a third of the time."""
+_BETWEEN, _END = "\x1f", "\n"
+"""Between values and between entries: characters that no value has."""
 
 
 class Spool:
@@ -33,7 +31,7 @@ class Spool:
 
         self._file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - closed by __exit__
         self._cipher = AESGCM(AESGCM.generate_key(256))
-        self._waiting: dict[str, list[Plain]] = {letter: [] for letter in LETTERS}
+        self._waiting: dict[str, list[str]] = {letter: [] for letter in LETTERS}
         self._places: dict[str, list[tuple[int, int]]] = {}
         self._end = 0
 
@@ -45,30 +43,34 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def add(self, entries: Sequence[Plain]) -> None:
-        """Put some aside: entries as plain tuples."""
+    def add(self, entries: Sequence[Flat]) -> None:
         waiting = self._waiting
         for entry in entries:
-            waiting[entry[0][1]].append(entry)
+            waiting[entry[0][1]].append(_BETWEEN.join(entry))
         for letter, some in waiting.items():
             if len(some) >= _TOGETHER:
                 self._put_aside(letter)
 
-    def sorted(self) -> Iterator[list[Plain]]:
-        """All of them, by key, then sheet and row; some thousands at once."""
+    def sorted(self) -> Iterator[list[Flat]]:
+        """All entries, by key; some thousands at once."""
         for letter in sorted(self._waiting):
             found = [*chain.from_iterable(self._pieces(letter)), *self._waiting[letter]]
             found.sort()
-            yield found
+            yield [tuple(line.split(_BETWEEN)) for line in found]
 
-    def __iter__(self) -> Iterator[Plain]:
-        """All of them, in no order."""
-        for letter, waiting in self._waiting.items():
-            yield from chain(chain.from_iterable(self._pieces(letter)), waiting)
+    def of(self, rows: set[tuple[str, str]]) -> Iterator[Entry]:
+        """The entries that are in these sheets and rows, in no order."""
+        for letter, waiting in self._waiting.items() if rows else ():
+            for line in chain(chain.from_iterable(self._pieces(letter)), waiting):
+                _, sheet, row, _ = line.split(_BETWEEN, 3)
+                if (sheet, row) in rows:
+                    yield Entry._make(line.split(_BETWEEN))
 
     def _put_aside(self, letter: str) -> None:
         nonce = os.urandom(12)
-        sealed = nonce + self._cipher.encrypt(nonce, marshal.dumps(self._waiting[letter]), None)
+        sealed = nonce + self._cipher.encrypt(
+            nonce, _END.join(self._waiting[letter]).encode("utf-8", "surrogatepass"), None
+        )
         try:
             self._file.seek(self._end)
             self._file.write(sealed)
@@ -82,53 +84,8 @@ class Spool:
         self._end += len(sealed)
         self._waiting[letter].clear()
 
-    def _pieces(self, letter: str) -> Iterator[list[Plain]]:
+    def _pieces(self, letter: str) -> Iterator[list[str]]:
         for start, size in self._places.get(letter, ()):
             self._file.seek(start)
             sealed = self._file.read(size)
-            # Nobody else has the key: what opens is what was put aside.
-            yield marshal.loads(self._cipher.decrypt(sealed[:12], sealed[12:], None))  # noqa: S302
-
-
-class Sample:
-    """Many things, of which only is remembered how often each came: eight bytes for each time."""
-
-    def __init__(self) -> None:
-        self._parts = [array("q") for _ in range(_PARTS)]
-
-    def add(self, marks: list[int]) -> None:
-        """Those of :func:`mark_of`. Each time they are sorted: runs that are in order are soon sorted together."""
-        marks.sort()
-        begin = 0
-        for part, bound in zip(self._parts, _BOUNDS, strict=True):
-            end = bisect_left(marks, bound, begin)
-            part.extend(marks[begin:end])
-            begin = end
-
-    def often(self, times: int) -> frozenset[int]:
-        """Those that came at least ``times`` times: ask with :func:`mark_of`."""
-        found: set[int] = set()
-        for part in self._parts:
-            numbers = sorted(part)
-            found.update(one for one, other in zip(numbers, numbers[times - 1 :], strict=False) if one == other)
-        return frozenset(found)
-
-    def sort(self) -> None:
-        """To be called once all were added, before it is asked what is in it."""
-        self._parts = [array("q", sorted(part)) for part in self._parts]
-
-    def __contains__(self, text: str) -> bool:
-        number = mark_of(text)
-        part = self._parts[(number >> _SHIFT) + _PARTS // 2]
-        at = bisect_left(part, number)
-        return at < len(part) and part[at] == number
-
-
-_PARTS = 16
-_SHIFT = 64 - _PARTS.bit_length() + 1
-_BOUNDS = [min((part + 1 - _PARTS // 2) << _SHIFT, (1 << 63) - 1) for part in range(_PARTS)]
-"""Where the numbers of each part end."""
-
-mark_of = hash
-"""By which a :class:`Sample` remembers a thing, in this process. Of millions two may well be alike; who asks compares
-them in full."""
+            yield self._cipher.decrypt(sealed[:12], sealed[12:], None).decode("utf-8", "surrogatepass").split(_END)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from fleet.account.custody import places
 from fleet.account.custody.places import Place
 from fleet.account.people.identifiers import exact, loose
 from fleet.account.people.students import freed
 from fleet.account.people.vault import Person, Vault
-from fleet.account.roster.match import Found, Matcher, mark
+from fleet.account.roster.doubles import mark_of
+from fleet.account.roster.entries import HOUSEHOLD, SCHOOL, STATE, Flat, Noted, Refused, marks
+from fleet.account.roster.match import Found, Matcher
 from fleet.account.roster.read import Gathered, Table
-from fleet.account.roster.rows import Entry, Noted, Refused
 from fleet.account.roster.schools import Schools
-from fleet.account.roster.spool import mark_of
 from fleet.bulk import batches, insert_values
 from fleet.ledger import Happening, Ledger
 from fleet.models import student_ids, students, vault
@@ -81,7 +81,7 @@ def planned(conn: Connection, keys: Vault, found: Gathered, schools: Schools, so
     """What the list would change. Nothing is written."""
     keys.agree(conn)
     report = _begun(found, schools, source)
-    for _ in _decided(conn, keys, found, schools, report):
+    for _ in _decided(conn, keys, found, schools, report, counting=True):
         pass
     return report
 
@@ -117,34 +117,53 @@ def _new_schools(found: Gathered, schools: Schools) -> list[Place]:
     return [place for code, place in schools.new.items() if code in found.schools]
 
 
-def _decided(conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report) -> Iterator[Found]:
-    """What becomes of each row that can be taken; the report is filled on the way, and complete at the end."""
+def _decided(
+    conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report, *, counting: bool = False
+) -> Iterator[Found]:
+    """What becomes of each row that can be taken; the report is filled on the way, and complete at the end.
+
+    ``counting``: nothing is to be written, so where everybody is new nobody has to be looked at.
+    """
     matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, schools.areas(), report.source)
-    out = {refused[:2] for refused in found.refused}
+    before = {} if matcher.empty else _enrolled(conn, report.source)
+    out = {(str(one.sheet), str(one.row)) for one in found.refused}
     named: set[str] = set()
     for entries in found.spool.sorted():
-        taken = [_without_crowd(entry, found) for entry in entries if entry[:2] not in out]
-        report.crowded += sum(entry.shared != "" and "household" not in entry.fields for entry in taken)
-        named.update(entry.fields["school"] for entry in taken)
+        taken = [one for one in entries if one[1:3] not in out] if out else entries
+        if found.crowds:
+            report.crowded += sum(mark_of(one[HOUSEHOLD]) in found.crowds for one in taken)
+            taken = [_without_crowd(one, found.crowds) for one in taken]
+        if counting and matcher.empty:
+            report.new += len(taken)
+            report.left += sum(one[STATE] == "left" for one in taken)
+            continue
+        named.update({one[SCHOOL] for one in taken})
         for one in matcher.find(taken):
             if _count(one, report):
                 yield one
+    report.unchanged += matcher.unchanged
     report.refused.sort()
-    if not matcher.empty:
-        _find_missing(conn, found, matcher, named, report)
+    _find_missing(
+        conn, found, matcher, {school for school in named if before.get(school, 0) > matcher.seen[school]}, report
+    )
 
 
-def _without_crowd(entry: Entry, found: Gathered) -> Entry:
+def _enrolled(conn: Connection, source: str) -> dict[str, int]:
+    """How many students of this source there are, by school, before anything is changed."""
+    mine = (students.c.source == source) & (students.c.state == "enrolled")
+    query = select(students.c.school, func.count().label("n")).where(mine).group_by(students.c.school)
+    return {row.school: row.n for row in conn.execute(query)}
+
+
+def _without_crowd(one: Flat, crowds: Set[int]) -> Flat:
     """A phone that forty children share is the school's, and forty are no household, whatever number they have."""
-    if entry.shared and mark_of(entry.shared) in found.crowds:
-        return entry._replace(fields={name: value for name, value in entry.fields.items() if name != "household"})
-    return entry
+    return (*one[:HOUSEHOLD], "") if one[HOUSEHOLD] and mark_of(one[HOUSEHOLD]) in crowds else one
 
 
 def _count(one: Found, report: Report) -> bool:
     """Whether something is to be written."""
     if one.why:
-        report.refused.append(Refused(one.entry.sheet, one.entry.row, "", one.why))
+        report.refused.append(Refused(*one.entry.where, "", one.why))
         return False
     if one.known is None:
         report.new += 1
@@ -208,9 +227,7 @@ class _Kept:
     _old: list[str] = field(default_factory=list)
 
     def keep(self, one: Found) -> None:
-        if one.person is None and one.known is not None and not one.ids:
-            return
-        said = mark(self.keys, one.entry)
+        (said,) = marks(self.keys, [one.entry])
         if one.person is None:
             self.conn.execute(update(vault).where(vault.c.student == one.student).values(mark=said))
             return
