@@ -269,7 +269,7 @@ def test_programme(small: World, home: Home, tmp_path: Path) -> None:
     assert lines(home, "programme", "show")[0]["programme"] == "small"
     [found] = lines(home, "programme", "progress", "--by", "area")
     assert [(one["area"], one["done"], one["number"]) for one in found["targets"]] == [
-        *(("", 1, 4), ("North", 1, 2), ("South", 0, 2))
+        *(("", 1, 4), ("South", 0, 2), ("North", 1, 2))
     ]
     assert "1 of 4 (25 %)" in fleet(home, "programme", "progress").output
     assert json.loads(fleet(home, "programme", "schema").output)["title"] == "Programme"

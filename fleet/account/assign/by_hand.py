@@ -82,6 +82,8 @@ def against_student(conn: Connection, programme: Programme, student: Student, da
         found.append(f"a unit is theirs already: {_shown(conn, student.own)}")
     elif student.served_by:
         found.append(f"a child of the household has one that both can use: {_shown(conn, student.served_by)}")
+    if student.category in programme.sims_only:
+        found.append(f"the category {student.category} is due a SIM only")
     if not phase_open(programme, student.area, student.category, day):
         phase = programme.phase_for(student.area, student.category)
         found.append(f"phase {phase.phase} begins on {phase.begin}" if phase else "no phase is for them")

@@ -67,8 +67,9 @@ def due(conn: Connection, programme: Programme, day: str) -> Iterator[Due]:
 
 
 def in_order(conn: Connection, programme: Programme, day: str) -> list[tuple[str, str]]:
-    """Areas and categories whose phase has begun, the most urgent first."""
-    found = [pair for pair in pairs(conn, programme, Scope()) if phase_open(programme, *pair, day)]
+    """Areas and categories that are due devices, and whose phase has begun, the most urgent first."""
+    due_device = (pair for pair in pairs(conn, programme, Scope()) if pair[1] not in programme.sims_only)
+    found = [pair for pair in due_device if phase_open(programme, *pair, day)]
     return sorted(found, key=lambda pair: (phase_rank(programme, *pair), rank(programme, *pair)))
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, or_, select
 
 from fleet.account.programme.gaps_sql import (
-    FOR_REASONS,
     HELD,
     REASONS,
     SIM,
     UNIT,
     apps_told,
     flag,
+    for_reasons,
     joined,
     lost_at,
     reasons,
@@ -81,7 +81,9 @@ def _query(
 ) -> Select[Any]:
     flags = [flag(one).label(name) for name, one in reasons(programme, at).items()]
     told = apps_told(programme).label("told")
-    rows = select(*_COLUMNS, told, *flags).select_from(joined(programme, FOR_REASONS)).where(*wanted).subquery()
+    rows = (
+        select(*_COLUMNS, told, *flags).select_from(joined(programme, for_reasons(programme))).where(*wanted).subquery()
+    )
     holds = rows.c[reason] == 1 if reason else or_(*(rows.c[name] == 1 for name in REASONS))
     return select(rows).where(holds).order_by(*(rows.c[name] for name in order))
 
@@ -118,6 +120,7 @@ _COLUMNS = (
 _SINCE = {
     "no_device": ("enrolled_at",),
     "refused": ("refused_at",),
+    "no_sim": ("enrolled_at",),
     "lost": ("lost_at",),
     "no_connection": ("enrolled_at",),
     "broken": ("seen_at",),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from fleet.account.programme.gaps_sql import FOR_FIRST, REASONS, first_of, joined, online, reasons
+from fleet.account.programme.gaps_sql import REASONS, first_of, for_first, joined, online, reasons
 from fleet.account.programme.in_force import Programme
 from fleet.account.programme.scope import Scope, conditions, place
 from fleet.models import students
@@ -36,7 +36,7 @@ class _Tally:
 def counted(conn: Connection, programme: Programme, at: str, by: str, scope: Scope) -> tuple[Row, ...]:
     """Enrolled students and gaps by school, area, category, online or reason; areas, categories in their order."""
     kept = online(at) if by == "online" else students.c["category" if by == "reason" else by]
-    whose = None if by == "online" else FOR_FIRST
+    whose = None if by == "online" else for_first(programme)
     tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
     for key, why, count in _by(conn, programme, at, [kept], scope, whose):
         for name in {why, ""} if by == "reason" else (key,):
@@ -54,7 +54,7 @@ def crossed(
 ) -> Iterator[tuple[tuple[str, ...], int, int]]:
     """By what columns of students together say: how many are enrolled, and how many of these are not served."""
     tallies: defaultdict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
-    for *keys, why, count in _by(conn, programme, at, by, Scope(), FOR_FIRST):
+    for *keys, why, count in _by(conn, programme, at, by, Scope(), for_first(programme)):
         tallies[tuple(keys)][bool(why)] += count
     for key, found in tallies.items():
         yield key, found.total(), found[True]

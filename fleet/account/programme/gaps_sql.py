@@ -33,6 +33,7 @@ from fleet.models import custody, holdings, items, sim_usage, sims, students, un
 REASONS: Mapping[str, str] = {
     "no_device": "no device",
     "refused": "the family did not take one",
+    "no_sim": "no SIM",
     "not_handed_over": "assigned, but not handed over",
     "never_seen": "handed over, but never seen",
     "lost": "lost",
@@ -142,11 +143,24 @@ def sim_of() -> ScalarSelect[str]:
     return query.correlate(students, HELD).scalar_subquery()
 
 
-FOR_REASONS = students.c.connection != "line"
-"""Whose SIM says anything of the reasons: who has a line at home needs none."""
+def for_reasons(programme: Programme) -> ColumnElement[bool]:
+    """Whose SIM says anything of the reasons: who has a line at home needs none, unless it is all that they are due."""
+    return or_(students.c.connection != "line", *_due_sim(programme))
 
-FOR_FIRST = and_(FOR_REASONS, HELD.c.unit.is_not(None))
-"""Whose SIM says anything of the first one: without a device, that is the reason."""
+
+def for_first(programme: Programme) -> ColumnElement[bool]:
+    """Whose SIM says anything of the first one: without a device that is due, that is the reason."""
+    needs = and_(students.c.connection != "line", HELD.c.unit.is_not(None))
+    return or_(needs, *_due_sim(programme))
+
+
+def due_device(programme: Programme) -> tuple[ColumnElement[bool], ...]:
+    """Who is due a device, where not everybody is."""
+    return (students.c.category.not_in(programme.sims_only),) if programme.sims_only else ()
+
+
+def _due_sim(programme: Programme) -> tuple[ColumnElement[bool], ...]:
+    return (students.c.category.in_(programme.sims_only),) if programme.sims_only else ()
 
 
 def joined(programme: Programme, whose_sim: ColumnElement[bool] | None = None) -> FromClause:
@@ -167,10 +181,12 @@ def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
     state, nothing = HELD.c.state, HELD.c.unit.is_(None)
     with_student = state == "with_student"
     astray = lost()
-    needs_sim = and_(students.c.connection != "line", SIM.c.iccid.is_not(None))
+    needs_sim = and_(for_reasons(programme), SIM.c.iccid.is_not(None))
+    no_sim, due = SIM.c.iccid.is_(None), due_device(programme)
     return {
-        "no_device": and_(nothing, ~astray, ~refused()),
-        "refused": and_(nothing, ~astray, refused()),
+        "no_device": and_(nothing, ~astray, ~refused(), *due),
+        "refused": and_(nothing, ~astray, refused(), *due),
+        "no_sim": and_(no_sim, *(_due_sim(programme) or (false(),))),
         "not_handed_over": state.in_(_WAITING),
         "never_seen": and_(with_student, ~_seen(), HELD.c.since <= _patient(programme, at)),
         "lost": and_(nothing, astray),
@@ -179,7 +195,7 @@ def reasons(programme: Programme, at: str) -> dict[str, ColumnElement[bool]]:
         "no_plan": and_(needs_sim, SIM.c.state != "ended", ~runs(SIM)),
         "plan_over": and_(needs_sim, or_(SIM.c.state == "ended", runs(SIM)), _over(at)),
         "no_app": and_(HELD.c.unit.is_not(None), _lacks_app(programme)),
-        "no_connection": and_(students.c.connection.not_in(("line", "sim")), SIM.c.iccid.is_(None)),
+        "no_connection": and_(students.c.connection.not_in(("line", "sim")), no_sim, *due),
     }
 
 

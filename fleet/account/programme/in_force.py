@@ -93,7 +93,8 @@ class HandOver:
 
 @dataclass(frozen=True)
 class Programme:
-    """``key`` "" when none was applied yet. ``most`` ``None``: a household may share without a limit."""
+    """``key`` "" when none was applied yet. ``most`` ``None``: a household may share without a limit.
+    ``sims_only``: categories that are due a SIM and no device."""
 
     key: str
     name: str
@@ -103,6 +104,7 @@ class Programme:
     seen_within: int
     areas: tuple[Area, ...]
     categories: tuple[str, ...]
+    sims_only: tuple[str, ...]
     stages: Mapping[str, tuple[str, ...]]
     phases: tuple[Phase, ...]
     terms: tuple[tuple[str, str, str], ...]
@@ -197,6 +199,7 @@ def of(body: Mapping[str, Any]) -> Programme:
         seen_within=body.get("seen_within", 0),
         areas=tuple(Area(a["area"], a.get("name", a["area"]), a.get("officer", "")) for a in body.get("areas", ())),
         categories=tuple(c["category"] for c in body.get("categories", ())),
+        sims_only=tuple(c["category"] for c in body.get("categories", ()) if c.get("due") == "sim"),
         stages={s["stage"]: tuple(s["grades"]) for s in body.get("stages", ())},
         phases=tuple(_phase(phase) for phase in body.get("phases", ())),
         terms=tuple((t["term"], t["from"], t["to"]) for t in body.get("calendar", ())),

@@ -1,7 +1,7 @@
 """How far each target of the programme is, and when it is met at the pace of the last four weeks.
 
-devices and sims: hand-overs that were accepted and not taken back. students: who holds a device now. schools: where
-every enrolled student holds one, or shares one. Days are those of UTC.
+devices and sims: hand-overs that were accepted and not taken back. students: who holds a device now, or shares one.
+schools: where every enrolled student does. Who is due a SIM only is not counted but for SIMs. Days are those of UTC.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from fleet.account.programme.gaps_sql import device_of
+from fleet.account.programme.gaps_sql import device_of, due_device
 from fleet.account.programme.in_force import Phase, Programme, Target, current
+from fleet.account.programme.scope import place
 from fleet.models import acceptances, custody, sims, students
 
 WINDOW = 28
@@ -72,14 +73,16 @@ def _reached(
 ) -> Iterator[Reached]:
     yield _measure(conn, programme, phase, target, day)
     for one in by:
-        for part in _parts(conn, phase, target, one) if not getattr(target, one) else ():
+        for part in _parts(conn, programme, phase, target, one) if not getattr(target, one) else ():
             within = {"area": target.area, "category": target.category, one: part}
             yield _measure(conn, programme, phase, Target(target.what, None, target.by, **within), day)
 
 
-def _parts(conn: Connection, phase: Phase, target: Target, by: str) -> list[str]:
-    column = students.c[by]
-    return list(conn.scalars(select(column).where(*_scope(phase, target)).distinct().order_by(column)))
+def _parts(conn: Connection, programme: Programme, phase: Phase, target: Target, by: str) -> list[str]:
+    """In the programme's order."""
+    order = {"area": tuple(area.area for area in programme.areas), "category": programme.categories}[by]
+    found = conn.scalars(select(students.c[by]).where(*_scope(phase, target)).distinct())
+    return sorted(found, key=lambda part: place(order, part))
 
 
 def _measure(conn: Connection, programme: Programme, phase: Phase, target: Target, day: date) -> Reached:
@@ -159,7 +162,7 @@ def _by_day(conn: Connection, query: Select[Any]) -> Counter[str]:
     return Counter({str(day): count for day, count in conn.execute(query)})
 
 
-def _devices(conn: Connection, _programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
+def _devices(conn: Connection, programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
     """Hand-overs by day, less those taken back that day."""
     found = Counter[str]()
     scope = _scope(phase, target)[1:]
@@ -170,7 +173,7 @@ def _devices(conn: Connection, _programme: Programme, phase: Phase, target: Targ
             query = query.join(students, students.c.student == acceptances.c.student).where(*scope)
         for when, count in conn.execute(query):
             found[when] += sign * count
-    return _all(conn, _scope(phase, target)), found
+    return _all(conn, [*_scope(phase, target), *due_device(programme)]), found
 
 
 def _sims(conn: Connection, _programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
@@ -181,9 +184,15 @@ def _sims(conn: Connection, _programme: Programme, phase: Phase, target: Target)
     return _all(conn, _scope(phase, target)), _by_day(conn, query)
 
 
-def _students(conn: Connection, _programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
-    """By the day since which they hold one."""
-    scope = _scope(phase, target)
+def _students(conn: Connection, programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
+    """By the day since which they hold one, or the household has one that they share."""
+    scope = [*_scope(phase, target), *due_device(programme)]
+    if programme.shares:
+        mine = custody.alias("mine")
+        has = (mine.c.unit == device_of(programme)) & (mine.c.state == "with_student")
+        since = func.substr(mine.c.since, 1, 10)
+        served: Select[Any] = select(since, func.count()).select_from(students).join(mine, has).where(*scope)
+        return _all(conn, scope), _by_day(conn, served.group_by(since))
     held = select(custody.c.holder, func.min(custody.c.since).label("since")).where(custody.c.state == "with_student")
     first = held.group_by(custody.c.holder).subquery()
     day = func.substr(first.c.since, 1, 10)
@@ -193,7 +202,7 @@ def _students(conn: Connection, _programme: Programme, phase: Phase, target: Tar
 
 def _schools(conn: Connection, programme: Programme, phase: Phase, target: Target) -> tuple[int, Counter[str]]:
     """By the day since which the last of a school's students holds one."""
-    scope = [*_scope(phase, target), students.c.school != ""]
+    scope = [*_scope(phase, target), *due_device(programme), students.c.school != ""]
     mine = custody.alias("mine")
     since = func.max(mine.c.since)
     without = func.count() - func.count(mine.c.unit)

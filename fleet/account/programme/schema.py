@@ -105,6 +105,9 @@ class Area(Section):
 class Category(Section):
     category: Text = Field(description="The category as rosters have it, such as poor.")
     name: Text | None = Field(default=None, description="Its name in reports.")
+    due: Literal["sim"] | None = Field(
+        default=None, description="sim: who is of it has a device at home, and is due a SIM only."
+    )
 
 
 class Stage(Section):

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from fleet.account.programme.gaps import listed
 from fleet.account.programme.gaps_counts import Row, counted
-from fleet.account.programme.gaps_sql import FOR_REASONS, REASONS, first_of, joined, reasons
+from fleet.account.programme.gaps_sql import REASONS, first_of, for_reasons, joined, reasons
 from fleet.account.programme.in_force import Programme, current
 from fleet.account.programme.running import in_hand, runs
 from fleet.account.programme.scope import Scope, conditions
@@ -117,7 +117,7 @@ def _records(programme: Programme, scope: Scope, figure: str, at: str) -> Select
         wanted = first_of(holds) == figure
     elif figure == "served":
         wanted = first_of(holds) == ""
-    return query.select_from(joined(programme, FOR_REASONS)).where(wanted)
+    return query.select_from(joined(programme, for_reasons(programme))).where(wanted)
 
 
 def _scope(conn: Connection, programme: Programme, level: str, key: str) -> tuple[Scope, str, str]:
