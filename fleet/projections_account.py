@@ -161,14 +161,15 @@ def _unit_received(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     if mine.one(units) is None:
         mine.clear(unit_joins)
         told = {name: body[name] for name in ("platform", "serial", "maker", "model", "version", "imei")}
-        mine.put(units, {**told, "facts": canonical({}), "first_seen": event.at, "last_seen": NEVER})
+        mine.put(units, {**told, "facts": canonical({}), "first_seen": _when(event, body), "last_seen": NEVER})
     mine.put(units, {"origin": body["batch"]})
     _hold(mine, event, {**body, "step": "receive"})
-    mine.put(custody, {"batch": body["batch"], "received_at": event.at})
+    mine.put(custody, {"batch": body["batch"], "received_at": _when(event, body)})
 
 
 def _unit_custody(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
-    """``unit.custody``: step, state, place, student, why; with kit and condition at a hand-over and a return."""
+    """``unit.custody``: step, state, place, student, why; with kit and condition at a hand-over and a return; ``on``
+    when it happened, where it was recorded later."""
     back_again(mine, event, body)
     _hold(mine, event, body)
     step = body["step"]
@@ -187,10 +188,16 @@ _UNASSIGNS = frozenset({"return", "refuse", "lose", "retire", "give_back"})
 """Steps after which a unit is not meant for anybody any more. From a repair it goes back to the same student."""
 
 
+def _when(event: Event, body: Mapping[str, Any]) -> str:
+    """When it happened: ``on`` where it was recorded later."""
+    on: str = body.get("on") or event.at
+    return on
+
+
 def _accepted(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     taken = {name: body[name] for name in ("student", "taken_by", "condition")}
     said = {"kit": canonical(body["kit"]), "checks": canonical(body.get("checks", {}))}
-    mine.put(acceptances, {"at": event.at, **said, **taken})
+    mine.put(acceptances, {"at": _when(event, body), **said, **taken})
     _assign(mine, body["student"])
 
 
@@ -200,7 +207,7 @@ def _back(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
         if taken["returned_at"] is None:
             mine.put(
                 acceptances,
-                {**taken, "returned_at": event.at, "returned_condition": body.get("condition"), **kit},
+                {**taken, "returned_at": _when(event, body), "returned_condition": body.get("condition"), **kit},
             )
 
 
@@ -209,7 +216,7 @@ def _hold(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 
     A clock that went back makes no gap and no overlap: the step counts from the one before it.
     """
-    at = event.at
+    at = _when(event, body)
     for held in mine.all(holdings):
         if held["until"] is None:
             at = max(at, held["since"])

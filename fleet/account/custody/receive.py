@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from fleet.account.custody import batches, places, serials
+from fleet.account.custody import batches, places, serials, when
 from fleet.account.custody.batches import Batch
 from fleet.account.custody.machine import BY_PLACE
 from fleet.account.custody.places import Place
@@ -25,13 +25,14 @@ TAKEN = ("new", "matched")
 @dataclass(frozen=True)
 class Lot:
     """What is said of a whole list. ``donor`` and ``announced`` ``None``: as they are, where the batch is known, else
-    ``listed``: how many rows the list has."""
+    ``listed``: how many rows the list has. ``on``: the day on which it came, where that was earlier."""
 
     batch: str
     place: str
     donor: str | None = None
     announced: int | None = None
     listed: int | None = None
+    on: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Received:
 
 def plan(registry: Registry, lot: Lot, rows: Sequence[Listed], *, sure: bool = False) -> Received:
     """What :func:`receive` would do. AccountError for a place or batch that is not."""
+    if lot.on:
+        when.day(lot.on, registry.ledger.clock())
     with snapshot(registry.engine) as conn:
         place, batch = _of(conn, lot)
         return Received(batch, place.place, judge(conn, rows, batch.batch, sure=sure), applied=False)
@@ -68,7 +71,8 @@ def receive(registry: Registry, lot: Lot, rows: Sequence[Listed], *, sure: bool 
         if all_of_them and (against := [one for one in found if one.verdict in ("doubtful", "refused")]):
             raise _refused(against)
         batches.put(conn, registry.ledger, batch)
-        registry.ledger.append_many(conn, _events(found, batch, place))
+        on = when.day(lot.on, registry.ledger.clock()).after(None, lot.batch) if lot.on else ""
+        registry.ledger.append_many(conn, _events(found, batch, place, on))
     return Received(batch, place.place, found, applied=True)
 
 
@@ -76,12 +80,12 @@ def _of(conn: Connection, lot: Lot) -> tuple[Place, Batch]:
     return places.the(conn, lot.place), batches.wanted(conn, lot.batch, lot.donor, lot.announced, lot.listed)
 
 
-def _events(found: Sequence[Judged], batch: Batch, place: Place) -> Iterator[Happening]:
+def _events(found: Sequence[Judged], batch: Batch, place: Place, on: str) -> Iterator[Happening]:
     for one in found:
         if one.verdict not in TAKEN:
             continue
         if not one.known or one.known.batch != batch.batch:
-            yield "unit.received", one.key, _body(one, batch, place)
+            yield "unit.received", one.key, {**_body(one, batch, place), **({"on": on} if on else {})}
         if one.row.tag and not (one.known and one.known.tag == one.row.tag):
             yield "unit.tagged", one.key, {"v": 1, "tag": one.row.tag, "was": None}
 

@@ -33,6 +33,7 @@ _LISTS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 @click.option("--model", default="", help="Of the serials that are typed, and of rows that do not say it.")
 @click.option("--imei", default="", help="Of the one serial that is typed.")
 @click.option("--tag", default="", help="Of the one serial that is typed.")
+@click.option("--on", metavar="DATE", default="", help="The day on which it came, if that was earlier: 2026-11-15.")
 @click.option("--sure", is_flag=True, help="Take doubtful serials as they are written.")
 @click.option("--encoding", help="Of a CSV file, where it was guessed wrong.")
 @click.option("--apply", is_flag=True, help="Take over what the list says; without it only what would be is shown.")
@@ -49,6 +50,7 @@ def receive(
     model: str,
     imei: str,
     tag: str,
+    on: str,
     sure: bool,
     encoding: str | None,
     apply: bool,
@@ -71,14 +73,14 @@ def receive(
             raise click.UsageError("--imei and --tag are of one unit: name one serial.")
         rows = [Listed(0, serial, imei, maker, model, tag) for serial in what]
         with _open(ctx) as registry:
-            _say(ctx, _typed(registry, Lot(batch, place, donor, announced), rows, sure), as_json)
+            _say(ctx, _typed(registry, Lot(batch, place, donor, announced, on=on), rows, sure), as_json)
         return
     if imei or tag:
         raise click.UsageError("--imei and --tag are of a serial that is typed; a list has columns for them.")
     from fleet.account.custody.receive_file import read
 
     rows = [replace(row, maker=row.maker or maker, model=row.model or model) for row in read(file, encoding)]
-    lot = Lot(batch, place, donor, announced, len(rows))
+    lot = Lot(batch, place, donor, announced, len(rows), on)
     with _open(ctx) as registry:
         if apply:
             _say(ctx, take(registry, lot, rows, sure=sure, all_of_them=False), as_json)

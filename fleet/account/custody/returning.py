@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from fleet.account.custody import kit as custody_kit
 from fleet.account.custody import steps as custody_steps
+from fleet.account.custody import when
 from fleet.account.custody import words as custody_words
 from fleet.account.custody.kit import Kit
 from fleet.account.custody.steps import Going, Moved
@@ -40,9 +41,10 @@ def take_back(
     condition: str,
     *,
     without: Kit | None = None,
+    on: str = "",
 ) -> tuple[Returned, ...]:
     """The units that are named come back to ``place``. ``kit`` ``None``: each with all that went out with it, but for
-    the pieces ``without``.
+    the pieces ``without``. ``on``: the day on which they came, where that was earlier.
 
     What is missing is recorded, and stops nothing. Raises as :func:`custody_steps.do` does.
     """
@@ -54,11 +56,13 @@ def take_back(
     with transaction(registry.engine) as conn:
         said = {"place": place, "kit": "said below", "condition": condition}
         going = custody_steps.plan(conn, "return", names, said)
+        day = when.day(on, registry.ledger.clock()) if on else None
+        came = [{"on": day.after(one.held.since, one.held.shown)} if day else {} for one in going]
         went = _went(conn, [one.held.key for one in going])
         done = tuple(_returned(one, went.get(one.held.key, {}), kit, without or {}) for one in going)
         bodies = (
-            one.body("return", {"condition": condition, "kit": {**back.kit}, "missing": {**back.missing}})
-            for one, back in zip(going, done, strict=True)
+            one.body("return", {"condition": condition, "kit": {**back.kit}, "missing": {**back.missing}, **at})
+            for one, back, at in zip(going, done, came, strict=True)
         )
         happened = (("unit.custody", one.held.key, body) for one, body in zip(going, bodies, strict=True))
         registry.ledger.append_many(conn, happened)

@@ -24,6 +24,7 @@ _UNITS = "TAG-OR-SERIAL..."
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 _to = click.option("--to", "place", metavar="PLACE", required=True, help="Where it is then.")
 _at = click.option("--at", "place", metavar="PLACE", required=True, help="Where it is now.")
+_on = click.option("--on", metavar="DATE", default="", help="The day of it, if that was earlier: 2026-11-15.")
 _names = click.argument("names", nargs=-1, metavar=_UNITS)
 _file = click.option(
     "--file",
@@ -182,6 +183,7 @@ def refused(ctx: click.Context, name: str, student: str, why: str, note: str, pl
 @click.option("--guardian-present", is_flag=True, help="A guardian was there.")
 @click.option("--id", "ids", metavar="ROLE=1234", multiple=True, help="Whose paper was looked at; its last four only.")
 @click.option("--allow", metavar="REASON", default="", help="Why, against the guards of an assignment.")
+@_on
 @click.option("--sheet", metavar="SCHOOL/CLASS", help="Print the register of a class instead, to be signed.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="With --sheet: the PDF to write.")
 @click.option("--call", "contact", default="", metavar="TEXT", help="With --sheet: whom to call.")
@@ -198,6 +200,7 @@ def hand_over(
     guardian_present: bool,
     ids: tuple[str, ...],
     allow: str,
+    on: str,
     sheet: str | None,
     out: Path | None,
     contact: str,
@@ -224,7 +227,7 @@ def hand_over(
         return
     if not (name and student and taken_by and condition):
         raise click.UsageError("Name the unit and the student, and pass --taken-by and --condition.")
-    accepted = Acceptance(taken_by, kit, condition, guardian_present, ids_of(ids), allow.strip())
+    accepted = Acceptance(taken_by, kit, condition, guardian_present, ids_of(ids), allow.strip(), on)
     with _open(ctx) as registry:
         done = accept(registry, name, student, accepted)
     _show(
@@ -267,6 +270,7 @@ def _also(done: HandedOver) -> None:
 @click.option("--kit", "pieces", metavar="PIECE=N", multiple=True, help="Each piece that came back.")
 @click.option("--complete", is_flag=True, help="All that went out came back.")
 @click.option("--condition", metavar="WORD", required=True, help="What it looks like: good, worn, damaged, broken.")
+@_on
 @_units
 def return_(
     ctx: click.Context,
@@ -277,6 +281,7 @@ def return_(
     pieces: tuple[str, ...],
     complete: bool,
     condition: str,
+    on: str,
 ) -> None:
     """Take units back from students, and say what of their kits is missing.
 
@@ -289,7 +294,7 @@ def return_(
         raise click.UsageError("Say what came back with --kit, or --complete.")
     kit = None if complete else custody_kit.parse(pieces)
     with _open(ctx) as registry:
-        done = take_back(registry, _listed(names, file), place, kit, condition)
+        done = take_back(registry, _listed(names, file), place, kit, condition, on=on)
     more = {
         one.moved.key: {"kit": dict(one.kit), "missing": dict(one.missing), "strangers": list(one.strangers)}
         for one in done

@@ -13,6 +13,7 @@ from fleet.account.assign import by_hand as assign_hand
 from fleet.account.assign.units import COLUMNS, JOINED
 from fleet.account.custody import kit as custody_kit
 from fleet.account.custody import steps as custody_steps
+from fleet.account.custody import when
 from fleet.account.custody import words as custody_words
 from fleet.account.custody.kit import Kit
 from fleet.account.custody.steps import Going, Moved
@@ -34,7 +35,7 @@ _LAST = re.compile(r"[0-9A-Z]{4}")
 class Acceptance:
     """Who took it and what was looked at. ``taken_by`` is a role; ``ids`` is role to the last four characters of the
     paper that was shown; ``allowed`` the reason for which it is given against the guards of
-    an assignment."""
+    an assignment; ``on`` the day on which it happened, where that was earlier."""
 
     taken_by: str
     kit: Kit
@@ -42,6 +43,7 @@ class Acceptance:
     guardian_present: bool = False
     ids: Mapping[str, str] = field(default_factory=dict)
     allowed: str = ""
+    on: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,18 @@ def hand_over(registry: Registry, name: str, student: str, accepted: Acceptance)
         said["student"] = students.the(conn, student)
         [going] = custody_steps.plan(conn, "hand_over", [name], said)
         wanted = programme.current(conn)
+        at = registry.ledger.clock()
+        if accepted.on:
+            said["on"] = at = when.day(accepted.on, at).after(going.held.since, going.held.shown)
         against = _of_programme(wanted.hand_over, accepted, taken_by)
-        against += _of_assignment(conn, registry, wanted, going, accepted.allowed)
+        against += _of_assignment(conn, registry, wanted, going, accepted.allowed, at)
         if against:
             raise CustodyError(
                 f"{going.held.shown} cannot be handed over: {'; '.join(against)}.", "Nothing was changed."
             )
         event = registry.ledger.append(conn, "unit.custody", going.held.key, going.body("hand_over", said))
-        cards = sims.accepted(conn, registry.ledger, going.held.key, going.student or "", event.at)
+        begins = at if accepted.on else event.at
+        cards = sims.accepted(conn, registry.ledger, going.held.key, going.student or "", begins)
     return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.hand_over.kit, accepted.kit), cards)
 
 
@@ -120,7 +126,9 @@ def _of_programme(wanted: HandOver, accepted: Acceptance, taken_by: str) -> list
     return against
 
 
-def _of_assignment(conn: Connection, registry: Registry, wanted: Programme, going: Going, allowed: str) -> list[str]:
+def _of_assignment(
+    conn: Connection, registry: Registry, wanted: Programme, going: Going, allowed: str, at: str
+) -> list[str]:
     """What stands against this student's having this unit."""
     student = assign_hand.the_student(conn, wanted, going.student or "")
     held = going.held
@@ -133,7 +141,7 @@ def _of_assignment(conn: Connection, registry: Registry, wanted: Programme, goin
     if allowed:
         return []
     row = conn.execute(select(*COLUMNS).select_from(JOINED).where(units.c.key == held.key)).one()
-    today = datetime.fromisoformat(registry.ledger.clock()).astimezone().date().isoformat()
+    today = datetime.fromisoformat(at).astimezone().date().isoformat()
     against = [
         *assign_hand.against_student(conn, wanted, student, today),
         *assign_hand.against_unit(conn, registry, row, wanted, student),

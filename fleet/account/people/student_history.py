@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, or_, select
 
 from fleet.models import custody, events, holdings, sims, units
+from provision.text import local_time
 
 Told = tuple[Row[Any], str]
 """An event (at, actor, kind, bench, seq), and what it was, for people."""
@@ -63,7 +64,8 @@ def _words(step: str, body: Mapping[str, Any]) -> str:
         parts[0] += f", taken by the {body['taken_by']}"
     if body.get("kit"):
         parts.append("with " + ", ".join(f"{number} {piece}" for piece, number in sorted(body["kit"].items())))
-    return "; ".join([*parts, *(f"{name}: {body[name]}" for name in _SAID if body.get(name))])
+    on = [f"on {local_time(body['on'])[:10]}"] if body.get("on") else []
+    return "; ".join([*parts, *(f"{name}: {body[name]}" for name in _SAID if body.get(name)), *on])
 
 
 def of_sims(conn: Connection, student: str) -> Iterator[Told]:

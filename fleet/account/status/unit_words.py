@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from provision.text import counted
+from provision.text import counted, local_time
 
 Body = Mapping[str, Any]
 
@@ -53,7 +53,7 @@ def _intake(body: Body) -> str:
 
 
 def _received(body: Body) -> str:
-    return f"received with batch {body['batch']}, {_state(body)}"
+    return f"received with batch {body['batch']}, {_state(body)}{_on(body)}"
 
 
 _CUSTODY: Mapping[str, str] = {
@@ -87,7 +87,12 @@ def _custody(body: Body) -> str:
     if body.get("kit"):
         parts.append("with " + ", ".join(f"{number} {piece}" for piece, number in sorted(body["kit"].items())))
     parts.extend(f"{name}: {body[name]}" for name in _SAID if body.get(name))
-    return "; ".join(parts)
+    return "; ".join(parts) + _on(body)
+
+
+def _on(body: Body) -> str:
+    """When it happened, where it was recorded later."""
+    return f"; on {local_time(body['on'])[:10]}" if body.get("on") else ""
 
 
 def _assigned(body: Body) -> str:
