@@ -10,9 +10,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -36,10 +37,14 @@ def programs() -> Path | None:
 
 
 class Postgres:
-    """A running server. Its text is ordered the Vietnamese way, so that no test leans on the order of code points."""
+    """A running server. Its text is ordered the Vietnamese way, so that no test leans on the order of code points.
 
-    def __init__(self, place: Path) -> None:
+    ``settings`` are other ones than those of tests, which want it quick.
+    """
+
+    def __init__(self, place: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self._place = place
+        self._settings = {**_SETTINGS, **settings}
         self._numbers = count()
         self._folder = Path(tempfile.mkdtemp(prefix="fleet-pg-"))
         self._as = _unprivileged()
@@ -62,12 +67,23 @@ class Postgres:
     def _log(self) -> Path:
         return self._folder / "log"
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others of the server."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Start the server again; it takes connections afterwards."""
         assert self._runs(), self._log.read_text()
 
     def _runs(self) -> bool:
-        given = {**_SETTINGS, "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        given = {
+            **self._settings,
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+        }
         words = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(

@@ -1,0 +1,1 @@
+"""Ten thousand sites that are not there: what answers in their place, and what is measured."""
