@@ -17,9 +17,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fleet.bulk import batches, insert_values, streamed
+from fleet.errors import RegistryError
 from fleet.home import Bench
 from fleet.models import benches, chains, events
-from fleet.projections import Told, project
+from fleet.projections import project
+from fleet.projections_students import Told
 from fleet.values import Event, Json, storable, written
 
 Clock = Callable[[], str]
@@ -78,6 +80,7 @@ class Ledger:
         if others >= at:
             at = _next(others)
         if mine:
+            _check_end(conn, mine)
             return End(mine.bench, mine.seq, mine.hash), at
         conn.execute(insert(chains).values(bench=self.bench.id, seq=0, hash=""))
         opened: Happening = ("bench.opened", self.bench.id, {"v": 1, "name": storable(self.bench.name)})
@@ -100,6 +103,17 @@ class Ledger:
         insert_values(conn, events, COLUMNS, rows)
         project(conn, told)
         return told[-1][0], End(bench, seq, prev)
+
+
+def _check_end(conn: Connection, end: Row[Any]) -> None:
+    """Nothing is added to a chain whose last event is not the one that was noted: what is cut off would be lost for
+    good. RegistryError."""
+    last = select(events.c.hash).where(events.c.bench == end.bench, events.c.seq == end.seq)
+    if end.seq and conn.scalar(last) != end.hash:
+        raise RegistryError(
+            f"The ledger of this bench does not end with event {end.seq}, as it did: nothing was added to it.",
+            "fleet ledger verify tells more; fleet database restore puts a backup in its place.",
+        )
 
 
 def _note(conn: Connection, end: End, at: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from fleet.db import snapshot, transaction
+from fleet.errors import RegistryError
 from fleet.ledger import Broken, Verified, verify
 from fleet.units import Registry
 from fleet.values import Event, canonical
@@ -121,6 +122,23 @@ def test_event_forged_at_the_end_is_found(told: Registry) -> None:
     found = check(told)
     assert isinstance(found, Broken)
     assert (found.seq, found.why) == (11, "is not the end that was noted; the chain ended at 10")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM events WHERE seq > 8",
+        "UPDATE events SET hash = 'f' WHERE seq = 10",
+        "UPDATE chains SET hash = 'f'",
+        "UPDATE chains SET seq = 8",
+    ],
+)
+def test_nothing_is_added_to_a_chain_whose_end_is_not_the_one_that_was_noted(told: Registry, statement: str) -> None:
+    spoil(told, statement)
+    before = check(told)
+    with pytest.raises(RegistryError, match="does not end with event .*nothing was added"):
+        told.record(report(identity("S9")))
+    assert check(told) == before
 
 
 def test_forged_chain_is_found(told: Registry) -> None:
