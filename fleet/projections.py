@@ -15,16 +15,15 @@ from fleet.models import benches, intakes, items, runs, seals, unit_joins, units
 from fleet.projections_account import KINDS, Projection, back_again, benched, first_held, noted
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
+from fleet.projections_students import Told, new_students
 from fleet.rows import Mine, Rows
 from fleet.tag_numbers import series
 from fleet.values import Event, canonical
 
-Told = tuple[Event, Any]
-"""An event, and its body as it is read."""
-
 
 def project(conn: Connection, happened: Sequence[Told]) -> None:
     """Bring the projections from before these events to after them. They are newer than all of their subjects."""
+    happened = new_students(conn, happened)
     rows = Rows(conn, {event.subject for event, _ in happened})
     for event, body in happened:
         _fold(rows, event, body)
@@ -108,14 +107,16 @@ def _replace_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     copied = ("started", "ended", "profile", "digest", "verdict", "steps", "port", "error", "next_action", "allowed")
     who = {"bench": event.bench, "actor": event.actor, "left_on": canonical(body["left_on"])}
     mine.put(runs, {**who, **{name: body[name] for name in copied}})
-    mine.clear(items)
-    for position, item in enumerate(body["items"]):
-        shown = {name: value for name, value in item.items() if name != "sealed"}
-        mine.put(items, {"position": position, **shown})
+    shown = [{**item, "position": position} for position, item in enumerate(body["items"])]
+    for row in shown:
+        del row["sealed"]
+    mine.put_all(items, shown)
 
 
 def _replace_seals(mine: Mine, found: list[dict[str, Any]]) -> None:
     """Only those of the items that this run had: of others it says nothing, so what was set before still holds."""
+    if not mine.all(seals) and not any(item["sealed"] for item in found):
+        return
     for item in found:
         if item["sealed"]:
             mine.put(seals, {"item": item["item"], "sealed": item["sealed"]})

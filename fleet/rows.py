@@ -7,7 +7,7 @@ offline) are put right by folding the events of that one subject again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
@@ -194,6 +194,16 @@ class Mine:
         if len(row) != len(blank):
             raise KeyError(f"{table.name} has no column {', '.join(row.keys() - blank.keys())}")
         rows[key] = row
+
+    def put_all(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """These in the place of all rows of the subject: what is not said is NULL."""
+        blank, names, owner = _BLANKS[table], _KEYS[table], {_OWNERS[table]: self._subject}
+        found = {_key(names, values): {**blank, **values, **owner} for values in rows}
+        if strange := {name for row in found.values() if len(row) != len(blank) for name in row.keys() - blank.keys()}:
+            raise KeyError(f"{table.name} has no column {', '.join(strange)}")
+        kept = self._rows.kept(table, self._subject)
+        kept.clear()
+        kept.update(found)
 
     def drop(self, table: Table, row: Mapping[str, Any]) -> None:
         """Take the row with this key away."""
