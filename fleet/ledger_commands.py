@@ -24,28 +24,31 @@ def ledger() -> None:
 
 
 @ledger.command()
+@click.option("--differ", "differing", is_flag=True, help="Also tell what benches said differently, and still do.")
 @_json
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, differing: bool, as_json: bool) -> None:
     """Check that no event was changed, cut out, put in or moved since it was written. Exit 1 names the place.
 
     Example: fleet ledger verify
     """
+    from fleet import ledger_differ
     from fleet.db import database_of, reading
-    from fleet.ledger import Verified, bench_names
+    from fleet.ledger import Verified, bench_names, chain_ends
     from fleet.ledger import verify as check
 
     options = _options(ctx)
     with reading(database_of(options.database, home_of(options))) as conn:
         found = check(conn)
         names = bench_names(conn)
+        differ = ledger_differ.told(conn, {}, chain_ends(conn)) if differing else None
     whole = isinstance(found, Verified)
     if as_json:
-        _write({"whole": whole, **asdict(found)})
+        _write({"whole": whole, **asdict(found), **({} if differ is None else {"differ": differ})})
     else:
         from fleet import ledger_screen, screen
 
-        screen.show(*ledger_screen.verified(found, names))
+        screen.show(*ledger_screen.verified(found, names, differ))
     ctx.exit(0 if whole else 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -16,8 +16,11 @@ from provision.screen import text
 from provision.text import counted, local_time, printable
 
 
-def verified(found: Verified | Broken, names: Mapping[str, str]) -> Iterable[RenderableType]:
-    """That the ledger is whole, or the first place that does not hold."""
+def verified(
+    found: Verified | Broken, names: Mapping[str, str], differ: Sequence[str] | None = None
+) -> Iterable[RenderableType]:
+    """That the ledger is whole, or the first place that does not hold. ``differ``: what benches said differently, where
+    that was asked for."""
     if isinstance(found, Broken):
         place = f"event {found.seq} of bench {_bench(found.bench, names)}"
         yield Text(f"The ledger is broken: {place} {found.why}.", "bold red")
@@ -26,6 +29,9 @@ def verified(found: Verified | Broken, names: Mapping[str, str]) -> Iterable[Ren
     yield Text(f"The ledger is whole: {counted(found.events, 'event')}, {counted(len(found.ends), 'chain')}.")
     for end in found.ends:
         yield text(f"{_bench(end.bench, names)} ends with event {end.seq}: {end.hash}")
+    yield from (text(sentence, "yellow") for sentence in differ or ())
+    if differ == ():
+        yield Text("No two benches say different things.")
 
 
 def exported(header: Header, file: str) -> Iterable[RenderableType]:

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, StaticPool, Table, UniqueConstraint, create_engine, insert, select
 
+from fleet import ledger_differ
 from fleet.db import database_of, snapshot, transaction, writing
 from fleet.home import Bench, Home
-from fleet.ledger import Happening, Ledger, Verified, verify
+from fleet.ledger import Happening, Ledger, Verified, chain_ends, verify
 from fleet.ledger_export import export
 from fleet.ledger_merge import Merged, merge
 from fleet.ledger_replay import replay
@@ -188,6 +189,8 @@ def test_what_benches_said_differently_is_told_once(sides: tuple[Side, Side], tm
     assert third.merge(*files).differ == told
     one.write(_place("school"))
     assert third.merge(one.export(tmp_path / "again")).differ == ()
+    with snapshot(third.engine) as conn:  # by now they agree on the place; the rest stays until they do
+        assert ledger_differ.told(conn, {}, chain_ends(conn)) == (told[0], *told[2:])
     third.engine.dispose()
 
 
