@@ -27,6 +27,7 @@ from fleet.models import (
     unit_joins,
     units,
 )
+from fleet.projections_students import BLANK
 from fleet.rows import Mine
 from fleet.values import Event, canonical
 
@@ -48,16 +49,9 @@ def _batch_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 
 def _student_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``student.set``: the columns of ``students`` that are new or changed, and ``ids`` (hash to kind) to be added."""
-    _put(mine, students, {**body["fields"], "changed": event.at}, {**_BLANK, "since": event.at})
+    _put(mine, students, {**body["fields"], "changed": event.at}, {**BLANK, "since": event.at})
     for digest, kind in body["ids"].items():
         mine.put(student_ids, {"hash": digest, "kind": kind})
-
-
-_BLANK = {
-    "state": "enrolled",
-    **dict.fromkeys(("school", "area", "grade", "class_name", "category", "household", "teacher", "source"), ""),
-    "connection": "unknown",
-}
 
 
 def _student_forgotten(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:  # noqa: ARG001

@@ -27,7 +27,7 @@ from fleet.errors import VaultError
 from fleet.home import Home
 from fleet.ledger import Ledger
 from fleet.models import bench_vaults, vault
-from fleet.values import storable
+from fleet.values import encoded, storable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,7 +39,6 @@ _PIN_DIGITS, _DIFFERENT = 6, 4
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 _RESTORE = "Put back the backup of it: fleet vault restore FILE."
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,12 @@ class Person:
 
     def plain(self) -> bytes:
         """As it is sealed."""
-        return _encode({name: value for name, value in vars(self).items() if value}).encode()
+        return plain(vars(self))
+
+
+def plain(said: Mapping[str, str | tuple[str, ...]]) -> bytes:
+    """What is said of a person, by the names of :class:`Person`, as it is sealed."""
+    return encoded({name: value for name, value in said.items() if value}).encode()
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class Vault:
         if pin := self.kept_pin(conn, unit):
             return pin
         pin = self._new_pin(unit)
-        sealed = self.seal(unit, _encode({"pin": pin}).encode())
+        sealed = self.seal(unit, encoded({"pin": pin}).encode())
         conn.execute(insert(vault).values(student=unit, sealed=sealed, mark=""))
         return pin
 

@@ -53,7 +53,8 @@ class Known(NamedTuple):
 
 class Found(NamedTuple):
     """What becomes of a row: ``known`` is ``None`` of a new student. ``fields``, ``ids`` are those that are new;
-    ``person`` is what is to be kept in the vault, ``None`` if that stays. ``why`` says why it cannot be taken."""
+    ``person`` is what is to be kept in the vault of one who is known, ``None`` if that stays. ``why`` says why it
+    cannot be taken."""
 
     entry: Entry
     student: str
@@ -97,7 +98,7 @@ class Matcher:
     def find(self, entries: Sequence[Flat]) -> Iterator[Found]:
         """What becomes of each of some rows, which come by their keys; of those that say nothing new, nothing."""
         if self.empty:
-            for new in batches(map(Entry._make, entries), _TOGETHER):
+            for new in batches(map(Entry._make, entries), _AT_ONCE):
                 for entry, ids, shared in self._with_hashes(new):
                     yield self._new(entry, ids, shared, {}, alike=False)
             return
@@ -179,8 +180,8 @@ class Matcher:
         mine: dict[str, str],
         hashes: Mapping[str, list[str]],
         kinds: Mapping[str, dict[str, set[str]]],
-    ) -> Iterator[str]:
-        """Who has this name, birthday and school, or this name and phone, and not another number."""
+    ) -> list[str]:
+        """Who has this name, birthday and school, else this name and phone, and not another number."""
         born = hashes.get(mine.get("birth", ""), [])
         named = [
             student
@@ -188,6 +189,7 @@ class Matcher:
             for student in hashes.get(phone, ())
             if mine["name"] in kinds[student].get("name", ())
         ]
+        found = []
         for student in dict.fromkeys((*born, *named)):
             theirs = {kind: next(iter(kinds[student].get(kind, ())), "") for kind in ("id", "number")}
             if differ(mine, theirs):
@@ -196,7 +198,8 @@ class Matcher:
             if person is None or not same_name(person.name, entry.name):
                 continue
             if student in born or not _two(person.birthday, entry.birthday):
-                yield student
+                found.append(student)
+        return [student for student in found if student in born] or found
 
     def _claim(
         self, entry: Entry, ids: dict[str, str], shared: str, known: Known, kinds: Mapping[str, dict[str, set[str]]]
@@ -253,7 +256,7 @@ class Matcher:
             fields["area"] = area
         if alike or entry.where in self.alike:
             ids = {hashed: "alike" if kind == "birth" else kind for hashed, kind in ids.items()}
-        return Found(entry, student, None, fields, ids, entry.who)
+        return Found(entry, student, None, fields, ids)
 
     def _is_taken(self, student: str, entry: Entry, known: Mapping[str, Known]) -> bool:
         """Two students may have one pseudonym by themselves: of this list they come one after the other."""

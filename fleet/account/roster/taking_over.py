@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select
 
 from fleet.account.custody import places
 from fleet.account.custody.places import Place
@@ -18,7 +18,7 @@ from fleet.account.roster.entries import HOUSEHOLD, SCHOOL, STATE, Flat, Noted, 
 from fleet.account.roster.match import Found, Matcher
 from fleet.account.roster.read import Gathered, Table
 from fleet.account.roster.schools import Schools
-from fleet.bulk import batches, insert_values
+from fleet.bulk import batches, delete_rows, insert_values, update_rows
 from fleet.ledger import Happening, Ledger
 from fleet.models import student_ids, students, vault
 from fleet.values import Json, storable
@@ -192,8 +192,9 @@ def _find_missing(conn: Connection, found: Gathered, matcher: Matcher, schools: 
 def _happenings(
     conn: Connection, keys: Vault, found: Gathered, schools: Schools, report: Report
 ) -> Iterator[Happening]:
+    there = {place.place for place in places.listed(conn)}
     for place in _new_schools(found, schools):
-        if places.find(conn, place.place):
+        if place.place in there:
             continue  # somebody else added it meanwhile
         said: dict[str, Json] = {"name": storable(place.name), "kind": place.kind, "area": storable(place.area)}
         yield "place.set", place.place, {"v": 1, **said}
@@ -223,25 +224,27 @@ class _Kept:
 
     conn: Connection
     keys: Vault
-    _rows: dict[str, tuple[str, bytes, str]] = field(default_factory=dict)
-    _old: list[str] = field(default_factory=list)
+    _waiting: list[Found] = field(default_factory=list)
 
     def keep(self, one: Found) -> None:
-        (said,) = marks(self.keys, [one.entry])
-        if one.person is None:
-            self.conn.execute(update(vault).where(vault.c.student == one.student).values(mark=said))
-            return
-        self._rows[one.student] = (one.student, self.keys.seal(one.student, one.person.plain()), said)
-        self._old += [one.student] * (one.known is not None)
-        if len(self._rows) >= _TOGETHER:
+        self._waiting.append(one)
+        if len(self._waiting) >= _TOGETHER:
             self.write()
 
     def write(self) -> None:
-        for some in batches(self._old, _NAMED):
-            self.conn.execute(delete(vault).where(vault.c.student.in_(some)))
-        if self._rows:
-            insert_values(self.conn, vault, _VAULT, list(self._rows.values()))
-        self._rows, self._old = {}, []
+        told = zip(self._waiting, marks(self.keys, [one.entry for one in self._waiting]), strict=True)
+        rows, same = [], []
+        for one, said in told:
+            if one.known is None or one.person:
+                plain = one.person.plain() if one.person else one.entry.plain_person
+                rows.append((one.student, self.keys.seal(one.student, plain), said))
+            else:
+                same.append({"student": one.student, "mark": said})
+        old = ({"student": one.student} for one in self._waiting if one.known and one.person)
+        delete_rows(self.conn, vault, list(old))
+        insert_values(self.conn, vault, _VAULT, rows)
+        update_rows(self.conn, vault, same, ("mark",))
+        self._waiting = []
 
 
 @contextmanager
