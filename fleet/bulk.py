@@ -5,7 +5,7 @@ By the driver itself: what SQLAlchemy does for each row takes longer than the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -166,7 +166,21 @@ def batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def streamed(conn: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+def heavy_batches(things: Iterable[T], size: int, weigh: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """``things`` in lists of ``size``, or shorter ones that together weigh little more than ``most``."""
+    batch: list[T] = []
+    weight = 0
+    for thing in things:
+        batch.append(thing)
+        weight += weigh(thing)
+        if len(batch) >= size or weight >= most:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def streamed(conn: Connection, query: Select[Any], at_once: int = _STREAMED) -> Iterator[Row[Any]]:
     """The rows of a query some thousands at a time, so that memory does not grow with their number."""
-    with conn.execute(query, execution_options={"yield_per": _STREAMED}) as rows:
+    with conn.execute(query, execution_options={"yield_per": at_once}) as rows:
         yield from rows

@@ -33,8 +33,11 @@ from fleet.values import Event, canonical, digest, storable
 from provision.text import printable
 
 VERSION = 1
-_LONGEST = 16 * 2**20
+_LONGEST = 2 * 2**20
 """Bytes of a line. A run with hundreds of items has some hundred thousand."""
+
+_DEEPEST = 40
+"""Levels of an event. Those of ours have six."""
 
 _SMALL, _BIG = 2**31 - 1, 2**63 - 1
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -202,13 +205,24 @@ def packed(row: Mapping[str, Any]) -> Row:
 
 def _event(line: str) -> Event:
     told = json.loads(line)
-    if "\\u" in line and not _storable(told):
+    if ("\\u" in line and not _storable(told)) or _is_deep(line, told):
         raise ValueError(line)
     body = told.pop("body")
     event = Event(body=canonical(body), **told)
     if event.line() != line or type(event.seq) is not int or type(body["v"]) is not int or not _AT.fullmatch(event.at):
         raise ValueError(line)
     return event
+
+
+def _is_deep(line: str, told: Any) -> bool:
+    """Whether it has so many levels that who reads it later, from wherever, might not get to its ground."""
+    if line.count("[") + line.count("{") <= _DEEPEST:
+        return False
+    level = [told]
+    for _ in range(_DEEPEST):
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [value for values in inner for value in values]
+    return bool(level)
 
 
 def _storable(value: Any) -> bool:

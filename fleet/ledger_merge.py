@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from fleet import ledger_differ, ledger_vaults, lookalikes
-from fleet.bulk import batches, insert_values
+from fleet.bulk import heavy_batches, insert_values
 from fleet.db_errors import unfit
 from fleet.ledger import COLUMNS, End, chain_ends
 from fleet.ledger_file import Chain, Source, opened
@@ -21,7 +21,7 @@ from fleet.models import chains, events, sims, units
 from fleet.projections import Unprojectable
 from provision.text import printable
 
-_AT_ONCE = 5000
+_AT_ONCE, _MOST_BYTES = 5000, 16 * 2**20
 _AHEAD = timedelta(days=1)
 """So much may a clock be ahead of ours: what is stamped later would drag along the time of all that comes after it."""
 
@@ -147,7 +147,7 @@ def _take_chain(
             "Nothing was taken over. Export again from there, with an earlier --since or without it.",
         )
     _same(source, chain, chain.first - 1, chain.prev, _hashes(conn, chain.bench, chain.first - 1, chain.first - 1))
-    for batch in batches(source.events(chain), _AT_ONCE):
+    for batch in heavy_batches(source.events(chain), _AT_ONCE, lambda one: len(one[0].body), _MOST_BYTES):
         known = [one for one in batch if one[0].seq <= end.seq]
         if known:
             hashes = _hashes(conn, chain.bench, known[0][0].seq, known[-1][0].seq)

@@ -20,8 +20,11 @@ from fleet.models import events
 from fleet.projections import project_afresh
 from fleet.values import Event
 
-_AT_ONCE = 5000
-"""Events whose rows are in memory at once, or those of one subject, if they are more."""
+_AT_ONCE, _MOST_BYTES = 5000, 16 * 2**20
+"""Events whose rows are in memory at once and what their bodies take, or those of one subject, if they are more."""
+
+_READ = 50
+"""Events that are read at once: one may have a megabyte."""
 
 
 def replay(source: Connection, target: Connection) -> int:
@@ -43,12 +46,14 @@ def project_again(conn: Connection, concerned: ColumnElement[bool], *, empty: bo
 
 def _project(conn: Connection, histories: Iterable[list[Event]], *, empty: bool) -> Iterator[int]:
     waiting: list[Event] = []
+    weight = 0
     for history in histories:
         waiting += history
-        if len(waiting) >= _AT_ONCE:
+        weight += sum(len(event.body) for event in history)
+        if len(waiting) >= _AT_ONCE or weight >= _MOST_BYTES:
             project_afresh(conn, waiting, empty=empty)
             yield len(waiting)
-            waiting = []
+            waiting, weight = [], 0
     project_afresh(conn, waiting, empty=empty)
     yield len(waiting)
 
@@ -56,6 +61,6 @@ def _project(conn: Connection, histories: Iterable[list[Event]], *, empty: bool)
 def _histories(conn: Connection, *wanted: ColumnElement[bool]) -> Iterator[list[Event]]:
     """All events of one subject after the other."""
     query = select(events).where(*wanted).order_by(events.c.subject, events.c.bench, events.c.seq)
-    for _, mine in groupby(streamed(conn, query), attrgetter("subject")):
+    for _, mine in groupby(streamed(conn, query, _READ), attrgetter("subject")):
         chains = [[event_of(row) for row in chain] for _, chain in groupby(mine, attrgetter("bench"))]
         yield list(heapq.merge(*chains, key=attrgetter("at", "bench"))) if len(chains) > 1 else chains[0]

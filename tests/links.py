@@ -16,7 +16,8 @@ class Link:
     """Listens on ``port`` and passes everything to ``target``.
 
     ``delay``: seconds one way; ``rate``: bytes per second in each direction, 0 without limit. ``cut_after``: bytes from
-    the hub after which a connection breaks, once; None never.
+    the hub after which a connection breaks, once; None never. ``trips``: how often the hub spoke after the site had,
+    so many round trips a far site costs; ``passed``: bytes from the hub.
     """
 
     target: int
@@ -24,6 +25,7 @@ class Link:
     rate: int = 0
     cut_after: int | None = None
     passed: int = 0
+    trips: int = 0
     connections: int = 0
     breaks: int = 0
     _server: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -58,10 +60,13 @@ class Link:
             self.connections += 1
             self._open += [hub, site]
             budget = [self.cut_after]
+            turn = _Turn(self)
             for source, goal, counted in ((hub, site, True), (site, hub, False)):
-                threading.Thread(target=self._pass, args=(source, goal, counted, budget), daemon=True).start()
+                threading.Thread(target=self._pass, args=(source, goal, counted, budget, turn), daemon=True).start()
 
-    def _pass(self, source: socket.socket, goal: socket.socket, counted: bool, budget: list[int | None]) -> None:
+    def _pass(
+        self, source: socket.socket, goal: socket.socket, counted: bool, budget: list[int | None], turn: _Turn
+    ) -> None:
         queue: list[tuple[float, bytes]] = []
         news = threading.Condition()
         threading.Thread(target=self._deliver, args=(queue, news, goal), daemon=True).start()
@@ -70,6 +75,8 @@ class Link:
                 data = source.recv(_PIECE)
             except OSError:
                 data = b""
+            if data:
+                turn.speaks(hub=counted)
             if counted and data:
                 self.passed += len(data)
                 if budget[0] is not None:
@@ -99,6 +106,21 @@ class Link:
             except OSError:
                 _close(goal)
                 return
+
+
+class _Turn:
+    """Who spoke last on a connection."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+        self._hub = False
+
+    def speaks(self, *, hub: bool) -> None:
+        with self._lock:
+            if hub and not self._hub:
+                self._link.trips += 1
+            self._hub = hub
 
 
 def _close(one: socket.socket) -> None:

@@ -19,8 +19,10 @@ from provision.progress import now
 
 @dataclass(frozen=True)
 class Collected:
-    """``mark``: by which it is known for unchanged the next time; ``new``: something came. ``remark``: why nothing was taken over, and
-    ``next_action``, where that is no fault of the site's."""
+    """``mark``: by which it is known for unchanged the next time; ``new``: something came.
+
+    ``remark``: why nothing was taken over, and ``next_action``, where that is no fault of the site's.
+    """
 
     mark: str | None
     new: bool = False
@@ -28,14 +30,16 @@ class Collected:
     next_action: str = ""
 
 
-def collect(session: Session, registry: Registry, site: str, hello: Hello, known: str | None) -> Collected:
-    """Take over what is new; ``known`` is the mark of the last time. SiteError for a chain that is not what it was.
+def collect(
+    session: Session, registry: Registry, site: str, hello: Hello, known: str | None, *, more: bool
+) -> Collected:
+    """Take over what is new. SiteError for a chain that is not what it was.
 
-    The last event that we have is asked for again: a chain that was set back does not have it.
+    ``known`` is the mark of the last time; ``more``: it may have recorded something since its hello. The last event that we have is asked for again: a chain that was set back does not have it.
     """
     with snapshot(registry.engine) as conn:
         end = chain_ends(conn, hello.bench).get(hello.bench)
-    if hello.mark is not None and (hello.mark == known or (hello.mark == "" and end is None)):
+    if not more and hello.mark is not None and (hello.mark == known or (hello.mark == "" and end is None)):
         return Collected(hello.mark)
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "ledger"
@@ -66,7 +70,7 @@ def _take(registry: Registry, path: Path, bench: str, site: str, end: End | None
         if end and not taken.known and not taken.events:
             raise SiteError(
                 f"{site}: what it recorded ends before event {end.seq}, which it sent us once.",
-                "Was an old copy put back there? fleet database restore does that as it should be done; then add the site "
-                "under another name.",
+                "Was an old copy put back there? That is done with fleet database restore; then add the site under "
+                "another name.",
             )
         return taken.events > 0

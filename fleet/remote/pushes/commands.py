@@ -104,10 +104,11 @@ def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: boo
 @push.command()
 @_push
 @click.option("--watch", is_flag=True, help="Go on showing it, until it is over or Ctrl-C.")
-@click.option("--all", "everything", is_flag=True, help="Every site, not only those that need a look.")
+@click.option("--all", "everything", is_flag=True, help="Every site and unit, not only those that need a look.")
+@click.option("--units", is_flag=True, help="Unit by unit: what it should have, and what was read back of it.")
 @_json
 @click.pass_context
-def status(ctx: click.Context, push: str, watch: bool, everything: bool, as_json: bool) -> None:
+def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: bool, as_json: bool) -> None:
     """How a push stands (the newest without PUSH): waves, who is at work, who failed and what to do.
 
     Example: fleet push status --watch
@@ -126,6 +127,9 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, as_json
             return found, work.waves_of(conn, found.name), work.all_of(conn, found.name, states=looked)
 
     one, waves, sites = look()
+    if units:
+        _units(ctx, one, everything=everything, as_json=as_json)
+        return
     if as_json:
         _write({**_fields(one), "waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]})
         return
@@ -139,6 +143,18 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, as_json
     _show([*screen.pictured(one, waves, [] if everything else sites)])
     if everything:
         _show([screen.every_site(sites)])
+
+
+def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) -> None:
+    from fleet.remote.pushes import screen, wants
+
+    with _reading(ctx) as conn:
+        counts = wants.counts(conn, push=one.name)
+        found = list(wants.every(conn, push=one.name, only_left=not everything, most=None if as_json else screen.UNITS))
+    if as_json:
+        _write({**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
+    else:
+        _show(screen.units(one, counts, found))
 
 
 @push.command("list")

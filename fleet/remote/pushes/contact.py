@@ -73,7 +73,7 @@ def contact(session: Session, task: Task, work: Work, tell: Tell) -> Outcome:
     fresh = (hello.release, hello.digest) != (task.manifest.number, task.manifest.digest)
     rate = _send(session, task, work, tell) if fresh else None
     brought = _bring_if_need_be(session, task, work, tell, fresh=fresh)
-    collected = collect(session, task.registry, work.site, hello, work.mark if brought is None else None)
+    collected = collect(session, task.registry, work.site, hello, work.mark, more=brought is not None)
     session.bye()
     moved = _laid_out(task, work.site) if collected.new else 0
     verdicts = brought.verdicts if brought else None

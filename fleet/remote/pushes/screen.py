@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +14,7 @@ from rich.text import Text
 from fleet.remote.pushes.planning import Planned
 from fleet.remote.pushes.records import Push
 from fleet.remote.pushes.records import State as PushState
+from fleet.remote.pushes.wants import Stand, UnitStand
 from fleet.remote.pushes.work import BUSY, State, Wave, Work
 from provision.screen import table, text
 from provision.text import amount, counted, local_time
@@ -77,6 +78,34 @@ def _sites(shown: Iterable[Work]) -> Table:
             what = f"{one.error} Again at {local_time(one.next_at)}.".strip()
         rows.add_row(text(one.site), text(one.state, _STYLES.get(one.state, "")), *map(text, (sent, devices, what)))
     return rows
+
+
+def units(
+    push: Push, counts: Mapping[str, Mapping[Stand, int]], found: Sequence[UnitStand]
+) -> Iterable[RenderableType]:
+    """Unit by unit: what it should have, and what was read back of it."""
+    total = {stand: sum(one[stand] for one in counts.values()) for stand in Stand}
+    number = sum(total.values())
+    yield Text(
+        f"{push.name}, release {push.release}: {counted(number, 'unit')}; {total[Stand.MET]} have it, "
+        f"{total[Stand.FAILED]} failed, {total[Stand.LEFT]} to come.",
+        "bold",
+    )
+    rows = table("Site", "Unit", "Should have", "Was read back", "At", "What")
+    for one in found:
+        has = {Stand.MET: f"as it should be ({one.verdict})", Stand.FAILED: "failed"}
+        what = f"{one.error} {one.next_action}".strip() if one.stand is Stand.FAILED else ""
+        read = has.get(one.stand, f"another {one.has_profile} ({one.verdict})")
+        wanted = f"{one.profile} of release {one.release}"
+        rows.add_row(*map(text, (one.site, one.tag or one.serial, wanted, read, local_time(one.looked_at), what)))
+    if found:
+        yield rows
+    if len(found) == UNITS:
+        yield Text("There may be more: --json has them all.")
+
+
+UNITS = 200
+"""Units that are shown at once."""
 
 
 def listed(found: Sequence[Push]) -> Iterable[RenderableType]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, select
 
 from fleet.account.filters.sql import Asked
 from fleet.account.status import health_rules, known
@@ -121,10 +121,10 @@ def left(conn: Connection, push: str, site: str) -> int:
     return conn.scalar(_of(func.count()).where(wants.c.push == push, wants.c.site == site, ~_MET)) or 0
 
 
-def counts(conn: Connection, *, push: str = "", site: str = "") -> dict[str, dict[Stand, int]]:
+def counts(conn: Connection, *, push: str) -> dict[str, dict[Stand, int]]:
     """By site, how many units stand how."""
     query = _of(wants.c.site, _MET.label("met"), _BAD.label("bad"), func.count().label("number"))
-    query = query.where(_chosen(push, site)).group_by(wants.c.site, _MET, _BAD)
+    query = query.where(wants.c.push == push).group_by(wants.c.site, _MET, _BAD)
     found: dict[str, dict[Stand, int]] = {}
     for row in conn.execute(query):
         stand = _stand(row.met, row.bad)
@@ -133,13 +133,11 @@ def counts(conn: Connection, *, push: str = "", site: str = "") -> dict[str, dic
     return found
 
 
-def every(
-    conn: Connection, *, push: str = "", site: str = "", only_left: bool = True, most: int
-) -> Iterator[UnitStand]:
-    """Unit by unit, of a push or a site; with ``only_left`` those that are not as they should be."""
+def every(conn: Connection, *, push: str, only_left: bool, most: int | None) -> Iterator[UnitStand]:
+    """Unit by unit, of a push; with ``only_left`` those that are not as they should be."""
     columns = (units.c.tag, units.c.serial, runs.c.profile.label("has_profile"), runs.c.verdict)
     more = (runs.c.ended, runs.c.error, runs.c.next_action, _MET.label("met"), _BAD.label("bad"))
-    query = _of(wants, *columns, *more).where(_chosen(push, site))
+    query = _of(wants, *columns, *more).where(wants.c.push == push)
     if only_left:
         query = query.where(~_MET)
     for row in conn.execute(query.order_by(wants.c.site, units.c.tag, units.c.serial).limit(most)):
@@ -167,13 +165,6 @@ _BAD: ColumnElement[bool] = and_(_SAME, runs.c.verdict == _FAILED)
 def _of(*columns: Any) -> Select[Any]:
     source = wants.join(units, units.c.key == wants.c.unit).join(runs, runs.c.unit == wants.c.unit)
     return select(*columns).select_from(source)
-
-
-def _chosen(push: str, site: str) -> ColumnElement[bool]:
-    found: list[ColumnElement[bool]] = [true()]
-    found += [wants.c.push == push] if push else []
-    found += [wants.c.site == site] if site else []
-    return and_(*found)
 
 
 def _stand(met: bool, bad: bool) -> Stand:

@@ -28,6 +28,9 @@ MOST_SAID = 2**30
 _GREETED, _ANSWERED, _BROUGHT = 120.0, 900.0, 12 * 3600.0
 """Seconds for the greeting, for an answer, and for bringing what is attached: nobody keeps the hub for ever."""
 
+_MOST_ALIVE, _MOST_LINES = 10_000, 2**18
+"""Messages that say only that the site is still at it, and lines of progress."""
+
 _SLOWEST = 2000
 """Bytes per second that a ledger comes with at least."""
 
@@ -137,9 +140,13 @@ class Session:
         with self._told():
             self._stream.send({"do": "bring", "profile": profile, "only": only})
             self._stream.within(_BROUGHT)
-            while "exit" not in (told := self._reply()):
+            for _ in range(_MOST_LINES):
+                if "exit" in (told := self._reply()):
+                    break
                 if isinstance(said := told.get("line"), dict):
                     line(said)
+            else:
+                raise Malformed("lines without end")
             return Brought(_number(told["exit"], 255), _text(told["error"]))
 
     def bye(self) -> None:
@@ -157,10 +164,12 @@ class Session:
         return self._reply(longest)
 
     def _reply(self, longest: int = LONGEST) -> Message:
-        told = self._stream.receive(longest)
-        while told == {"alive": True}:
-            told = self._stream.receive(longest)
-        if "error" in told:
+        for _ in range(_MOST_ALIVE):
+            if (told := self._stream.receive(longest)) != {"alive": True}:
+                break
+        else:
+            raise Malformed("nothing but that it is alive")
+        if "error" in told and "exit" not in told:
             raise SiteRefused(f"{self._site}: {_text(told['error'])}", _text(told.get("next", "")))
         return told
 
