@@ -176,13 +176,14 @@ def test_workers_that_are_killed_lose_and_repeat_nothing(
 def test_a_worker_that_is_stopped_leaves_at_once_and_another_goes_on_where_it_was(
     hub: Fleet, linked: Callable[..., dict[str, Linked]], machine: Machine, workers: Workers, tmp_path: Path
 ) -> None:
-    size, rate = 1_500_000, 200_000
-    ((one, *_), release) = [*linked("a", rate=rate).values()], built(hub, profile(tmp_path / "p", size=size))
+    size, rate = 20_000_000, 2_000_000  # some megabytes are in buffers, and count as sent
+    (one,) = linked("a", rate=rate).values()
+    release = built(hub, profile(tmp_path / "p", size=size))
     first, second = machine("w1"), machine("w2")
     workers.start(first)
     hub("push", release, "--no-bring", "--workers")
     end = time.monotonic() + 30
-    while one.link.passed < size // 3:
+    while one.link.passed < size // 5:
         assert time.monotonic() < end
         time.sleep(0.1)
     asked = time.monotonic()
@@ -194,16 +195,16 @@ def test_a_worker_that_is_stopped_leaves_at_once_and_another_goes_on_where_it_wa
     workers.start(second)
     until(hub, "done", 40)
     assert current(one.site) == release
-    assert one.link.passed < size + rate * 2
+    assert one.link.passed < size + 4_000_000
 
 
 @pytest.mark.slow
 def test_a_site_that_is_off_gets_it_when_it_is_back_and_waves_wait_for_each_other(
-    hub: Fleet, linked: Callable[..., dict[str, Linked]], machine: Machine, workers: Workers, tmp_path: Path
+    hub: Fleet, database: str, site: SiteMaker, machine: Machine, workers: Workers, tmp_path: Path
 ) -> None:
-    sites = linked("a", "b")
+    sites = {name: site(name) for name in ("a", "b")}
     release = built(hub, profile(tmp_path / "p"))
-    sites["a"].site.stop()
+    sites["a"].stop()
     workers.start(machine("w1"))
     assert hub("push", release, "--no-bring", "--workers", "--waves", "1,100%").code == 0
     end = time.monotonic() + 30
@@ -211,9 +212,9 @@ def test_a_site_that_is_off_gets_it_when_it_is_back_and_waves_wait_for_each_othe
         assert time.monotonic() < end
         time.sleep(0.3)
     assert [one["state"] for one in found["sites"]] == ["waiting", "waiting"], "the second wave has not begun"
-    sites["a"].site.start()
-    until(hub, "done", 50)
-    assert [current(one.site) for one in sites.values()] == [release, release]
+    sites["a"].start()
+    until(hub, "done", 60)
+    assert [current(one) for one in sites.values()] == [release, release]
     assert workers.stop_all() == {0}
 
 
