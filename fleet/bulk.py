@@ -103,7 +103,9 @@ def read_joined(
     name = f"{_quoted(conn, column.table.name)}.{_quoted(conn, column.name)}"
     for some in batches(wanted, _NAMED):
         within, values = _in(conn, name, some)
-        yield from conn.exec_driver_sql(f"{said} {within}", values)
+        found = conn.exec_driver_sql(f"{said} {within}", values)
+        assert found.cursor is not None
+        yield from found.cursor.fetchall()
 
 
 def set_by_query(conn: Connection, table: Table, name: str, query: str, column: str, wanted: Iterable[str]) -> None:
