@@ -348,3 +348,10 @@ def test_readers_make_nothing(home: Home) -> None:
         assert fleet(home, *words).exit_code == 0
     assert "No student is enrolled" in fleet(home, "gaps").output
     assert not home.path.exists()
+
+
+def test_what_is_assigned_waits_since_it_was(small: World, home: Home) -> None:
+    """However long the unit lay there before."""
+    small.append("unit.assigned", "android:A-1", {"student": key("Ann"), "why": ""})
+    [gap] = [one for one in lines(home, "gaps", "--all") if one.get("student") == key("Ann")]
+    assert gap["reasons"]["not_handed_over"].startswith("2021-10-20")

@@ -24,7 +24,8 @@ CAME = -100
 
 @dataclass
 class Unit:
-    """``state`` as fleet calls it. Days are counted back from today; ``ran`` is the last run."""
+    """``state`` as fleet calls it. Days are counted back from today; ``ran`` is the last run; who it is ``meant`` for
+    without having it yet was said by this day's assignment."""
 
     state: str = "stock"
     holder: str = ""
@@ -43,6 +44,11 @@ class Sim:
     student: str = ""
     given: int | None = None
     since: int = CAME
+    activated: bool = False
+
+    @property
+    def runs(self) -> bool:
+        return self.activated and self.state in ("activated", "handed_over")
 
 
 @dataclass
@@ -101,6 +107,7 @@ class Truth:
             sim.state, sim.student, sim.given, sim.since = "handed_over", row["student"], day, day
         else:
             sim.state, sim.since = {"activate": "activated", "suspend": "suspended"}[what], day
+            sim.activated = sim.activated or what == "activate"
 
     def family(self, number: str) -> list[str]:
         phone = self.people[number]["phone"]
@@ -140,10 +147,14 @@ class Truth:
         return min(others, key=lambda unit: (unit.state != "with_student", unit.since), default=None)
 
     def sim(self, number: str, device: Unit | None) -> Sim | None:
-        mine = [one for one in self.sims.values() if one.student == number]
+        """One that is with them, alone or in a unit that they have, or in their device; one that runs before others."""
+        mine = [one for one in self.sims.values() if one.student == number and self._has(number, one)]
         if device:
             mine += [one for one in self.sims.values() if one.unit and self.units[one.unit] is device]
-        return min(mine, key=lambda one: one.state in ("received", "suspended"), default=None)
+        return min(mine, key=lambda one: not one.runs, default=None)
+
+    def _has(self, number: str, sim: Sim) -> bool:
+        return not sim.unit or self.units[sim.unit].holder == number
 
     def reasons(self, number: str) -> dict[str, int]:
         """Why they are not served, with the day since when."""
@@ -151,7 +162,7 @@ class Truth:
         found = self._of_device(number, unit)
         card, connection = self.sim(number, unit), self.people[number]["connection"]
         if card and connection != "line":
-            if card.state == "suspended":
+            if not card.runs:
                 found["no_plan"] = card.since
             elif card.given is not None and card.given <= -90:
                 found["plan_over"] = card.given + 90
@@ -167,7 +178,7 @@ class Truth:
         if unit.state == "in_repair":
             return {"in_repair": unit.since}
         if unit.state != "with_student":
-            return {"not_handed_over": unit.since}
+            return {"not_handed_over": 0}
         found = {}
         if (unit.ran or CAME) < unit.given <= -PATIENCE:
             found["never_seen"] = unit.given

@@ -27,6 +27,8 @@ from fleet.errors import CustodyError
 from fleet.models import units
 from fleet.units import Registry
 from fleet.values import Json, storable
+from profiles.errors import meant
+from provision.text import printable
 
 _LAST = re.compile(r"[0-9A-Z]{4}")
 
@@ -88,6 +90,7 @@ def hand_over(registry: Registry, name: str, student: str, accepted: Acceptance)
         said["student"] = students.the(conn, student)
         [going] = custody_steps.plan(conn, "hand_over", [name], said)
         wanted = programme.current(conn)
+        check_pieces(wanted, accepted.kit)
         at = registry.ledger.clock()
         if accepted.on:
             said["on"] = at = when.day(accepted.on, at).after(going.held.since, going.held.shown)
@@ -101,6 +104,16 @@ def hand_over(registry: Registry, name: str, student: str, accepted: Acceptance)
         begins = at if accepted.on else event.at
         cards = sims.accepted(conn, registry.ledger, going.held.key, going.student or "", begins)
     return HandedOver(going.moved("hand_over"), custody_kit.missing(wanted.hand_over.kit, accepted.kit), cards)
+
+
+def check_pieces(wanted: Programme, kit: Kit) -> None:
+    """CustodyError for a piece that is misspelt; other pieces than the programme's may be given, too."""
+    known = {"device": 1, **wanted.hand_over.kit}
+    for piece in kit:
+        if piece not in known and (near := meant(piece, known)):
+            raise CustodyError(
+                f'"{printable(piece)}" is no piece of the programme\'s kit{near}.', "Nothing was changed; say it again."
+            )
 
 
 def refuse(registry: Registry, name: str, student: str, why: str, note: str, place: str | None) -> Moved:

@@ -265,10 +265,7 @@ class Session:
         """The kit that was said. CustodyError for a piece that is misspelt."""
         kit = custody_kit.parse(pieces.split(","))
         with snapshot(self.registry.engine) as conn:
-            known = {"device": 1, **programme.current(conn).hand_over.kit}
-        for piece in kit:
-            if piece not in known and (near := meant(piece, known)):
-                raise CustodyError(f'"{printable(piece)}" is no piece of the programme\'s kit{near}.', "Set it again.")
+            custody_hand_over.check_pieces(programme.current(conn), kit)
         return kit
 
     def _return(self, code: str) -> Answer:

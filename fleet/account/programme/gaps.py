@@ -18,6 +18,7 @@ from fleet.account.programme.gaps_sql import (
     SIM,
     UNIT,
     apps_told,
+    assigned_at,
     flag,
     for_reasons,
     joined,
@@ -112,6 +113,7 @@ _COLUMNS = (
     students.c.since.label("enrolled_at"),
     lost_at().label("lost_at"),
     refused_at().label("refused_at"),
+    assigned_at().label("assigned_at"),
     HELD.c.since.label("held_at"),
     UNIT.c.last_seen.label("seen_at"),
     SIM.c.since.label("sim_at"),
@@ -121,6 +123,7 @@ _SINCE = {
     "no_device": ("enrolled_at",),
     "refused": ("refused_at",),
     "no_sim": ("enrolled_at",),
+    "not_handed_over": ("assigned_at", "held_at"),
     "lost": ("lost_at",),
     "no_connection": ("enrolled_at",),
     "broken": ("seen_at",),
@@ -131,5 +134,5 @@ _SINCE = {
 
 
 def _since(reason: str, row: RowMapping) -> str:
-    """Since when it holds, as far as the tables tell: what is waiting or away, since it lies where it is."""
+    """Since when it holds, as far as is known: what is away, since it lies where it is."""
     return next((row[name] for name in _SINCE.get(reason, ("held_at",)) if row[name]), "")

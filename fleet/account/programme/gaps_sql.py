@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from fleet.account.programme.in_force import Programme
 from fleet.account.programme.running import in_hand, runs
-from fleet.models import custody, holdings, items, sim_usage, sims, students, units
+from fleet.models import custody, events, holdings, items, sim_usage, sims, students, units
 
 REASONS: Mapping[str, str] = {
     "no_device": "no device",
@@ -234,6 +234,12 @@ def lost() -> ColumnElement[bool]:
 def lost_at() -> ScalarSelect[str]:
     """Since when the last one is lost that was in their hands."""
     return _last("lose", holdings.c.until.is_(None))
+
+
+def assigned_at() -> ColumnElement[str]:
+    """When the unit that waits for them was assigned. Only the ledger tells it; of other units it is not asked."""
+    told = select(func.max(events.c.at)).where(events.c.subject == HELD.c.unit, events.c.kind == "unit.assigned")
+    return case((HELD.c.state.in_(_WAITING), told.correlate(HELD).scalar_subquery()))
 
 
 def refused_at() -> ScalarSelect[str]:
