@@ -35,7 +35,8 @@ def collect(
 ) -> Collected:
     """Take over what is new. SiteError for a chain that is not what it was.
 
-    ``known`` is the mark of the last time; ``more``: it may have recorded something since its hello. The last event that we have is asked for again: a chain that was set back does not have it.
+    ``known`` is the mark of the last time; ``more``: it may have recorded something since its hello. The last event
+    that we have is asked for again: a chain that was set back does not have it.
     """
     with snapshot(registry.engine) as conn:
         end = chain_ends(conn, hello.bench).get(hello.bench)

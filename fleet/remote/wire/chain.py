@@ -8,10 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from fleet.db import database_of, reading
+from sqlalchemy import URL
+
+from fleet.db import REVISIONS, database_of, looking, reading, writing
 from fleet.home import Home, Options
 from fleet.ledger_export import After, export
 from provision.progress import now
+
+
+def _upgraded(url: URL) -> None:
+    """After an update of fleet nobody may have written yet: the hub is no reason to wait for that."""
+    with looking(url) as (_, revision):
+        old = revision in REVISIONS[:-1]
+    if old:
+        with writing(url):
+            return
 
 
 @contextmanager
@@ -21,7 +32,9 @@ def own_chain(home: Home, options: Options, after: int) -> Iterator[tuple[Binary
         raise ValueError(after)
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "ledger"
-        with reading(database_of(options.database, home)) as conn:
+        url = database_of(options.database, home)
+        _upgraded(url)
+        with reading(url) as conn:
             export(conn, path, now(), only=After(home.bench().id, after))
         with path.open("rb") as file:
             yield file, path.stat().st_size
