@@ -7,6 +7,7 @@ the pushes and queues what is due. A worker that dies is missed after some secon
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -24,7 +25,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker as Consumer
 
 from fleet.buglog import as_error
-from fleet.db import snapshot, transaction
+from fleet.db import shown, snapshot, transaction
 from fleet.errors import RegistryError
 from fleet.remote.errors import PushError, ReleaseError
 from fleet.remote.pushes import jobs, records, work
@@ -37,7 +38,6 @@ from fleet.remote.releases import keys
 from fleet.remote.releases.store import Store
 from fleet.remote.sites.visit import visiting
 from fleet.units import Registry
-from profiles.errors import SchoolbagError
 
 AT_ONCE = 24
 WAITING = 500
@@ -73,6 +73,7 @@ class Worker:
     _told: set[tuple[str, int]] = field(default_factory=set)
     _alone: Lock = field(default_factory=Lock)
     _leaving: Event = field(default_factory=Event)
+    _away: bool = False
     _signal: int = 0
     _consumer: Consumer | None = None
 
@@ -87,6 +88,9 @@ class Worker:
                 "On one computer nothing else is needed: fleet push RELEASE --wait",
             )
         keys.of_hub(self.registry.home)
+        for name in ("procrastinate", "psycopg"):  # what concerns people is told by us
+            logging.getLogger(name).addHandler(logging.NullHandler())
+            logging.getLogger(name).propagate = False
         jobs.make(self.registry.engine)
         with holding(self.registry) as self._hold, ThreadPoolExecutor(self.at_once + 2) as self._pool:
             asyncio.run(self._work())
@@ -99,13 +103,11 @@ class Worker:
         while not self._leaving.is_set():
             try:
                 await self._serve()
-            except (ConnectorException, RegistryError) as error:
-                self.tell(
-                    {"error": f"The database went away: {type(error).__name__}.", "next_action": "It is awaited."}
-                )
-                for _ in range(int(_AGAIN / 0.5)):
-                    if not self._leaving.is_set():
-                        await asyncio.sleep(0.5)
+            except (ConnectorException, RegistryError):
+                self._lost()
+                until = time.monotonic() + _AGAIN
+                while time.monotonic() < until and not self._leaving.is_set():
+                    await asyncio.sleep(0.5)
 
     async def _serve(self) -> None:
         """Take jobs until told to leave; ConnectorException when the database goes away."""
@@ -241,8 +243,22 @@ class Worker:
                 await queue.job_manager.prune_stalled_workers(jobs.SILENT)
                 consumer.queues = await self._aside(self._queues)
                 await self._aside(self._miss)
-            except (ConnectorException, SchoolbagError):
-                continue  # the consumer finds out, too, and says so
+            except (ConnectorException, RegistryError):
+                self._lost()
+            else:
+                self._found()
+
+    def _lost(self) -> None:
+        """Say once that the database cannot be reached."""
+        if not self._away:
+            self._away = True
+            where = shown(self.registry.engine.url)
+            self.tell({"error": f"The registry {where} cannot be reached.", "next_action": "It is waited for."})
+
+    def _found(self) -> None:
+        if self._away:
+            self._away = False
+            self.tell({"state": "back"})
 
     def _queues(self) -> Sequence[str]:
         return [jobs.JUDGE, *map(jobs.queue_of, self._releases())]

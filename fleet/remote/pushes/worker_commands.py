@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 from typing import Any
 
@@ -30,8 +29,6 @@ def worker(ctx: click.Context, at_once: int, as_json: bool) -> None:
     from fleet.remote.pushes.worker import Worker
     from fleet.units import open_registry
 
-    logging.getLogger("procrastinate").propagate = False
-    logging.getLogger("procrastinate").addHandler(logging.NullHandler())
     options = ctx.find_object(Options) or Options()
     tell = _line if as_json else _sentence
     with open_registry(home_of(options), options.database, options.actor, patience=_PATIENCE) as registry:
