@@ -264,7 +264,9 @@ def test_programme(small: World, home: Home, tmp_path: Path) -> None:
     file = tmp_path / "programme.yaml"
     file.write_text(PROGRAMME, encoding="utf-8")
     assert fleet(home, "programme", "check", str(file)).exit_code == 0
-    assert "in force already" in fleet(home, "programme", "apply", str(file)).output
+    told = fleet(home, "programme", "apply", str(file)).output
+    assert "in force already" in told
+    assert "counts as never seen at once" in told  # it does not say seen_within
     assert "desk 3" in fleet(home, "programme", "show").output
     assert lines(home, "programme", "show")[0]["programme"] == "small"
     [found] = lines(home, "programme", "progress", "--by", "area")

@@ -22,6 +22,8 @@ def applied(found: Applied) -> Iterator[RenderableType]:
         yield text(f"{found.programme} is the programme in force.")
     else:
         yield text(f"{found.programme} was in force already, just so. Nothing was changed.")
+    if not found.seen_within:
+        yield Text("Whoever is handed a device counts as never seen at once: seen_within: 30 would give it 30 days.")
     for one in found.strangers:
         whose = counted(one.students, "student")
         have = "has" if one.students == 1 else "have"

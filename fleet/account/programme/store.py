@@ -26,11 +26,13 @@ class Stranger:
 
 @dataclass(frozen=True)
 class Applied:
-    """``changed`` is False when this programme was in force already: nothing was written then."""
+    """``changed`` is False when this programme was in force already: nothing was written then. ``seen_within``: after
+    so many days a device counts as never seen; 0 is at once."""
 
     programme: str
     digest: str
     changed: bool
+    seen_within: int
     strangers: tuple[Stranger, ...]
 
 
@@ -42,7 +44,8 @@ def apply(registry: Registry, body: dict[str, Json]) -> Applied:
         changed = (now.get("programme"), now.get("digest")) != (key, mark)
         if changed:
             registry.ledger.append(conn, "programme.set", key, {"v": 1, "digest": mark, "programme": body})
-        return Applied(key, mark, changed, strangers(conn, of(body)))
+        programme = of(body)
+        return Applied(key, mark, changed, programme.seen_within, strangers(conn, programme))
 
 
 def strangers(conn: Connection, programme: Programme) -> tuple[Stranger, ...]:
