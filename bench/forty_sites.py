@@ -4,8 +4,9 @@
 
 Two numbers, each the median over the rounds of one run:
 
-- an unchanged release pushed again to all sites, against Ansible (``copy`` of the same files, and ``command``; pipelining,
-  the best of several numbers of forks) and pyinfra (``files.put`` and ``server.shell``): at least 5 and 2 times as fast;
+- an unchanged release pushed again to all sites, against Ansible (``copy`` of the same files, and ``command``;
+  pipelining, the best of several numbers of forks) and pyinfra (``files.put`` and ``server.shell``): at least 5 and 2
+  times as fast;
 - the first push, against as many OpenSSH ``sftp`` puts at once: at most 1.4 times as long.
 
 Ansible and pyinfra are installed from PyPI, as ``requirements-forty-sites.txt`` pins them, into the system's temporary
