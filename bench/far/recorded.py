@@ -32,27 +32,22 @@ class Recorded:
     health: Sequence[str]
 
     def of(self, site: int, after: int) -> bytes:
-        """The export of this site's chain from the event after ``after`` on: whole, with its own hashes."""
+        """The export of this site's chain from the event after ``after`` on, with its own hashes."""
         bench, name = bench_of(site), f"{site:08}"
-        prev, lines = "", []
+        hashes, lines = [""], []
         for line in self.events:
-            told = _PREV.sub(f'"prev":"{prev}"', line.replace(_BENCH, bench).replace(_SITE, name), count=1)
-            prev = hashlib.sha256(told.encode()).hexdigest()
+            told = _PREV.sub(f'"prev":"{hashes[-1]}"', line.replace(_BENCH, bench).replace(_SITE, name), count=1)
+            hashes.append(hashlib.sha256(told.encode()).hexdigest())
             lines.append(told)
-        chain: dict[str, Json] = {
-            "bench": bench,
-            "name": f"bench {site}",
-            "first": 1,
-            "prev": "",
-            "seq": len(lines),
-            "hash": prev,
-        }
-        fresh = after < len(lines)
-        assert after in (0, len(lines)), "it comes in one piece"
-        measured = [line.replace(_BENCH, bench).replace(_SITE, name) for line in self.health] if fresh else []
-        counts = {"events": len(lines) if fresh else 0, "health": len(measured), "names": 0}
-        header = canonical({"schoolbag": "ledger", "v": 1, "at": self.at, "chains": [chain] if fresh else [], **counts})
-        whole = "".join(f"{line}\n" for line in (header, *(lines if fresh else ()), *measured)).encode()
+        end: dict[str, Json] = {"seq": len(lines), "hash": hashes[-1]}
+        chain: dict[str, Json] = {"bench": bench, "name": f"bench {site}", "first": after + 1, "prev": hashes[after]}
+        left = lines[after:]
+        # Readings are in no chain: those since the event that is known come again, as from a real site.
+        measured = [line.replace(_BENCH, bench).replace(_SITE, name) for line in self.health] if left else []
+        counts = {"events": len(left), "health": len(measured), "names": 0}
+        chains: list[Json] = [{**chain, **end}] if left else []
+        header = canonical({"schoolbag": "ledger", "v": 1, "at": self.at, "chains": chains, **counts})
+        whole = "".join(f"{line}\n" for line in (header, *left, *measured)).encode()
         return whole + canonical({"sha256": hashlib.sha256(whole).hexdigest()}).encode() + b"\n"
 
 

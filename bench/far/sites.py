@@ -69,7 +69,7 @@ class _Contact(socketserver.BaseRequestHandler):
         self._site = int(number)
         self.server.contacts[self._site] += 1
         dice = random.Random(f"{self._site} {self.server.contacts[self._site]}")
-        self._breaks = dice.randrange(7) if dice.random() < self.server.failures else -1
+        self._breaks = dice.randrange(8) if dice.random() < self.server.failures else -1
         self._refuses = dice.random() < 0.25
         self._stream = Stream(Socket(self.request))
         time.sleep(self.server.latency * ROUND_TRIPS)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 _push = click.argument("push", required=False, default="")
+_workers = click.option("--workers", is_flag=True, help="Leave it to fleet worker, and return at once (PostgreSQL).")
 
 
 class _Pushes(click.Group):
@@ -59,7 +60,7 @@ def push() -> None:
 @click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
 @click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
 @click.option("--wait", "patient", is_flag=True, help="Stay until sites that are off, or not open yet, have it too.")
-@click.option("--workers", is_flag=True, help="Leave it to fleet worker, and return at once (PostgreSQL).")
+@_workers
 @click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
 @_json
 @click.pass_context
@@ -79,6 +80,7 @@ def release(ctx: click.Context, /, number: int, patient: bool, plan: bool, as_js
 @click.option("--to", "number", metavar="RELEASE", type=click.IntRange(min=1), help="Else the one pushed before.")
 @click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
 @click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
+@_workers
 @click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
 @_json
 @click.pass_context
@@ -241,7 +243,7 @@ def _go(
             _show(screen.planned(found, number))
         return
     with open_registry(home, options.database, options.actor) as registry:
-        if said.get("workers"):
+        if said["workers"]:
             _check_workers(registry)
         with transaction(registry.engine) as conn:
             chosen = _chosen(conn, home, said)
@@ -249,7 +251,7 @@ def _go(
             begun = records.begin(conn, registry.ledger, number, rules, waves, stamp(datetime.now(UTC)))
             wanted = (begun.name, begun.release, begun.at, begun.rules, manifest)
             wants.lay_out(conn, wants.wanted_by(conn, home, *wanted))
-        if said.get("workers"):
+        if said["workers"]:
             _leave(registry, begun, as_json=as_json)
         else:
             ctx.exit(0 if _do(registry, begun, patient=patient, as_json=as_json) else 1)
