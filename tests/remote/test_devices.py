@@ -164,5 +164,7 @@ def test_a_unit_known_at_two_sites_belongs_to_the_one_that_looked_last(
     assert hub("push", release, "--sites", "two").code == 0
     found = stands(hub)[serial]
     assert (found["site"], found["stand"]) == ("two", "met")
+    wanted = hub("unit", "show", serial, "--json").lines[0]["wanted"]
+    assert (wanted["site"], wanted["release"], wanted["profile"], wanted["met"]) == ("two", release, "small", True)
     [work] = status(hub)["sites"]
     assert work["error"] == "two: 1 unit here belonged to other sites before. The newest look at a unit counts."

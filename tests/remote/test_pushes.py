@@ -108,6 +108,7 @@ def test_a_push_that_is_killed_and_started_twice_ends_the_same(hub: Fleet, site:
     assert hub("ledger", "verify").code == 0
 
 
+@pytest.mark.slow
 def test_sites_that_are_off_hold_nobody_up_and_get_it_later(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     sites = [site(name) for name in ("one", "two")]
     release = built(hub, profile(tmp_path / "p"))
@@ -139,6 +140,7 @@ def test_a_host_with_another_key_is_refused(hub: Fleet, site: SiteMaker, tmp_pat
     link.close()
 
 
+@pytest.mark.slow
 def test_a_second_hub_is_refused(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     one = site("one")
     rival = Fleet(tmp_path / "rival", adb_port=1, timeout=180)
@@ -151,6 +153,7 @@ def test_a_second_hub_is_refused(hub: Fleet, site: SiteMaker, tmp_path: Path) ->
     assert "takes releases of another hub" in " ".join(added.out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["manifest.sig", "manifest.json", "small/profile.yaml", "small/files/1/book.bin"])
 def test_a_release_that_was_changed_goes_nowhere(hub: Fleet, site: SiteMaker, tmp_path: Path, where: str) -> None:
     one = site("one")
@@ -176,6 +179,7 @@ def test_a_release_whose_file_vanished(hub: Fleet, site: SiteMaker, tmp_path: Pa
     assert "small/files/1/book.bin cannot be read" in done.err
 
 
+@pytest.mark.slow
 def test_a_secret_that_the_site_lacks_keeps_what_was_in_force(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     one = site("one")
     first = built(hub, profile(tmp_path / "p"))
@@ -192,6 +196,7 @@ def test_a_secret_that_the_site_lacks_keeps_what_was_in_force(hub: Fleet, site: 
     assert "secret-of-school" not in json.dumps(status(hub))
 
 
+@pytest.mark.slow
 def test_a_site_that_is_removed_gets_nothing_more(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     sites = [site("one"), site("two")]
     release = built(hub, profile(tmp_path / "p"))
@@ -204,6 +209,7 @@ def test_a_site_that_is_removed_gets_nothing_more(hub: Fleet, site: SiteMaker, t
     assert "There is no site 'two'" in hub("push", release, "--sites", "two", "--no-bring").err
 
 
+@pytest.mark.slow
 def test_an_older_release_does_not_come_back_by_itself(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     one = site("one")
     first = built(hub, profile(tmp_path / "p"))
@@ -214,6 +220,7 @@ def test_an_older_release_does_not_come_back_by_itself(hub: Fleet, site: SiteMak
     assert current(one) == second
 
 
+@pytest.mark.slow
 def test_a_first_wave_that_fails_stops_the_others(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
     sites = [site("one"), site("two")]
     wifi = "network: {wifi: [{ssid: Truong-A, password: !secret wifi}]}"
@@ -247,22 +254,3 @@ def test_fleet_is_not_installed_there(hub: Fleet, site: SiteMaker) -> None:
     done = hub("site", "add", "one", one.address(), "--host-key", one.host_key)
     assert done.code == 1
     assert "does not run there" in " ".join(done.out.split())
-
-
-def test_the_key_of_the_hub_can_do_nothing_else(hub: Fleet, site: SiteMaker, tmp_path: Path) -> None:
-    one = site("one")
-    ssh = [
-        "ssh",
-        "-F",
-        "none",
-        "-o",
-        "StrictHostKeyChecking=no",
-        "-o",
-        f"UserKnownHostsFile={tmp_path}/known",
-        "-o",
-        "BatchMode=yes",
-    ]
-    ssh += ["-i", str(hub.home / "ssh" / "id_ed25519"), "-p", str(one.port), one.address().split("//")[1].split(":")[0]]
-    run = subprocess.run([*ssh, f"touch {tmp_path}/broken"], input=b"", capture_output=True, timeout=60, check=False)
-    assert run.stdout.startswith(b"schoolbag site")
-    assert not (tmp_path / "broken").exists()

@@ -56,6 +56,11 @@ def unit(found: UnitView) -> Iterable[RenderableType]:
     yield _history(found.history)
 
 
+def _wanted(wanted: Mapping[str, Any]) -> str:
+    stands = "read back" if wanted["met"] else "not yet"
+    return f"{wanted['profile']} of release {wanted['release']}, at site {wanted['site']}: {stands}"
+
+
 def _facts(found: UnitView) -> Table:
     unit, facts = found.unit, found.facts
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -71,6 +76,7 @@ def _facts(found: UnitView) -> Table:
         "SIM": "; ".join(_sim(card) for card in facts.get("sims", ())),
         "Data plan": "; ".join(map(_plan, found.sims)),
         "Health": _health(found.health, str(unit["platform"])) if found.health else "",
+        "Should have": _wanted(found.wanted) if found.wanted else "",
         "Known since": local_time(unit["first_seen"]),
         **_seen(found),
     }

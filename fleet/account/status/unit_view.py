@@ -14,7 +14,7 @@ from fleet.account.status import alarms
 from fleet.account.status.alarms import Alarm
 from fleet.account.status.health_rules import Rules
 from fleet.account.status.unit_words import what
-from fleet.models import acceptances, custody, events, health_now, items, places, runs, sims, units
+from fleet.models import acceptances, custody, events, health_now, items, places, runs, sims, units, wants
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class UnitView:
     """``unit`` and ``facts`` are what is known of it; ``run``, ``items`` its last run; ``health`` its last reading.
 
     ``custody``: where it is, since when, who has it (a pseudonym) or is meant to; ``acceptance``: its last hand-over;
-    ``sims``: those that belong in it; ``remarks``: what is odd about those that were read in it.
+    ``sims``: those that belong in it; ``remarks``: what is odd about those that were read in it. ``wanted``: what it
+    should have by the last push that means it, and whether that was read back (``met``).
     """
 
     unit: Mapping[str, Any]
@@ -48,6 +49,7 @@ class UnitView:
     sims: tuple[Mapping[str, Any], ...]
     alarms: tuple[Alarm, ...]
     remarks: tuple[str, ...]
+    wanted: Mapping[str, Any] | None
 
 
 def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str = "en") -> UnitView:
@@ -72,7 +74,16 @@ def unit_view(conn: Connection, rules: Rules, name: str, now: str, language: str
         sims=tuple(dict(row) for row in conn.execute(_SIMS.where(sims.c.unit == key)).mappings()),
         alarms=alarms.of_unit(conn, rules, key, now, language),
         remarks=tuple(sim_reading.remarks(conn, key)),
+        wanted=_wanted(conn, key, run),
     )
+
+
+def _wanted(conn: Connection, key: str, run: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    row = _row(conn, wants, wants.c.unit, key)
+    if row is None:
+        return None
+    same = run is not None and (run["profile"], run["digest"]) == (row["profile"], row["digest"])
+    return {**row, "met": bool(same and run and run["verdict"] != "failed")}
 
 
 def pin_result(conn: Connection, key: str) -> str | None:
