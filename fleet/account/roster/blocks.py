@@ -6,7 +6,7 @@ for every row that is read here; a test holds them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -65,9 +65,7 @@ class Blocks:
         self._states = _Seen(_said(_understood(status)))
         self._schools = _Seen(self._school)
         self._teachers: _Seen[tuple[Any, Any], str] = _Seen(lambda pair: reader.teacher(*pair))
-        self._households: _Seen[tuple[Any, Any, Any], str] = _Seen(
-            lambda told: household_of(*told[:2]) if told[1] else told[2].partition(" ")[0]
-        )
+        self._households: _Seen[tuple[Any, Any], Any] = _Seen(lambda pair: household_of(*pair))
 
     def read(self, lines: Sequence[Line]) -> Block:
         """What some lines say, as if they were read one by one: schools are made in the order of lines, too."""
@@ -120,16 +118,18 @@ class Blocks:
                     found.take(self._reader.read(lines[index]))
             self._rows([[column[index] for index in known] for column in columns], [lines[i] for i in known], found)
             return
-        teachers = [*map(self._teachers.__getitem__, zip(schools, teacher_cells, strict=True))]
-        scopes = (area or school for area, school in zip(areas, schools, strict=True))
-        shared = map(self._households.__getitem__, zip(scopes, homes, numbers, strict=True))
+        teachers = map(self._teachers.__getitem__, zip(schools, teacher_cells, strict=True))
+        shared = [phones.partition(" ")[0] if " " in phones else phones for phones in numbers]
+        if "household" in self._reader.columns.places:
+            told = zip(areas, schools, homes, shared, strict=True)
+            shared = [self._households[area or school, home] if home else phone for area, school, home, phone in told]
         plain = map(self._compared.__getitem__, names)
         sheets = [str(self._reader.sheet)] * len(lines)
         person = (names, births, numbers, guardians, addresses, typed)
         said = (schools, areas, grades, classes, categories, connections, teachers, states)
         found.rows += zip(sheets, rows, *person, plain, nationals, compared, *said, shared, strict=True)
 
-    def _all_names(self, cells: _Cells) -> list[str | None]:
+    def _all_names(self, cells: _Cells) -> Sequence[str | None]:
         if "name" in self._reader.columns.places:
             return cells.each("name", self._names)
         pairs = zip(cells.of("family_name"), cells.of("given_name"), strict=True)
@@ -145,7 +145,7 @@ class Blocks:
             for text in cells
         ]
 
-    def _all_births(self, said: list[str | None], nationals: list[str | None]) -> list[str | None]:
+    def _all_births(self, said: Sequence[str | None], nationals: Sequence[str | None]) -> Sequence[str | None]:
         """Where the number of the identity card says the birthday, too, they have to agree."""
         if self._reader.region != "CN":
             return said
@@ -206,13 +206,13 @@ class _Seen(dict[K, V | None]):
 class _Cells:
     """The cells of some lines by what they are; "" where a line ends before."""
 
-    def __init__(self, places: Any, lines: Sequence[Line]) -> None:
+    def __init__(self, places: Mapping[str, tuple[int, ...]], lines: Sequence[Line]) -> None:
         rows = [line.cells for line in lines]
         width = max(map(len, rows))
         if min(map(len, rows)) < width:
             rows = [row + [""] * (width - len(row)) for row in rows]
         self._columns = list(zip(*rows, strict=True))
-        self._places = places
+        self._places: Mapping[str, tuple[int, ...]] = places
         self._none = ("",) * len(lines)
 
     def of(self, what: str) -> Sequence[str]:
@@ -223,8 +223,9 @@ class _Cells:
             ]
         return found[0] if found else self._none
 
-    def each(self, what: str, seen: _Seen[str, Any]) -> list[Any]:
-        return [*map(seen.__getitem__, self.of(what))]
+    def each(self, what: str, seen: _Seen[str, Any]) -> Sequence[Any]:
+        """What is made of each; of a column that is not there nothing is."""
+        return [*map(seen.__getitem__, self.of(what))] if what in self._places else self._none
 
 
 def _plain(text: str) -> str:

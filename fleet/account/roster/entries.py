@@ -139,14 +139,12 @@ def strongest(entry: Entry | Row) -> tuple[str, str]:
     return (kind, text) if kind != "name" else ("home", f"{text}\0{entry.phones.split()[0]}")
 
 
-def entries(vault: Vault, rows: Sequence[Flat]) -> list[Flat]:
-    """The rows with their keys."""
+def keys(vault: Vault, rows: Sequence[Flat]) -> list[str]:
+    """The pseudonyms that the students of rows have if nothing stands against it."""
     nationals = [row[NATIONAL - 1] for row in rows]
     if all(nationals):
-        found = vault.hasher("id")(nationals)
-    else:
-        found = hashes(vault, [strongest(Row._make(row)) for row in rows])
-    return [(key, *row) for key, row in zip(student_keys(found), rows, strict=True)]
+        return student_keys(vault.hasher("id")(nationals))
+    return student_keys(hashes(vault, [strongest(Row._make(row)) for row in rows]))
 
 
 def marks(vault: Vault, some: Sequence[Flat]) -> list[str]:

@@ -7,7 +7,7 @@ gets to see that, so it is no event.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,7 +81,7 @@ class Matcher:
 
     conn: Connection
     vault: Vault
-    keys: Marks
+    keys: Callable[[], Marks]
     crowds: frozenset[int]
     alike: Set[tuple[int, int]]
     areas: Mapping[str, str]
@@ -209,7 +209,7 @@ class Matcher:
         if student in self.claimed:
             why = f"is {shown(student)}, as row {self.claimed[student][0]} is"
             return Found(entry, student, known, why=why)
-        if student != entry.key and student in self.keys:
+        if student != entry.key and student in self.keys():
             return Found(entry, student, known, why=f"is {shown(student)}, as another row of this list is")
         person = self._opened(student)
         if person and loose(person.name) != loose(entry.name) and _two(person.birthday, entry.birthday):
@@ -263,7 +263,7 @@ class Matcher:
         if student in self._taken or (student == entry.key == self._last):
             return True
         if student != entry.key:
-            return student in self.keys or (not self.empty and bool(self._known({student})))
+            return student in self.keys() or (not self.empty and bool(self._known({student})))
         return student in known
 
     def _known(self, names: Iterable[str]) -> dict[str, Known]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from fleet.account.roster import columns as roster_columns
 from fleet.account.roster.blocks import Block, Blocks
 from fleet.account.roster.columns import HEADER_WITHIN, Columns
 from fleet.account.roster.doubles import Doubles, Marks, alike, mark_of
-from fleet.account.roster.entries import HOUSEHOLD, KEY, SCHOOL, Entry, Noted, Refused, entries
+from fleet.account.roster.entries import Entry, Noted, Refused, Row, keys
 from fleet.account.roster.rows import Reader
 from fleet.account.roster.schools import Schools
 from fleet.account.roster.spool import Spool
@@ -31,6 +32,7 @@ CROWD = 12
 """More students than one home has: a phone that so many share is the school's, or the teacher's."""
 
 _SAMPLE = 1000
+_SCHOOL, _STATE, _HOUSEHOLD = map(Row._fields.index, ("school", "state", "household"))
 _TOGETHER = 1000
 _REGIONS = {"vi": "VN", "zh": "CN"}
 _NOTES = 1000
@@ -63,7 +65,8 @@ class Table:
 @dataclass
 class Gathered:
     """``tables`` are the sheets by number, ``None`` where no header was found. ``others`` counts rows that are no
-    students, ``crowds`` phones that are no household's. ``alike``: sheet and row of who has the
+    students, ``taken`` those that can be taken, ``left`` those of them who are said to have left; ``crowds`` are phones
+    that are no household's. ``alike``: sheet and row of who has the
     name, birthday and school of a row above, and is another. ``schools`` are those of rows that can be taken."""
 
     spool: Spool
@@ -74,11 +77,12 @@ class Gathered:
     notes: list[Noted] = field(default_factory=list)
     note_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     others: int = 0
+    taken: int = 0
+    left: int = 0
     crowds: frozenset[int] = frozenset()
     alike: set[tuple[int, int]] = field(default_factory=set)
     teachers: dict[str, str] = field(default_factory=dict)
     schools: set[str] = field(default_factory=set)
-    keys: Marks = field(default_factory=Marks)
     doubles: Doubles = field(default_factory=Doubles)
     _shared: Marks = field(default_factory=Marks)
 
@@ -87,12 +91,22 @@ class Gathered:
         self.refused += [one._replace(why=sys.intern(one.why)) for one in block.refused]
         if not block.rows:
             return
-        some = entries(vault, block.rows)
-        self.spool.add(some)
-        self.keys.add(mark_of(one[KEY]) for one in some)
-        self._shared.add(mark_of(one[HOUSEHOLD]) for one in some if one[HOUSEHOLD])
-        self.doubles.add(str(sheet), block.rows)
-        self.schools.update({one[SCHOOL] for one in some})
+        rows = block.rows
+        self.spool.add(keys(vault, rows), rows)
+        self._shared.add([mark_of(row[_HOUSEHOLD]) for row in rows if row[_HOUSEHOLD]])
+        self.doubles.add(str(sheet), rows)
+        self.schools.update({row[_SCHOOL] for row in rows})
+        self.taken += len(rows)
+        self.left += sum([row[_STATE] == "left" for row in rows])
+
+    @cached_property
+    def keys(self) -> Marks:
+        """The keys of all rows. Of most lists nobody asks for them."""
+        found = Marks()
+        for some in self.spool.every_key():
+            found.add(map(mark_of, some))
+        found.sort()
+        return found
 
     def note(self, noted: list[Noted]) -> None:
         for one in noted:
@@ -104,7 +118,6 @@ class Gathered:
         """Find the rows that are one student, and the phones that are no household's."""
         self.crowds = self._shared.often(CROWD + 1)
         self.refused += _again(self)
-        self.keys.sort()
 
 
 @contextmanager
@@ -182,6 +195,8 @@ def _again(found: Gathered) -> list[Refused]:
         why = next((why for one in before.values() if (why := _one(one, entry, found.tables))), "")
         if why:
             refused.append(Refused(*entry.where, "", why))
+            found.taken -= 1
+            found.left -= entry.state == "left"
             continue
         if "birth" in entry.numbers and any(
             entry.numbers["birth"] == one.numbers.get("birth") for one in before.values()

@@ -43,10 +43,11 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def add(self, entries: Sequence[Flat]) -> None:
+    def add(self, keys: Sequence[str], rows: Sequence[Flat]) -> None:
+        """Put rows aside with their keys, of which they become entries."""
         waiting = self._waiting
-        for entry in entries:
-            waiting[entry[0][1]].append(_BETWEEN.join(entry))
+        for key, row in zip(keys, map(_BETWEEN.join, rows), strict=True):
+            waiting[key[1]].append(f"{key}{_BETWEEN}{row}")
         for letter, some in waiting.items():
             if len(some) >= _TOGETHER:
                 self._put_aside(letter)
@@ -57,6 +58,12 @@ class Spool:
             found = [*chain.from_iterable(self._pieces(letter)), *self._waiting[letter]]
             found.sort()
             yield [tuple(line.split(_BETWEEN)) for line in found]
+
+    def every_key(self) -> Iterator[list[str]]:
+        """Those of all entries, in no order."""
+        for letter, waiting in self._waiting.items():
+            for lines in chain(self._pieces(letter), [waiting]):
+                yield [line.partition(_BETWEEN)[0] for line in lines]
 
     def of(self, rows: set[tuple[str, str]]) -> Iterator[Entry]:
         """The entries that are in these sheets and rows, in no order."""

@@ -14,7 +14,7 @@ from fleet.account.people.identifiers import exact, loose
 from fleet.account.people.students import freed
 from fleet.account.people.vault import Person, Vault
 from fleet.account.roster.doubles import mark_of
-from fleet.account.roster.entries import HOUSEHOLD, SCHOOL, STATE, Flat, Noted, Refused, marks
+from fleet.account.roster.entries import HOUSEHOLD, SCHOOL, Flat, Noted, Refused, marks
 from fleet.account.roster.match import Found, Matcher
 from fleet.account.roster.read import Gathered, Table
 from fleet.account.roster.schools import Schools
@@ -124,7 +124,10 @@ def _decided(
 
     ``counting``: nothing is to be written, so where everybody is new nobody has to be looked at.
     """
-    matcher = Matcher(conn, keys, found.keys, found.crowds, found.alike, schools.areas(), report.source)
+    matcher = Matcher(conn, keys, lambda: found.keys, found.crowds, found.alike, schools.areas(), report.source)
+    if counting and matcher.empty and not found.crowds:
+        report.new, report.left = found.taken, found.left
+        return
     before = {} if matcher.empty else _enrolled(conn, report.source)
     out = {(str(one.sheet), str(one.row)) for one in found.refused}
     named: set[str] = set()
@@ -133,19 +136,14 @@ def _decided(
         if found.crowds:
             report.crowded += sum(mark_of(one[HOUSEHOLD]) in found.crowds for one in taken)
             taken = [_without_crowd(one, found.crowds) for one in taken]
-        if counting and matcher.empty:
-            report.new += len(taken)
-            report.left += sum(one[STATE] == "left" for one in taken)
-            continue
         named.update({one[SCHOOL] for one in taken})
         for one in matcher.find(taken):
             if _count(one, report):
                 yield one
     report.unchanged += matcher.unchanged
     report.refused.sort()
-    _find_missing(
-        conn, found, matcher, {school for school in named if before.get(school, 0) > matcher.seen[school]}, report
-    )
+    fewer = {school for school in named if before.get(school, 0) > matcher.seen[school]}
+    _find_missing(conn, found, matcher, fewer, report)
 
 
 def _enrolled(conn: Connection, source: str) -> dict[str, int]:
