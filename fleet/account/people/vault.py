@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,16 @@ class Vault:
 
         ``attempt``: the next one, where another student has that already; one in some ten thousand has to take it.
         """
-        return student_keys([self.hashed("student", f"{identifier}{attempt}") if attempt else identifier])[0]
+        return self.student_keys([f"{identifier}{attempt or ''}"])[0]
+
+    def student_keys(self, identifiers: Iterable[str]) -> list[str]:
+        """The first pseudonyms of many: 45 bits of a keyed hash, in letters of pseudonyms."""
+        heads = "".join([hashed[:8] for hashed in self.hasher("student")(identifiers)]).translate(_FROM_URL_SAFE)
+        three = _three_letters()
+        numbers = struct.iter_unpack(">HHH", binascii.a2b_base64(heads))
+        return [
+            f"S{three[a >> 1]}{three[(a & 1) << 14 | b >> 2]}{three[(b & 3) << 13 | c >> 3]}" for a, b, c in numbers
+        ]
 
     def teacher_key(self, school: str, name: str) -> str:
         """The pseudonym of a teacher, by the school's code and the normalised name: ``T`` and nine letters."""
@@ -233,18 +242,10 @@ def _hasher(started: hashlib.blake2b) -> Callable[[Iterable[str]], list[str]]:
     return hashed
 
 
-def student_keys(identifiers: Sequence[str]) -> list[str]:
-    """The pseudonyms of many, by their strongest identifiers: 45 bits of each keyed hash, in letters of pseudonyms."""
-    heads = "".join([identifier[:8] for identifier in identifiers]).translate(_FROM_URL_SAFE)
-    three = _three_letters()
-    numbers = struct.iter_unpack(">HHH", binascii.a2b_base64(heads))
-    return [f"S{three[one]}{three[two]}{three[last]}" for one, two, last in numbers]
-
-
 @cache
 def _three_letters() -> tuple[str, ...]:
-    """What the last 15 of 16 bits are in letters."""
-    return tuple("".join(letters) for letters in itertools.product(LETTERS, repeat=3)) * 2
+    """What 15 bits are in letters."""
+    return tuple("".join(letters) for letters in itertools.product(LETTERS, repeat=3))
 
 
 def person_of(found: Mapping[str, Any]) -> Person:

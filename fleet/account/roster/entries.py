@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from fleet.account.people.vault import Person, Vault, plain, student_keys
+from fleet.account.people.vault import Person, Vault, plain
 
 Flat = tuple[str, ...]
 """An :class:`Entry`, or the values of a :class:`Row`, as a plain tuple, which is made in a third of the time."""
@@ -143,8 +143,8 @@ def keys(vault: Vault, rows: Sequence[Flat]) -> list[str]:
     """The pseudonyms that the students of rows have if nothing stands against it."""
     nationals = [row[NATIONAL - 1] for row in rows]
     if all(nationals):
-        return student_keys(vault.hasher("id")(nationals))
-    return student_keys(hashes(vault, [strongest(Row._make(row)) for row in rows]))
+        return vault.student_keys(vault.hasher("id")(nationals))
+    return vault.student_keys(hashes(vault, [strongest(Row._make(row)) for row in rows]))
 
 
 def marks(vault: Vault, some: Sequence[Flat]) -> list[str]:
