@@ -250,6 +250,12 @@ def test_workers_need_postgresql_and_say_so(hub: Fleet, site: SiteMaker, tmp_pat
     assert hub("push", "list", "--json").lines[-1]["pushes"] == [], "nothing was begun"
 
 
+def test_a_worker_that_knows_no_hub_says_so(database: str, hub: Fleet, tmp_path: Path) -> None:
+    stranger = Fleet(tmp_path / "stranger", adb_port=1, env=dict(hub.env), timeout=60)
+    done = stranger("worker")
+    assert (done.code, done.err.splitlines()[0]) == (1, "Error: This computer knows the key of no hub.")
+
+
 @pytest.fixture
 def registries(postgres: Postgres, tmp_path: Path) -> Iterator[tuple[Registry, Registry]]:
     """Two computers with one database."""

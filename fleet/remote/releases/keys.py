@@ -74,9 +74,15 @@ def of_hub(home: Home) -> PublicKey:
 
     ReleaseError when there is neither.
     """
-    if not _path(home).exists() and (key := trusted(home)):
-        return key
-    return public(home)
+    if _path(home).exists():
+        return public(home)
+    key = trusted(home)
+    if key is None:
+        raise ReleaseError(
+            "This computer knows the key of no hub.",
+            "The hub makes one: fleet release key init. Any other is told the hub's: fleet site trust KEY",
+        )
+    return key
 
 
 def sign(home: Home, content: bytes) -> bytes:
