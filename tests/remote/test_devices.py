@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from fleet.home import Home
+from fleet.remote.wire.address import parse, parse_key
+from fleet.remote.wire.session import Session
+from fleet.remote.wire.ssh import connected
 from tests.benches import Bench
 from tests.fleets import FLEET, Fleet
 from tests.remote.conftest import SiteMaker
@@ -104,6 +108,10 @@ def test_the_work_is_the_difference_and_only_what_is_meant(
     old = sha256(tmp_path / "p")
     second = built(hub, profile(tmp_path / "p", size=2000))
     maker = next(unit["maker"] for unit in units(hub) if unit["serial"] == samsung)
+    plan = hub("push", second, "--where", f"maker = {json.dumps(maker)}", "--plan", "--json").lines[0]["sites"]
+    assert [(one["site"], one["units"], one["settings"]) for one in plan] == [("one", 1, {"content": 1})]
+    nobody = hub("push", second, "--where", "verdict = failed", "--plan")
+    assert "No site is meant by that" in nobody.err
     done = hub("push", second, "--where", f"maker = {json.dumps(maker)}", "--json")
     assert done.code == 0, done.out + done.err
     assert {serial: book(bench, serial) for serial in (pixel, samsung)} == {pixel: old, samsung: sha256(tmp_path / "p")}
@@ -115,6 +123,26 @@ def test_the_work_is_the_difference_and_only_what_is_meant(
 
 def units(hub: Fleet) -> list[dict[str, Any]]:
     return [line for line in hub("unit", "list", "--json").lines if line["event"] == "unit_line"]
+
+
+@pytest.mark.slow
+def test_what_the_site_does_streams_back_while_it_works(
+    hub: Fleet, site: SiteMaker, virtual_bench: StartBench, adb_server: int, tmp_path: Path
+) -> None:
+    bench = virtual_bench({"devices": [{"preset": "pixel-13"}]})
+    one = site("one", {"ANDROID_ADB_SERVER_PORT": str(adb_server)})
+    assert hub("push", built(hub, profile(tmp_path / "p", size=2_000_000)), "--no-bring").code == 0
+    came: list[tuple[float, str]] = []
+    with connected(parse(one.address()), parse_key(one.host_key), Home(hub.home)) as channel:
+        session = Session(channel, "one")
+        ended = session.bring("", None, lambda line: came.append((time.monotonic(), line["event"])))
+        session.bye()
+    assert (ended.exit, ended.error) == (0, "")
+    kinds = [event for _, event in came]
+    assert {"device", "step", "item", "report", "summary"} <= set(kinds)
+    assert kinds[-1] == "summary"
+    assert came[-1][0] - came[0][0] > 0.1, "not all at the end"
+    assert book(bench, bench.devices[0].serial) == sha256(tmp_path / "p")
 
 
 @pytest.mark.slow

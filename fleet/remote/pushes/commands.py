@@ -16,6 +16,7 @@ from fleet.home import Options, home_of
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from fleet.account.filters.sql import Asked
     from fleet.home import Home
     from fleet.remote.pushes.records import Push
     from fleet.remote.pushes.rules import Rules
@@ -50,7 +51,9 @@ def push() -> None:
 @push.command()
 @click.argument("number", metavar="RELEASE", type=click.IntRange(min=1))
 @click.option("--sites", metavar="LIST", default="", help="Only these sites, with commas between; else all.")
-@click.option("--where", metavar="FILTER", help="Only sites where such a unit was served last (docs/status.md).")
+@click.option(
+    "--where", metavar="FILTER", help="Only sites where such units were looked at last, and there only those units."
+)
 @click.option("--waves", metavar="LIST", default="100%", help="How many sites have it after each wave: 1,10%,100%.")
 @click.option(
     "--stop-at", type=click.IntRange(0, 100), default=20, show_default=True, help="Pause above so many % of failures."
@@ -153,10 +156,10 @@ def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) ->
     with _reading(ctx) as conn:
         counts = wants.counts(conn, push=one.name)
         found = list(wants.every(conn, push=one.name, only_left=not everything, most=None if as_json else screen.UNITS))
-    if as_json:
-        _write({**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
-    else:
+    if not as_json:
         _show(screen.units(one, counts, found))
+        return
+    _write({**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
 
 
 @push.command("list")
@@ -236,7 +239,7 @@ def _go(
         with _reading(ctx) as conn:
             chosen = _chosen(conn, home, said)
             waves = divided(rules.waves, [one.name for one in chosen])
-            found = planning.plan(conn, Store(home), manifest, chosen, waves)
+            found = planning.plan(conn, Store(home), manifest, chosen, waves, _within(conn, home, said))
         if as_json:
             _write({"release": number, "plan": True, "sites": [asdict(one) for one in found]})
         else:
@@ -246,11 +249,10 @@ def _go(
         if said["workers"]:
             _check_workers(registry)
         with transaction(registry.engine) as conn:
-            chosen = _chosen(conn, home, said)
-            waves = divided(rules.waves, [one.name for one in chosen])
+            waves = divided(rules.waves, [one.name for one in _chosen(conn, home, said)])
             begun = records.begin(conn, registry.ledger, number, rules, waves, stamp(datetime.now(UTC)))
-            wanted = (begun.name, begun.release, begun.at, begun.rules, manifest)
-            wants.lay_out(conn, wants.wanted_by(conn, home, *wanted))
+            meant = wants.wanted_by(conn, home, begun.name, number, begun.at, begun.rules, manifest)
+            wants.lay_out(conn, meant)
         if said["workers"]:
             _leave(registry, begun, as_json=as_json)
         else:
@@ -308,15 +310,19 @@ def _chosen(conn: Connection, home: Home, said: dict[str, Any]) -> list[Site]:
     from fleet.remote.sites import records
 
     found = records.chosen(conn, [name for name in (part.strip() for part in said["sites"].split(",")) if name])
-    if said.get("where"):
-        from fleet.account.status import health_rules, known
-        from provision.progress import now
-
-        fit = planning.with_units(conn, known.asked(conn, health_rules.rules_of(home), said["where"], now()))
+    if within := _within(conn, home, said):
+        fit = planning.with_units(conn, within)
         found = [one for one in found if one.name in fit]
     if not found:
         raise PushError("No site is meant by that.", "fleet site list shows all; fleet site add NAME adds one.")
     return found
+
+
+def _within(conn: Connection, home: Home, said: dict[str, Any]) -> Asked | None:
+    """The units that are meant; ``None`` is all."""
+    from fleet.remote.pushes import wants
+
+    return wants.within(conn, home, said.get("where") or "")
 
 
 def _rules(said: dict[str, Any]) -> Rules:

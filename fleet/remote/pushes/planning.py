@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from fleet.account.filters.sql import Asked
 from fleet.models import contacts, runs, sites, units
@@ -36,20 +36,27 @@ class Planned:
 
 def with_units(conn: Connection, within: Asked) -> set[str]:
     """The sites where a unit of ``within`` was served last."""
-    frame = within.frame(units)
-    query = (
-        select(sites.c.site)
-        .select_from(frame.source.join(runs, runs.c.unit == units.c.key).join(sites, sites.c.bench == runs.c.bench))
-        .where(frame.where)
-        .distinct()
-    )
+    query = select(sites.c.site).join(runs, sites.c.bench == runs.c.bench).where(_are(within)).distinct()
     return set(conn.scalars(query))
 
 
+def _are(within: Asked) -> ColumnElement[bool]:
+    frame = within.frame(units)
+    return runs.c.unit.in_(select(units.c.key).select_from(frame.source).where(frame.where))
+
+
 def plan(
-    conn: Connection, store: Store, manifest: Manifest, chosen: Iterable[Site], waves: Mapping[str, int]
+    conn: Connection,
+    store: Store,
+    manifest: Manifest,
+    chosen: Iterable[Site],
+    waves: Mapping[str, int],
+    within: Asked | None = None,
 ) -> list[Planned]:
-    """What the release would change, by wave and site. Raises ReleaseError and ProfileError."""
+    """What the release would change, by wave and site: of all units, or those ``within``.
+
+    Raises ReleaseError and ProfileError.
+    """
     rates = {row.site: row.rate for row in conn.execute(select(contacts.c.site, contacts.c.rate))}
     changed = _Changes(store, manifest)
     found = {}
@@ -64,6 +71,8 @@ def plan(
         .select_from(runs.join(sites, sites.c.bench == runs.c.bench).join(units, units.c.key == runs.c.unit))
         .group_by(sites.c.site, units.c.last_profile)
     )
+    if within is not None:
+        query = query.where(_are(within))
     for row in conn.execute(query):
         if (planned := found.get(row.site)) is None:
             continue

@@ -50,8 +50,12 @@ def wanted_by(
     conn: Connection, home: Home, push: str, release: int, at: str, rules: Rules, manifest: Manifest
 ) -> Wanted:
     """What the units of a push should have. FilterError for what cannot be asked of units any more."""
-    within = known.asked(conn, health_rules.rules_of(home), rules.where, now()) if rules.where else None
-    return Wanted(push, release, manifest.profiles, rules.profile, at, within)
+    return Wanted(push, release, manifest.profiles, rules.profile, at, within(conn, home, rules.where))
+
+
+def within(conn: Connection, home: Home, where: str) -> Asked | None:
+    """The units that ``where`` means; ``None`` is all."""
+    return known.asked(conn, health_rules.rules_of(home), where, now()) if where else None
 
 
 @dataclass(frozen=True)
