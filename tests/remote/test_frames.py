@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet.remote.wire.frames import GREETING, Cut, Malformed, Stream
+from fleet.remote.wire.frames import GREETING, Cut, Malformed, OtherVersion, Stream
 
 
 class Wire:
@@ -83,3 +83,18 @@ def test_nobody_talks_for_ever() -> None:
 def test_the_greeting_may_come_in_pieces() -> None:
     stream = Stream(Wire(b"Welcome!\n" + GREETING, [3]))
     assert stream.await_greeting() == b"Welcome!\n"
+
+
+def test_another_version_of_it_is_told() -> None:
+    with pytest.raises(OtherVersion) as told:
+        Stream(Wire(b"Welcome!\nschoolbag site 12\n", [5])).await_greeting()
+    assert told.value.number == 12
+
+
+def test_what_comes_little_by_little_comes_too_late() -> None:
+    stream = Stream(Wire(b"J\0\0\0\x02{}" * 2, [1]))
+    stream.within(60)
+    assert stream.receive() == {}
+    stream.within(-1)
+    with pytest.raises(Cut, match="too long"):
+        stream.receive()
