@@ -55,6 +55,7 @@ class Link:
             try:
                 hub, _ = self._server.accept()
                 site = socket.create_connection(("127.0.0.1", self.target), 10)
+                site.settimeout(None)  # a site may be silent for long
             except OSError:
                 return
             self.connections += 1

@@ -123,9 +123,9 @@ def linked(hub: Fleet, site: SiteMaker, database: str) -> Iterator[Callable[...,
     def add(*names: str, rate: int = 0) -> dict[str, Linked]:
         for name in names:
             one = site(name, add=False)
-            made[name] = Linked(one, Link(one.port, rate=rate))
+            made[name] = Linked(one, Link(one.port))
             point(hub, name, one, made[name].link.port)
-            made[name].link.passed = 0
+            made[name].link.passed, made[name].link.rate = 0, rate
         return made
 
     yield add
