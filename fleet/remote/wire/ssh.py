@@ -3,13 +3,14 @@
 Keys are ``ssh/id_ed25519`` of the home where there is one, those of an agent, then the user's own in ``~/.ssh``.
 Nothing asks for a password or a passphrase, and nothing that ``~/.ssh/config`` says changes where it leads.
 
-The client is a process of its own, so that many links are worked on by many processors; it dies with ours, as its pipe
-breaks.
+The client is a process of its own, so that many links are worked on by many processors, which paramiko's threads are
+not; it dies with ours, as its pipe breaks. paramiko asks a host for its key.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from fleet.home import Home
 from fleet.remote.errors import HostKeyChanged, RemoteError, SiteError, Unreachable
-from fleet.remote.wire.address import Address, HostKey, parse_key
+from fleet.remote.wire.address import Address, HostKey
 from provision.text import printable
 
 PATIENCE = 60.0
@@ -56,8 +57,12 @@ _OPTIONS = (
     "KexAlgorithms=^curve25519-sha256",
 )
 _RSA = "rsa-sha2-512,rsa-sha2-256"
-_SCANNED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
-"""Which key is noted of a host that has several."""
+_SHOWN = (
+    "ssh-ed25519",
+    *("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    *("rsa-sha2-512", "rsa-sha2-256"),
+)
+"""Which key is noted of a host that has several: the first of these."""
 
 _OWN_FAILURE = 255
 """How the client ends when it could not connect."""
@@ -120,14 +125,22 @@ class Channel:
 
 def host_key(address: Address) -> HostKey:
     """The key that the host shows now; nobody says yet that it is the right one. Raises Unreachable."""
-    command = [_program("ssh-keyscan"), "-T", str(_CONNECT), "-p", str(address.port), "--", address.host]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    lines = done.stdout.decode(errors="replace").splitlines()
-    shown = [parse_key(line.partition(" ")[2]) for line in lines if line.count(" ") >= 2 and line[0] != "#"]
-    known = [key for key in shown if key.kind in _SCANNED]
-    if not known:
-        raise _silent(address, "no key came")
-    return min(known, key=lambda key: _SCANNED.index(key.kind))
+    import paramiko
+
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what concerns people is told by us
+    try:
+        with socket.create_connection((address.host, address.port), _CONNECT) as link:
+            link.settimeout(_CONNECT)
+            client = paramiko.Transport(link)
+            try:
+                client.get_security_options().key_types = _SHOWN
+                client.start_client(timeout=_CONNECT)
+                shown = client.get_remote_server_key()
+            finally:
+                client.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise _silent(address, str(error) or "it shows no key") from error
+    return HostKey(shown.get_name(), shown.get_base64())
 
 
 @contextlib.contextmanager
