@@ -96,7 +96,7 @@ def test_an_acceptance_keeps_what_was_looked_at(registry: Registry) -> None:
         hand_over(registry, "A-0001", STUDENTS[0], Acceptance("student", {"device": 1}, "good", guardian_present=True))
     with pytest.raises(CustodyError, match="no paper of the guardian and the student"):
         hand_over(registry, "A-0001", STUDENTS[0], ACCEPTED)
-    with pytest.raises(CustodyError, match='"chargr" is no piece of the programme.s kit .did you mean "charger"'):
+    with pytest.raises(CustodyError, match=r'"chargr" is no piece of the programme.s kit .did you mean "charger"'):
         hand_over(registry, "A-0001", STUDENTS[0], Acceptance("guardian", {"device": 1, "chargr": 1}, "good"))
     with pytest.raises(CustodyError, match="last four"):
         ids_of(("guardian=012345678901",))

@@ -25,6 +25,7 @@ from fleet.home import Home, Options
 from fleet.ledger import Verified, verify
 from fleet.models import events
 from fleet.units import open_registry
+from fleet.values import Json
 from tests.account.programme_making import Clock, World, key
 from tests.fleets import FLEET
 
@@ -75,7 +76,11 @@ def test_nobody_is_enrolled(home: Home) -> None:
 def test_a_list_of_which_only_the_first_lines_are_read(home: Home) -> None:
     """``fleet gaps --csv | head``: what is left over is ended before the registry is closed."""
     with open_registry(home, None, "lan") as registry, transaction(registry.engine) as conn:
-        school = {"v": 1, "fields": {"school": "LE-LOI", "area": "South", "category": "poor"}, "ids": {}}
+        school: dict[str, Json] = {
+            "v": 1,
+            "fields": {"school": "LE-LOI", "area": "South", "category": "poor"},
+            "ids": {},
+        }
         registry.ledger.append_many(conn, (("student.set", f"S{n:09}", {**school}) for n in range(4000)))
     for words in (["gaps", "--csv"], ["gaps", "--json", "--all"]):
         with subprocess.Popen(

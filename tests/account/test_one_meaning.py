@@ -19,6 +19,7 @@ from fleet.account.status.by import by
 from fleet.account.status.health_rules import rules_of
 from fleet.db import snapshot, transaction
 from fleet.units import Registry
+from fleet.values import Json
 from tests.account.custody_making import assert_replays, furnish, make_ready, take_in
 from tests.account.sim_making import listed, read, step
 
@@ -104,7 +105,7 @@ def test_a_unit_that_a_student_has_is_of_the_students_school_and_area(registry: 
 
 
 def test_a_unit_that_came_back_is_of_its_place(registry: Registry, handed: list[str]) -> None:
-    back = {"place": "BA-DINH", "condition": "good", "kit": {"device": 1}}
+    back: dict[str, Json] = {"place": "BA-DINH", "condition": "good", "kit": {"device": 1}}
     do(registry, "return", ["A-1"], back)
     assert fits(registry, "school=BA-DINH") == fits(registry, "area=Q1 and school!=LE-LOI") == ["A-1"]
     assert groups(registry, "school") == {"BA-DINH": {"at_school": 1}, "LE-LOI": {"with_student": 1}}

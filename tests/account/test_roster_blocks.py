@@ -12,7 +12,7 @@ from fleet.account.people.dates import Order
 from fleet.account.people.vault import Vault
 from fleet.account.roster.blocks import Blocks
 from fleet.account.roster.columns import find
-from fleet.account.roster.entries import Refused
+from fleet.account.roster.entries import Refused, Row
 from fleet.account.roster.rows import Reader
 from fleet.account.roster.schools import Schools
 from fleet.account.sheets.lines import Line
@@ -107,9 +107,9 @@ def test_most_rows_are_plain() -> None:
     assert columns is not None
     reader = Reader(Vault(b"k" * 32), columns, 0, Schools(()), "VN", date(2025, 3, 1), Order.DAY)
 
-    def fails(_line: Line) -> None:
+    def fails(_line: Line) -> Row | Refused | None:
         raise AssertionError("a plain row was read by itself")
 
-    reader.read = fails  # type: ignore[method-assign]
+    reader.read = fails  # type: ignore[method-assign,assignment]
     row = ["Nguyễn Văn An", "05/03/2012", "096212000111", "TH A", "0912000001"]
     assert len(Blocks(reader).read([Line(number, row) for number in range(2, 9)]).rows) == 7

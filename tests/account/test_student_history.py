@@ -14,6 +14,7 @@ from fleet.account.people.vault import the_vault
 from fleet.db import snapshot, transaction
 from fleet.models import events
 from fleet.units import Registry
+from fleet.values import Json
 from tests.account.custody_making import STUDENTS, furnish, make_ready, take_in
 from tests.account.sim_making import listed, read, step
 
@@ -69,7 +70,7 @@ def test_who_was_to_get_one(registry: Registry) -> None:
     furnish(registry)
     take_in(registry, ["A-1"])
     with transaction(registry.engine) as conn:
-        body = {"v": 1, "student": AN, "why": "number 1 in the order", "allowed": ""}
+        body: dict[str, Json] = {"v": 1, "student": AN, "why": "number 1 in the order", "allowed": ""}
         registry.ledger.append(conn, "unit.assigned", "android:SNA1", {**body})
     unassign(registry, "A-1", "moved away")
     with transaction(registry.engine) as conn:

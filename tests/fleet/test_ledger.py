@@ -136,7 +136,7 @@ def test_event_forged_at_the_end_is_found(told: Registry) -> None:
 def test_nothing_is_added_to_a_chain_whose_end_is_not_the_one_that_was_noted(told: Registry, statement: str) -> None:
     spoil(told, statement)
     before = check(told)
-    with pytest.raises(RegistryError, match="does not end with event .*nothing was added"):
+    with pytest.raises(RegistryError, match=r"does not end with event .*nothing was added"):
         told.record(report(identity("S9")))
     assert check(told) == before
 
