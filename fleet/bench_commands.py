@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from fleet.home import Options
+from fleet.command import options_of, to_write
 from provision.commands import complete_profile
 
 if TYPE_CHECKING:
@@ -141,7 +141,6 @@ def _work(
     from fleet.provisioning import Order, provision, run_log
     from fleet.remote.releases.in_force import wanted
     from fleet.sinks import Sinks
-    from fleet.units import open_registry
     from provision import bench, results_screen, screen
     from provision.board_screen import Board
     from provision.lines import Lines
@@ -149,13 +148,13 @@ def _work(
     from provision.progress import Progress
     from provision.run import Mode
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     home.make()
     if not (asked.profile or asked.release):
         raise click.UsageError("Say what devices are to be: --profile NAME|FILE, or --release current.")
     profile = wanted(home, asked.profile, asked.release)
-    with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
+    with to_write(options) as registry, run_log(home) as log:
         order = Order(profile, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
         found = bench.attach_all(doors_of(home, asked.sysfs))
         meant = [one for one in found.attached if only is None or "*" in only or one.serial in only]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of, to_read
+from fleet.home import home_of
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -34,10 +33,10 @@ def show(ctx: click.Context, as_json: bool) -> None:
     from fleet.database_state import state
     from fleet.db import database_of
 
-    options = _options(ctx)
+    options = options_of(ctx)
     found = state(database_of(options.database, home_of(options)))
     if as_json:
-        _write(asdict(found))
+        json_line("database", asdict(found))
     else:
         from fleet import ledger_screen, screen
 
@@ -55,14 +54,14 @@ def upgrade(ctx: click.Context, as_json: bool) -> None:
     from fleet.database_state import state
     from fleet.db import database_of, writing
 
-    options = _options(ctx)
+    options = options_of(ctx)
     url = database_of(options.database, home_of(options))
     before = state(url).version
     with writing(url):
         pass
     found = state(url)
     if as_json:
-        _write({"before": before, **asdict(found)})
+        json_line("database", {"before": before, **asdict(found)})
     elif before == found.version:
         click.echo(f"{found.database} is up to date ({found.version}).")
     else:
@@ -79,14 +78,12 @@ def backup(ctx: click.Context, file: Path, as_json: bool) -> None:
     Example: fleet database backup /media/usb/2026-11-30.ledger
     """
     from fleet.database_copy import backup as copy
-    from fleet.db import database_of, reading
     from provision.progress import now
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         header = copy(conn, file, now())
     if as_json:
-        _write({"file": str(file), **asdict(header)})
+        json_line("database", {"file": str(file), **asdict(header)})
     else:
         from fleet import ledger_screen, screen
 
@@ -106,23 +103,13 @@ def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
     from fleet.db import database_of, writing
     from provision.progress import now
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     with writing(database_of(options.database, home)) as engine:
         found = fill(engine, home, file, now())
     if as_json:
-        _write(asdict(found))
+        json_line("database", asdict(found))
     else:
         from fleet import ledger_screen, screen
 
         screen.show(*ledger_screen.restored(found))
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "database", "at": now(), **fields}))

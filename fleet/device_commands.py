@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import options_of
 
 if TYPE_CHECKING:
     from provision.bench import Found
@@ -31,7 +31,7 @@ def devices(ctx: click.Context, tree: bool, as_json: bool, sysfs: Path | None) -
     from provision.lines import Lines
 
     lines = Lines(sys.stdout)
-    found = attach_all(doors_of(home_of(ctx.find_object(Options) or Options()), sysfs))
+    found = attach_all(doors_of(home_of(options_of(ctx)), sysfs))
     if tree:
         _show_tree(found, sysfs, as_json)
     elif as_json:

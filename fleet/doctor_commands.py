@@ -9,6 +9,7 @@ from functools import cache
 
 import click
 
+from fleet.command import options_of
 from fleet.home import Options
 from provision.device import Door
 from provision.doctor.check import Check, Look, Mark
@@ -31,7 +32,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     lines, console = Lines(sys.stdout), screen.console()
     marks: Counter[Mark] = Counter()
-    for check in examine(_looks(ctx.find_object(Options) or Options())):
+    for check in examine(_looks(options_of(ctx))):
         marks[check.mark] += 1
         if as_json:
             lines.write("check", vars(check))

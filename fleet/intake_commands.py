@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import options_of, to_read, to_write
 from provision.text import printable
 
 if TYPE_CHECKING:
@@ -89,14 +89,13 @@ def _look(
     from fleet.doors import doors_of
     from fleet.home import home_of
     from fleet.intakes import inspect_all, rules_of
-    from fleet.units import open_registry
     from provision import bench
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     home.make()
     wanted = rules_of(home, rules_file)
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options) as registry:
         attached = bench.attach_all(doors_of(home))
         for silent in attached.silent:
             click.echo(silent.error, err=True)
@@ -223,12 +222,9 @@ def _print_letters(found: Sequence[Inspected], language: str) -> None:
 
 
 def _certificate(ctx: click.Context, name: str, language: str) -> None:
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
     from fleet.intake_papers import certificate
     from fleet.intake_view import last_intake
 
-    options = ctx.find_object(Options) or Options()
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = last_intake(conn, name)
     click.echo(certificate(found, language), nl=False)

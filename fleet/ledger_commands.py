@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of, to_read
+from fleet.home import home_of
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
 
@@ -33,18 +32,16 @@ def verify(ctx: click.Context, differing: bool, as_json: bool) -> None:
     Example: fleet ledger verify
     """
     from fleet import ledger_differ
-    from fleet.db import database_of, reading
     from fleet.ledger import Verified, bench_names, chain_ends
     from fleet.ledger import verify as check
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = check(conn)
         names = bench_names(conn)
         differ = ledger_differ.told(conn, {}, chain_ends(conn)) if differing else None
     whole = isinstance(found, Verified)
     if as_json:
-        _write({"whole": whole, **asdict(found), **({} if differ is None else {"differ": differ})})
+        json_line("ledger", {"whole": whole, **asdict(found), **({} if differ is None else {"differ": differ})})
     else:
         from fleet import ledger_screen, screen
 
@@ -77,14 +74,12 @@ def export(ctx: click.Context, file: Path, since: str, with_names: bool, as_json
     Example: fleet ledger export /media/usb/hanoi.ledger
     """
     from fleet import ledger_export
-    from fleet.db import database_of, reading
     from provision.progress import now
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         header = ledger_export.export(conn, file, now(), since=since, names=with_names)
     if as_json:
-        _write({"file": str(file), **asdict(header)})
+        json_line("ledger", {"file": str(file), **asdict(header)})
     else:
         from fleet import ledger_screen, screen
 
@@ -109,7 +104,7 @@ def merge(ctx: click.Context, files: tuple[Path, ...], plan: bool, other_key: bo
     from fleet.ledger_vaults import Keys, fingerprint
     from provision.progress import now
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     keys = Keys(fingerprint(home.vault_key()), several=other_key)
     with writing(database_of(options.database, home)) as engine, transaction(engine) as conn:
@@ -117,18 +112,8 @@ def merge(ctx: click.Context, files: tuple[Path, ...], plan: bool, other_key: bo
         if plan:
             conn.rollback()
     if as_json:
-        _write({"plan": plan, **asdict(found)})
+        json_line("ledger", {"plan": plan, **asdict(found)})
     else:
         from fleet import ledger_screen, screen
 
         screen.show(*ledger_screen.merged(found, plan=plan))
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "ledger", "at": now(), **fields}))

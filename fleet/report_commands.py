@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of
 
 
 @click.group()
@@ -41,12 +40,12 @@ def bench(ctx: click.Context, since: str | None, left: int | None, as_json: bool
     now = datetime.now(UTC)
     begin = _day(since, now) if since else None
     skipped = run_logs.Skipped()
-    home = home_of(ctx.find_object(Options) or Options())
+    home = home_of(options_of(ctx))
     found = report(run_logs.logs(home.path / "runs", begin, now, skipped))
     end = None if left is None else pace.finish(left, found.per_hour, now)
     if as_json:
         line = {"since": begin.isoformat() if begin else None, "left": left, "finish": end.isoformat() if end else None}
-        click.echo(json.dumps({"v": 1, "event": "bench_report", **asdict(found), **line, "skipped": vars(skipped)}))
+        json_line("bench_report", {**asdict(found), **line, "skipped": vars(skipped)})
     else:
         screen.show(*report_screen.bench(found, left, end.astimezone() if end else None, skipped))
 

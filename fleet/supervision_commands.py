@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Home, Options, home_of
+from fleet.command import json_line, options_of, to_write
+from fleet.home import Home, home_of
 from fleet.passphrase_commands import FILE, passphrase, passphrase_option
 
 if TYPE_CHECKING:
@@ -36,16 +36,15 @@ def init(ctx: click.Context, organisation: str) -> None:
     """
     from fleet import supervision as bags
     from fleet.db import transaction
-    from fleet.units import open_registry
     from fleet.values import Json, storable
     from provision.ios.keybag import create
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     made = create(organisation)
     told: dict[str, Json] = {"v": 1, "organisation": storable(made.organisation), "ends": _ends(made)}
     with (
-        open_registry(home, options.database, options.actor) as registry,
+        to_write(options) as registry,
         transaction(registry.engine) as conn,
     ):
         registry.ledger.append(conn, "supervision.init", made.fingerprint, told)
@@ -67,7 +66,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
     kept = the_keybag(_home(ctx))
     if as_json:
         fields = {"organisation": kept.organisation, "fingerprint": kept.fingerprint, "ends": _ends(kept)}
-        click.echo(json.dumps({"v": 1, "event": "supervision", **fields}))
+        json_line("supervision", fields)
     else:
         _say(kept)
 
@@ -124,9 +123,5 @@ def _ends(kept: Keybag) -> str:
     return kept.ends.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
 def _home(ctx: click.Context) -> Home:
-    return home_of(_options(ctx))
+    return home_of(options_of(ctx))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import options_of, to_write
 from provision.commands import complete_profile
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def watch(
     from fleet.provisioning import Order, run_log
     from fleet.remote.releases.in_force import InForce, Named
     from fleet.sinks import Sinks
-    from fleet.units import open_registry
     from fleet.watching import Watch
     from provision import screen
     from provision.board_screen import Board
@@ -81,7 +80,7 @@ def watch(
     from provision.lines import Lines
     from provision.ports import Ports
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     home.make()
     if not (profile or release):
@@ -94,7 +93,7 @@ def watch(
         return in_short(found, language)
 
     bugs: list[Bug] = []
-    with open_registry(home, options.database, options.actor) as registry, run_log(home) as log:
+    with to_write(options) as registry, run_log(home) as log:
         pins = own_pins(registry)
 
         def order() -> Order:

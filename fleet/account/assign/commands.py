@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 
@@ -70,15 +68,12 @@ def unassign(ctx: click.Context, unit: str, why: str, as_json: bool) -> None:
     """
     from fleet.account.assign import by_hand as assign_hand
     from fleet.account.people.pseudonyms import shown as pseudonym
-    from fleet.home import home_of
-    from fleet.units import open_registry
     from provision.text import printable
 
-    options = _options(ctx)
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         was, shown = assign_hand.unassign(registry, unit, why)
     if as_json:
-        _write("unassigned", {"unit": shown, "student": was})
+        json_line("unassigned", {"unit": shown, "student": was})
     else:
         click.echo(f"{printable(shown)} was meant for {pseudonym(was)}, and is nobody's now.")
 
@@ -89,29 +84,27 @@ def _auto(ctx: click.Context, place: str, is_applied: bool, as_json: bool) -> No
     from fleet.account.assign import screen as assign_screen
     from fleet.account.programme.in_force import current
     from fleet.account.status.unfit import unfit as unfit_units
-    from fleet.db import database_of, reading
     from fleet.home import home_of
-    from fleet.units import open_registry
     from provision.progress import now
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     if is_applied:
-        with open_registry(home, options.database, options.actor) as registry:
+        with to_write(options) as registry:
             found = assigning.auto(registry, _today(), place)
     else:
-        with reading(database_of(options.database, home)) as conn:
+        with to_read(options) as conn:
             unfit = unfit_units(conn, home, now())
             found = assigning.plan(conn, current(conn), _today(), home.ignored(), unfit, place)
     if not as_json:
         screen.show(*assign_screen.plan(found, done=is_applied))
         return
     for match in found.matches:
-        _write("assign", {**asdict(match), "applied": is_applied})
+        json_line("assign", {**asdict(match), "applied": is_applied})
     for kept in found.unfit:
-        _write("unfit", asdict(kept))
+        json_line("unfit", asdict(kept))
     counts = {"ready": found.ready, "assigned": len(found.matches), "due": found.due, "without": found.without}
-    _write("summary", {**counts, "unfit": len(found.unfit), "applied": is_applied})
+    json_line("summary", {**counts, "unfit": len(found.unfit), "applied": is_applied})
 
 
 def _why(ctx: click.Context, student: str, place: str, as_json: bool) -> None:
@@ -120,17 +113,16 @@ def _why(ctx: click.Context, student: str, place: str, as_json: bool) -> None:
     from fleet.account.assign import why as assign_why
     from fleet.account.custody import places
     from fleet.account.status.unfit import unfit
-    from fleet.db import database_of, reading
     from fleet.home import home_of
     from provision.progress import now
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
-    with reading(database_of(options.database, home)) as conn:
+    with to_read(options) as conn:
         there = places.the(conn, place).place if place else ""
         found = assign_why.why(conn, student, _today(), home.ignored(), unfit(conn, home, now()), there)
     if as_json:
-        _write("assign_why", asdict(found))
+        json_line("assign_why", asdict(found))
     else:
         screen.show(*assign_screen.why(found))
 
@@ -139,14 +131,11 @@ def _by_hand(ctx: click.Context, unit: str, student: str, allow: str, as_json: b
     from fleet import screen
     from fleet.account.assign import by_hand as assign_hand
     from fleet.account.assign import screen as assign_screen
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = _options(ctx)
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         found = assign_hand.assign(registry, unit, student, _today(), allow)
     if as_json:
-        _write("assigned", asdict(found))
+        json_line("assigned", asdict(found))
     else:
         screen.show(*assign_screen.assigned(found))
 
@@ -156,13 +145,3 @@ def _today() -> str:
     from datetime import datetime
 
     return datetime.now().astimezone().date().isoformat()
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from fleet.account.custody.balance import TRANSIT_DAYS
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read
 
 
 @click.command()
@@ -33,20 +32,18 @@ def balance(ctx: click.Context, code: str | None, day: str | None, days: int, as
     """
     from fleet.account.custody import losses, places
     from fleet.account.custody.balance import balance as read
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
     from provision.progress import now
 
-    options, at = ctx.find_object(Options) or Options(), now()
+    options, at = options_of(ctx), now()
     until = _end_of(day) if day else None
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options) as conn:
         place = places.the(conn, code).place if code else ""
         found = read(conn, at, until=until, place=place, days=days)
         repeats, faults = (losses.repeats(conn), losses.above(conn)) if not code and not day else ((), ())
     if as_json:
         line = {"on": day, "transit_days": days, "by_state": found.by_state, **asdict(found)}
         more = {"repeated_losses": len(repeats), "faults_above": len(faults)}
-        click.echo(json.dumps({"v": 1, "event": "balance", **line, **more}))
+        json_line("balance", {**line, **more})
     else:
         from fleet import screen
         from fleet.account.custody import balance_screen

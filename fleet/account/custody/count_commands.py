@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 
 if TYPE_CHECKING:
     from fleet.account.custody.count import Count
@@ -38,14 +37,11 @@ def count(
     """
     from fleet.account.custody.count import count as compare
     from fleet.account.custody.names import lines
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
     listed = [*names, *(lines(click.open_file(str(file), encoding="utf-8-sig").read()) if file else ())]
     if not names and file is None:
         raise click.UsageError("Say what was scanned: tags, or --file. An empty file counts an empty place.")
-    options = ctx.find_object(Options) or Options()
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         found = compare(registry, place, listed, apply=apply)
     if as_json:
         _json_line(found)
@@ -58,9 +54,8 @@ def count(
 
 
 def _json_line(found: Count) -> None:
-    from provision.progress import now
 
     lists = {name: [asdict(held) for held in getattr(found, name)] for name in ("missing", "unexpected")}
     numbers = {name: getattr(found, name) for name in ("place", "expected", "found", "variance", "recorded")}
     line = {**numbers, **lists, "unknown": list(found.unknown)}
-    click.echo(json.dumps({"v": 1, "event": "count", "at": now(), **line}))
+    json_line("count", line)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read
 
 
 @click.command()
@@ -19,18 +18,15 @@ def losses(ctx: click.Context, as_json: bool) -> None:
     Example: fleet losses
     """
     from fleet.account.custody import losses as read
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
     from provision.progress import now
 
-    options = ctx.find_object(Options) or Options()
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         repeats, faults = read.repeats(conn), read.faults(conn)
     if as_json:
         at = now()
         for event, rows in (("repeated_loss", repeats), ("fault", faults)):
             for row in rows:
-                click.echo(json.dumps({"v": 1, "event": event, "at": at, **asdict(row)}))
+                json_line(event, {**asdict(row)}, at)
     else:
         from fleet import screen
         from fleet.account.custody import losses_screen

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from fleet.account.custody.machine import BY_PLACE
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from fleet.account.custody.places import Place
@@ -41,12 +40,9 @@ def add(ctx: click.Context, code: str, kind: str | None, name: str | None, area:
     """
     from fleet.account.custody import places
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
     from provision.text import printable
 
-    options = _options(ctx)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     with opened as registry, transaction(registry.engine) as conn:
         wanted = places.wanted(conn, code, kind, name, area)
         changed = places.put(conn, registry.ledger, wanted)
@@ -69,11 +65,8 @@ def list_(ctx: click.Context, kind: str | None, area: str | None, as_json: bool)
     Example: fleet place list --kind school
     """
     from fleet.account.custody import place_units, places
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = places.listed(conn, kind=kind, area=area)
         held = place_units.counted(conn)
     if as_json:
@@ -96,11 +89,8 @@ def show(ctx: click.Context, code: str, as_json: bool) -> None:
     Example: fleet place show LE-LOI
     """
     from fleet.account.custody import place_units, places
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = places.the(conn, code)
         held = place_units.counted(conn).get(found.place, {})
         counts = place_units.counts_of(conn, found.place)
@@ -123,11 +113,8 @@ def here(ctx: click.Context, code: str, as_json: bool) -> None:
     Example: fleet place here BENCH-1
     """
     from fleet.account.custody import places
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = _options(ctx)
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         found = places.set_here(registry, code)
     if as_json:
         _write(found, bench=registry.ledger.bench.id)
@@ -135,11 +122,6 @@ def here(ctx: click.Context, code: str, as_json: bool) -> None:
         click.echo(f"This bench stands at {found.place}.")
 
 
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
 def _write(found: Place, **more: object) -> None:
-    from provision.progress import now
 
-    click.echo(json.dumps({"v": 1, "event": "place", "at": now(), **asdict(found), **more}))
+    json_line("place", {**asdict(found), **more})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,11 +107,8 @@ def _typed(registry: Registry, lot: Lot, rows: Sequence[Listed], sure: bool) -> 
 
 
 def _open(ctx: click.Context) -> AbstractContextManager[Registry]:
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
-    return open_registry(home_of(options), options.database, options.actor)
+    return to_write(options_of(ctx))
 
 
 def _say(ctx: click.Context, found: Received, as_json: bool) -> None:
@@ -133,6 +129,6 @@ def _json_lines(found: Received) -> None:
     at = now()
     for one in found.rows:
         line = {"verdict": one.verdict, "why": one.why, "unit": one.known.tag if one.known else None}
-        click.echo(json.dumps({"v": 1, "event": "row", "at": at, **asdict(one.row), **line}))
+        json_line("row", {**asdict(one.row), **line}, at)
     last = {"place": found.place, "applied": found.applied, **found.numbers}
-    click.echo(json.dumps({"v": 1, "event": "received", "at": at, **asdict(found.batch), **last}))
+    json_line("received", {**asdict(found.batch), **last}, at)

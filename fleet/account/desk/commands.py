@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 from provision.text import printable
 
 if TYPE_CHECKING:
@@ -244,11 +243,10 @@ def _sheet(
     ctx: click.Context, group: str, pieces: tuple[str, ...], contact: str, out: Path, lang: str | None, as_json: bool
 ) -> None:
     from fleet.account.paper.commands import sheet
-    from provision.progress import now
 
     count = sheet(ctx, group, pieces, contact, "register of a hand-over", out, lang)
     if as_json:
-        click.echo(json.dumps({"v": 1, "event": "sheet", "at": now(), "file": str(out), "students": count}))
+        json_line("sheet", {"file": str(out), "students": count})
     else:
         click.echo(f"{count} students are on the register {out}. It has names: keep it locked up.")
 
@@ -329,11 +327,8 @@ def _listed(names: Sequence[str], file: Path | None) -> list[str]:
 
 
 def _open(ctx: click.Context) -> AbstractContextManager[Registry]:
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
-    return open_registry(home_of(options), options.database, options.actor)
+    return to_write(options_of(ctx))
 
 
 def _show(
@@ -347,8 +342,7 @@ def _show(
     at = now()
     if as_json:
         for one in done:
-            line = {"v": 1, "event": "custody", "at": at, **asdict(one), **(more or {}).get(one.key, {})}
-            click.echo(json.dumps(line))
+            json_line("custody", {**asdict(one), **(more or {}).get(one.key, {})}, at)
         return
     from fleet.account.custody.steps import sentences
 

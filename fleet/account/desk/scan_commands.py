@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +45,10 @@ def scan(ctx: click.Context, /, mode: str | None, as_json: bool, **settings: str
     Example: fleet scan --mode count --place LE-LOI
     """
     from fleet.account.desk.scan import Session
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
     said = {name.replace("_", "-"): value for name, value in settings.items() if value}
     refused = 0
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         session = Session(registry, said)
         if mode:
             _say(session.start(mode), session.mode, as_json)
@@ -79,12 +75,10 @@ def _lines() -> Iterator[str]:
 
 
 def _say(answer: Answer, mode: str, as_json: bool) -> None:
-    from provision.progress import now
     from provision.text import printable_lines
 
     if as_json:
-        line = {"v": 1, "event": "scan", "at": now(), "mode": mode, "result": answer.result, "what": answer.what}
-        click.echo(json.dumps(line))
+        json_line("scan", {"mode": mode, "result": answer.result, "what": answer.what})
         return
     bell = "\a" if answer.result == "refused" and sys.stdout.isatty() else ""
     click.secho(f"{printable_lines(answer.what)}{bell}", fg=_STYLES[answer.result])

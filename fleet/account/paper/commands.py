@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 
 if TYPE_CHECKING:
     from fleet.account.paper.fonts import Fonts
@@ -146,17 +145,13 @@ def _write(out: Path, data: bytes, *, private: bool = False) -> None:
 
 
 def _told(as_json: bool, event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
 
     if as_json:
-        click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))
+        json_line(event, fields)
 
 
 @contextmanager
 def _registry(ctx: click.Context) -> Iterator[Registry]:
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         yield registry

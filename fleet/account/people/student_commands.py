@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from fleet.command import json_line, options_of, to_read, to_write
 from fleet.home import Home, Options, home_of
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def show(ctx: click.Context, name: str, why: str | None, as_json: bool) -> None:
     Example: fleet student show S-4Q7XN0B2M --name "the family is to be called"
     """
     from fleet.account.people.students import view
-    from fleet.db import database_of, reading, transaction
+    from fleet.db import transaction
 
     options, home = _home(ctx)
     if why is None:
-        with reading(database_of(options.database, home)) as conn:
+        with to_read(options) as conn:
             found, person = view(conn, name), None
     else:
         from fleet.account.people.vault import the_vault
@@ -54,7 +54,7 @@ def show(ctx: click.Context, name: str, why: str | None, as_json: bool) -> None:
             person = the_vault(home, conn).open(conn, registry.ledger, found.student["student"], why.strip())
     if as_json:
         said = asdict(found) if person is None else {**asdict(found), "person": asdict(person)}
-        _write("student", said)
+        json_line("student", said)
         return
     from fleet import screen
     from fleet.account.people.student_screen import student as on_screen
@@ -78,15 +78,14 @@ def find(ctx: click.Context, said: str, school: str, region: str, as_json: bool)
     from fleet.account.people.phones import known_region
     from fleet.account.people.students import find as search
     from fleet.account.people.vault import passing_vault
-    from fleet.db import database_of, reading
 
     if not known_region(region := region.upper()):
         raise click.UsageError(f"There is no region {region!r}: two letters, such as VN or CN.")
     options, home = _home(ctx)
-    with reading(database_of(options.database, home)) as conn:
+    with to_read(options) as conn:
         found = search(conn, passing_vault(home, conn), said, region=region, school=school)
     if as_json:
-        _write("students", {"students": [asdict(one) for one in found]})
+        json_line("students", {"students": [asdict(one) for one in found]})
         return
     from fleet import screen
     from fleet.account.people.student_screen import lines
@@ -114,7 +113,7 @@ def leave(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
         key = the(conn, name)
         units = see_off(conn, registry.ledger, key, why)
     if as_json:
-        _write("left", {"student": key, "holds": list(units.holds), "freed": list(units.freed)})
+        json_line("left", {"student": key, "holds": list(units.holds), "freed": list(units.freed)})
         return
     holds = f" Take back: {', '.join(map(printable, units.holds))}." if units.holds else ""
     freed = f" Meant for nobody any more: {', '.join(map(printable, units.freed))}." if units.freed else ""
@@ -145,26 +144,17 @@ def forget(ctx: click.Context, name: str, why: str, yes: bool, as_json: bool) ->
     with _registry(ctx) as registry, transaction(registry.engine) as conn:
         key = forget_them(conn, registry.ledger, the_vault(home, conn), name, why)
     if as_json:
-        _write("forgotten", {"student": key})
+        json_line("forgotten", {"student": key})
     else:
         click.echo(f"{shown(key)} is forgotten.")
 
 
 def _home(ctx: click.Context) -> tuple[Options, Home]:
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     return options, home_of(options)
 
 
 @contextmanager
 def _registry(ctx: click.Context) -> Iterator[Registry]:
-    from fleet.units import open_registry
-
-    options, home = _home(ctx)
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         yield registry
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}, ensure_ascii=False))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from fleet.home import Home, Options, home_of
+from fleet.command import json_line, options_of, to_read
+from fleet.home import Home, home_of
 from fleet.passphrase_commands import FILE, passphrase, passphrase_option
 
 _VARIABLE = "FLEET_VAULT_PASSPHRASE"
@@ -34,15 +34,14 @@ def show(ctx: click.Context, as_json: bool) -> None:
     from sqlalchemy import func, select
 
     from fleet.account.people.vault import Vault, checked
-    from fleet.db import database_of, reading
     from fleet.errors import VaultError
     from fleet.models import vault as table
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     key = home.vault_key()
     found = Vault(checked(key)) if key is not None else None
-    with reading(database_of(options.database, home)) as conn:
+    with to_read(options) as conn:
         kept = conn.scalar(select(func.count()).select_from(table)) or 0
         wrong = ""
         try:
@@ -118,8 +117,8 @@ def restore(ctx: click.Context, file: Path, passphrase_file: Path | None, as_jso
 
 
 def _write(**fields: object) -> None:
-    click.echo(json.dumps({"v": 1, "event": "vault", **fields}))
+    json_line("vault", fields)
 
 
 def _home(ctx: click.Context) -> Home:
-    return home_of(ctx.find_object(Options) or Options())
+    return home_of(options_of(ctx))

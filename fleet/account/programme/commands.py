@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,10 +46,12 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     except ProfileError as error:
         if not as_json:
             raise
-        _write("programme_check", {"file": str(file), "ok": False, "problems": [asdict(one) for one in error.problems]})
+        json_line(
+            "programme_check", {"file": str(file), "ok": False, "problems": [asdict(one) for one in error.problems]}
+        )
         ctx.exit(2)
     if as_json:
-        _write("programme_check", {"file": str(file), "ok": True, "problems": []})
+        json_line("programme_check", {"file": str(file), "ok": True, "problems": []})
     else:
         click.echo(f"{file}: {body['programme']} is well.")
 
@@ -70,16 +72,13 @@ def apply(ctx: click.Context, file: Path, as_json: bool) -> None:
     from fleet.account.programme import screen as programme_screen
     from fleet.account.programme import store as programme_store
     from fleet.account.programme.load import load
-    from fleet.home import home_of
     from fleet.screen import show as print_all
-    from fleet.units import open_registry
 
     body = load(file)
-    options = _options(ctx)
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         found = programme_store.apply(registry, body)
     if as_json:
-        _write("programme_apply", asdict(found))
+        json_line("programme_apply", asdict(found))
     else:
         print_all(*programme_screen.applied(found))
 
@@ -98,7 +97,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
 
     with _registry(ctx) as conn:
         if as_json:
-            _write("programme", in_force(conn))
+            json_line("programme", in_force(conn))
         else:
             print_all(*programme_screen.programme(current(conn)))
 
@@ -141,26 +140,13 @@ def progress(ctx: click.Context, by: tuple[str, ...], as_json: bool) -> None:
     with _registry(ctx) as conn:
         found = read(conn, now(), sorted(set(by)))
     if as_json:
-        _write("programme_progress", asdict(found))
+        json_line("programme_progress", asdict(found))
     else:
         print_all(*programme_screen.progress(found))
 
 
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
 @contextmanager
 def _registry(ctx: click.Context) -> Iterator[Connection]:
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         yield conn
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -77,7 +76,7 @@ def gaps(
     elif names is not None:
         _named(ctx, scope, names, out)
     else:
-        with _reading(ctx) as conn:
+        with to_read(options_of(ctx)) as conn:
             if not (_there(conn, scope) or as_csv or as_json):
                 click.echo(_NOBODY)
                 return
@@ -153,7 +152,7 @@ def _list(found: Iterator[Gap], out: _Out, names: Mapping[str, str]) -> None:
     if out.as_csv or out.as_json:
         _write_all(iter(shown), out, names)
         if out.as_json:
-            _write("page", {"page": number, "more": more})
+            json_line("page", {"page": number, "more": more})
         return
     from fleet import screen
     from fleet.account.programme import gaps_screen
@@ -167,7 +166,7 @@ def _write_all(found: Iterator[Gap], out: _Out, names: Mapping[str, str]) -> Non
         return
     for one in found:
         name = {"name": names[one.student]} if one.student in names else {}
-        _write("gap", {**asdict(one), "first": one.first, **name})
+        json_line("gap", {**asdict(one), "first": one.first, **name})
 
 
 def _named(ctx: click.Context, scope: Scope, why: str, out: _Out) -> None:
@@ -175,11 +174,8 @@ def _named(ctx: click.Context, scope: Scope, why: str, out: _Out) -> None:
     from fleet.account.programme.gaps import PAGE
     from fleet.account.programme.gaps_names import names
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = _options(ctx)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     with opened as registry, transaction(registry.engine) as conn:
         _there(conn, scope)
         end = None if out.is_whole else (out.page or 1) * PAGE
@@ -197,13 +193,13 @@ def _counts(ctx: click.Context, by: str, scope: Scope, as_csv: bool, as_json: bo
     from fleet.account.programme.in_force import current
     from provision.progress import now
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         somebody = _there(conn, scope)
         found = counted(conn, current(conn), now(), by, scope)
     if as_json:
         for row in found:
             first = {name: row.first.get(name, 0) for name in REASONS}
-            _write("gaps", {"by": by, **asdict(row), "first": first})
+            json_line("gaps", {"by": by, **asdict(row), "first": first})
     elif as_csv:
         families = by == "online"
         head = (by, *(["families"] if families else []), "enrolled", "not served", *REASONS)
@@ -222,11 +218,11 @@ def _shares(ctx: click.Context, scope: Scope, *, two: bool, as_json: bool) -> No
     from fleet.account.programme import gaps_screen, gaps_shares
     from fleet.account.programme.in_force import current
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = (gaps_shares.doubles if two else gaps_shares.same_hour)(conn, current(conn), scope)
     if as_json:
         for one in found:
-            _write("double" if two else "same_hour", asdict(one))
+            json_line("double" if two else "same_hour", asdict(one))
         return
     none = "Nobody has more devices than are due." if two else "No household shares a device in lessons at one hour."
     screen.show(*gaps_screen.shares(found, none))
@@ -248,23 +244,3 @@ def _write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from fleet.account.sheets import csv_out
 
     csv_out.write(sys.stdout, head, rows)
-
-
-@contextmanager
-def _reading(ctx: click.Context) -> Iterator[Connection]:
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
-
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
-        yield conn
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))

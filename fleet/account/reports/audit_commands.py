@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.account.reports.commands import report
+from fleet.command import json_line, options_of, to_read, to_write
 from fleet.home import Options
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def audit(ctx: click.Context, out: Path, where: str | None, why: str | None, as_
 
     if why is not None and not why.strip():
         raise click.UsageError("Say why the names are needed: --names WHY.")
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     at = now()
     with _opened(options, why) as (conn, names):
         within = filter_known.asked(conn, rules_of(home_of(options)), where, at)
@@ -52,7 +52,7 @@ def audit(ctx: click.Context, out: Path, where: str | None, why: str | None, as_
             number = csv_out.write(file, auditing.HEAD, auditing.rows(conn, within, names))
     if as_json:
         line = {"file": str(out), "rows": number, "names": why is not None}
-        click.echo(json.dumps({"v": 1, "event": "audit", "at": at, **line}))
+        json_line("audit", line, at)
     else:
         click.echo(f"{printable(str(out))}: {counted(number, 'row')}.")
 
@@ -60,18 +60,17 @@ def audit(ctx: click.Context, out: Path, where: str | None, why: str | None, as_
 @contextlib.contextmanager
 def _opened(options: Options, why: str | None) -> Iterator[tuple[Connection, Names | None]]:
     """To read only; with names their reading is recorded in the same transaction as the file is written in."""
-    from fleet.db import database_of, reading, transaction
+    from fleet.db import transaction
     from fleet.home import home_of
 
     home = home_of(options)
     if why is None:
-        with reading(database_of(options.database, home)) as conn:
+        with to_read(options) as conn:
             yield conn, None
         return
     from fleet.account.people.vault import the_vault
     from fleet.account.reports.audit import Names
-    from fleet.units import open_registry
 
-    opened = open_registry(home, options.database, options.actor)
+    opened = to_write(options)
     with opened as registry, transaction(registry.engine) as conn:
         yield conn, Names(conn, registry.ledger, the_vault(home, conn), why.strip())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 from fleet.report_commands import report
 
 if TYPE_CHECKING:
@@ -73,14 +71,14 @@ def _level(ctx: click.Context, level: str, key: str, figure: str | None, as_json
     from provision.progress import now
 
     at = now()
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         if figure is not None:
             for record in report_levels.trace(conn, level, key, figure, at):
                 _record(record, figure, as_json)
             return
         found = report_levels.report(conn, level, key, at)
     if as_json:
-        _write("report", asdict(found), at)
+        json_line("report", asdict(found), at)
     else:
         from fleet import screen
         from fleet.account.reports import screen as report_account_screen
@@ -92,7 +90,7 @@ def _record(record: str, figure: str, as_json: bool) -> None:
     from provision.text import printable
 
     if as_json:
-        _write("trace", {"figure": figure, "record": record})
+        json_line("trace", {"figure": figure, "record": record})
     else:
         click.echo(printable(record))
 
@@ -118,11 +116,11 @@ def table(ctx: click.Context, by: str, since: str | None, as_json: bool) -> None
 
     at = now()
     begin = _day(since) if since else ""
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = report_table.table(conn, _crossed(by, tuple(report_table.COLUMNS)), at, begin)
     if as_json:
         for row in found.rows:
-            _write("table", {"by": ",".join(found.by), "since": begin, **asdict(row)}, at)
+            json_line("table", {"by": ",".join(found.by), "since": begin, **asdict(row)}, at)
     else:
         from fleet import screen
         from fleet.account.reports import screen as report_account_screen
@@ -164,21 +162,18 @@ def visits(ctx: click.Context, teacher: str, names: str | None, as_json: bool) -
         return
     for one in found:
         name = {"name": known[one.student]} if one.student in known else {}
-        _write("gap", {**asdict(one), "first": one.first, **name})
-    _write("summary", {"teacher": teacher, "students": number, "visits": len(found)})
+        json_line("gap", {**asdict(one), "first": one.first, **name})
+    json_line("summary", {"teacher": teacher, "students": number, "visits": len(found)})
 
 
 def _to_visit(ctx: click.Context, teacher: str, why: str | None) -> tuple[int, list[Gap], dict[str, str]]:
     from fleet.account.programme.gaps_names import names
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
     if why is None:
-        with _reading(ctx) as conn:
+        with to_read(options_of(ctx)) as conn:
             return *_of_teacher(conn, teacher), {}
-    options = _options(ctx)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     with opened as registry, transaction(registry.engine) as conn:
         number, found = _of_teacher(conn, teacher)
         return number, found, names(conn, registry, [one.student for one in found], why)
@@ -202,23 +197,3 @@ def _day(text: str) -> str:
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(f"{text!r} is no day: write 2021-10-01.", param_hint="--since") from None
     return begin.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@contextmanager
-def _reading(ctx: click.Context) -> Iterator[Connection]:
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
-
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
-        yield conn
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(event: str, fields: dict[str, Any], at: str | None = None) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": at or now(), **fields}))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet.command import options_of, to_read, to_write
 from fleet.home import Home, Options, home_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def import_(
 
     if region and not known_region(region := region.upper()):
         raise click.UsageError(f"There is no region {region!r}: two letters, such as VN or CN.")
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     gc.disable()  # a million rows are no garbage: looking for it takes a fifth of the time
     request = Request(
@@ -91,11 +92,10 @@ def _import(options: Options, home: Home, request: Request, source: str, rejects
     from fleet.account.roster.read import gathered
     from fleet.account.roster.rejects import write
     from fleet.account.roster.taking_over import applied, planned
-    from fleet.db import database_of, reading, snapshot, transaction
-    from fleet.units import open_registry
+    from fleet.db import snapshot, transaction
 
     if not apply:
-        with reading(database_of(options.database, home)) as conn:
+        with to_read(options) as conn:
             keys = passing_vault(home, conn)
             request, schools = _at_school(conn, request)
             with gathered(request, keys, schools) as found:
@@ -103,7 +103,7 @@ def _import(options: Options, home: Home, request: Request, source: str, rejects
                 if rejects:
                     write(rejects, request.file, request.encoding, found, report.refused)
                 return report
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options) as registry:
         with snapshot(registry.engine) as conn:
             keys = the_vault(home, conn)
             request, schools = _at_school(conn, request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import click
 
 from fleet.account.sims.file_commands import import_, usage
 from fleet.account.sims.operator_commands import answer, request
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from fleet.account.sims.one_by_one import Accepted
@@ -47,12 +46,9 @@ def add(
     from fleet.account.sims import one_by_one as sims
     from fleet.account.sims.data_plan_terms import terms
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = _options(ctx)
     operator, given = sims.carrier_of(carrier), terms(plan)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     with opened as registry, transaction(registry.engine) as conn:
         listed = sims.checked(iccid, operator, number, given, sims.place_of(conn, place))
         sims.add(conn, registry.ledger, listed, ordered=ordered)
@@ -76,12 +72,9 @@ def insert(ctx: click.Context, iccid: str, unit: str, as_json: bool) -> None:
     """
     from fleet.account.sims import one_by_one as sims
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
     from provision.progress import now
 
-    options = _options(ctx)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     with opened as registry, transaction(registry.engine) as conn:
         taken = sims.insert(conn, registry.ledger, iccid, unit, now())
         found = dict(sims.the(conn, iccid))
@@ -105,12 +98,9 @@ def hand_over(ctx: click.Context, iccid: str, student: str, as_json: bool) -> No
     """
     from fleet.account.sims import one_by_one as sims
     from fleet.db import transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
     from provision.progress import now
 
-    options = _options(ctx)
-    opened = open_registry(home_of(options), options.database, options.actor)
+    opened = to_write(options_of(ctx))
     key = student.strip().upper().replace("-", "")
     with opened as registry, transaction(registry.engine) as conn:
         taken = sims.hand_over(conn, registry.ledger, iccid, key, now())
@@ -130,12 +120,9 @@ def _step(name: str, text: str) -> Callable[..., None]:
     def step(ctx: click.Context, iccids: tuple[str, ...], as_json: bool) -> None:
         from fleet.account.sims import one_by_one as sims
         from fleet.db import transaction
-        from fleet.home import home_of
-        from fleet.units import open_registry
         from provision.progress import now
 
-        options = _options(ctx)
-        opened = open_registry(home_of(options), options.database, options.actor)
+        opened = to_write(options_of(ctx))
         with opened as registry, transaction(registry.engine) as conn:
             at = now()
             done = [(sims.do(conn, registry.ledger, one, name, at), dict(sims.the(conn, one))) for one in iccids]
@@ -165,11 +152,8 @@ def show(ctx: click.Context, iccid: str, as_json: bool) -> None:
     Example: fleet sim show +84981234567
     """
     from fleet.account.sims.view import view
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = view(conn, iccid)
     if as_json:
         _write("sim", **asdict(found))
@@ -194,12 +178,9 @@ def list_(ctx: click.Context, where: str, limit: int, as_json: bool) -> None:
     """
     from fleet.account.sims import view as sim_view
     from fleet.account.sims import where as sim_where
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
     from provision.progress import now
 
-    options = _options(ctx)
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         count, found = sim_view.listed(conn, sim_where.parsed(conn, where, now()), None if as_json else limit)
     if as_json:
         for one in found:
@@ -222,11 +203,6 @@ def _say_accepted(taken: Accepted) -> None:
     click.echo(f"SIM {taken.iccid} was accepted; {ends}{f'; {taken.remark}' if taken.remark else ''}.")
 
 
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
 def _write(event: str, **fields: object) -> None:
-    from provision.progress import now
 
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))
+    json_line(event, fields)

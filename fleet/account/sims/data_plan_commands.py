@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,12 +28,10 @@ def data_plans(ctx: click.Context, ends_in: int | None, idle: bool, as_json: boo
     """
     if (ends_in is not None and idle) or (as_json and as_csv):
         raise click.UsageError("Choose one of --ends-in and --idle, and one of --json and --csv.")
-    from fleet.db import database_of, reading
-    from fleet.home import home_of
     from provision.progress import now
 
-    options, at = ctx.find_object(Options) or Options(), now()
-    with reading(database_of(options.database, home_of(options))) as conn:
+    options, at = options_of(ctx), now()
+    with to_read(options) as conn:
         if as_csv:
             _csv(_rows(conn, at, ends_in, idle=idle))
         elif ends_in is not None or idle:
@@ -90,4 +87,4 @@ def _overview(conn: Connection, at: str, *, as_json: bool) -> None:
 
 
 def _write(event: str, at: str, fields: Mapping[str, Any]) -> None:
-    click.echo(json.dumps({"v": 1, "event": event, "at": at, **fields}))
+    json_line(event, fields, at)

@@ -7,23 +7,20 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from fleet.db import database_of, reading, transaction
-from fleet.home import Options, home_of
+from fleet.command import to_read, to_write
+from fleet.db import transaction
+from fleet.home import Options
 from fleet.ledger import Happening, Ledger
-from fleet.units import open_registry
 
 
 @contextmanager
 def opened(options: Options, *, applied: bool) -> Iterator[tuple[Connection, Ledger | None]]:
     """One transaction, with the ledger when it is to be written; else a reading that makes nothing."""
     if not applied:
-        with reading(database_of(options.database, home_of(options))) as conn:
+        with to_read(options) as conn:
             yield conn, None
         return
-    with (
-        open_registry(home_of(options), options.database, options.actor) as registry,
-        transaction(registry.engine) as conn,
-    ):
+    with to_write(options) as registry, transaction(registry.engine) as conn:
         yield conn, registry.ledger
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
 _apply = click.option("--apply", "applied", is_flag=True, help="Take it over; without it nothing is written.")
@@ -51,7 +49,7 @@ def import_(
     from fleet.account.sims.file_access import opened, take
 
     operator, given, told = sims.carrier_of(carrier), terms(plan), sim_import.Imported()
-    with opened(ctx.find_object(Options) or Options(), applied=applied) as (conn, ledger):
+    with opened(options_of(ctx), applied=applied) as (conn, ledger):
         order = sim_import.Order(operator, given, sims.place_of(conn, place), ordered)
         wanted = ("msisdn", "plan", "quota", "days", "place")
         with sim_sheets.rows(file, ("iccid",), wanted, encoding, told.unread) as rows:
@@ -59,7 +57,7 @@ def import_(
         if ledger:
             ledger.append_many(conn, tuple(sim_reading.unsettled(conn)))
     if as_json:
-        _write("sim_import", {**asdict(told), "rows": told.rows, "applied": applied})
+        json_line("sim_import", {**asdict(told), "rows": told.rows, "applied": applied})
     else:
         from fleet import screen
         from fleet.account.sims import screen as sim_screen
@@ -89,23 +87,17 @@ def usage(ctx: click.Context, file: Path, carrier: str, encoding: str | None, ap
 
     operator, told, idle = sims.carrier_of(carrier), sim_usage.Used(), 0
     tomorrow = (datetime.now(UTC) + timedelta(1)).date()  # the operator may be ahead of us by hours
-    with opened(ctx.find_object(Options) or Options(), applied=applied) as (conn, ledger):
+    with opened(options_of(ctx), applied=applied) as (conn, ledger):
         wanted = [name for one in sim_usage.NEEDED for name in (one if isinstance(one, tuple) else (one,))]
         with sim_sheets.rows(file, sim_usage.NEEDED, wanted, encoding) as rows:
             take(conn, ledger, sim_usage.events(conn, rows, operator, tomorrow, told))
         if ledger:
             idle = ledger.append_many(conn, tuple(sim_usage.idle(conn, operator)))
     if as_json:
-        _write("sim_usage", {**asdict(told), "rows": told.rows, "idle": idle, "applied": applied})
+        json_line("sim_usage", {**asdict(told), "rows": told.rows, "idle": idle, "applied": applied})
     else:
         from fleet import screen
         from fleet.account.sims import screen as sim_screen
 
         screen.show(*sim_screen.used(told, idle, applied=applied))
     ctx.exit(1 if told.refused else 0)
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))

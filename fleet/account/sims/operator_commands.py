@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from fleet.account.sims.operator_requests import Batch
@@ -50,7 +49,7 @@ def request(
         "held_back": found.held_back,
     }
     if as_json:
-        _write("sim_request", {**told, "file": str(out) if out and not plan and found.lines else None})
+        json_line("sim_request", {**told, "file": str(out) if out and not plan and found.lines else None})
         return
     written = f" {out} is for the operator." if found.lines and not plan else ""
     what = f"{counted(len(found.lines), 'SIM')} to {found.ask}" + (f", {found.name}" if written else "")
@@ -77,12 +76,12 @@ def answer(ctx: click.Context, file: Path, encoding: str | None, applied: bool, 
 
     told = operator_answers.Answered()
     with (
-        opened(ctx.find_object(Options) or Options(), applied=applied) as (conn, ledger),
+        opened(options_of(ctx), applied=applied) as (conn, ledger),
         sim_sheets.rows(file, operator_answers.NEEDED, encoding=encoding) as rows,
     ):
         take(conn, ledger, operator_answers.events(conn, rows, now(), told))
     if as_json:
-        _write("sim_answer", {**asdict(told), "rows": told.rows, "applied": applied})
+        json_line("sim_answer", {**asdict(told), "rows": told.rows, "applied": applied})
     else:
         from fleet import screen
         from fleet.account.sims import screen as sim_screen
@@ -95,17 +94,14 @@ def _asked(ctx: click.Context, ask: str, where: str, out: Path | None) -> Batch:
     """The batch: looked at without ``out``, else written down together with its file."""
     from fleet.account.sims import operator_files, operator_requests
     from fleet.account.sims import where as sim_where
-    from fleet.db import database_of, reading, transaction
-    from fleet.home import home_of
-    from fleet.units import open_registry
+    from fleet.db import transaction
     from provision.progress import now
 
-    options = ctx.find_object(Options) or Options()
-    home = home_of(options)
+    options = options_of(ctx)
     if out is None:
-        with reading(database_of(options.database, home)) as conn:
+        with to_read(options) as conn:
             return operator_requests.prepared(conn, "", ask, sim_where.parsed(conn, where, now()))
-    opened = open_registry(home, options.database, options.actor)
+    opened = to_write(options)
     with opened as registry, transaction(registry.engine) as conn:
         meant = sim_where.parsed(conn, where, now())
         found = operator_requests.prepared(conn, registry.ledger.bench.id, ask, meant)
@@ -118,21 +114,12 @@ def _asked(ctx: click.Context, ask: str, where: str, out: Path | None) -> Batch:
 
 def _again(ctx: click.Context, batch: str, out: Path | None) -> Batch:
     from fleet.account.sims import operator_files, operator_requests
-    from fleet.db import database_of, reading
     from fleet.errors import AccountError
-    from fleet.home import home_of
 
-    options = ctx.find_object(Options) or Options()
-    with reading(database_of(options.database, home_of(options))) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = operator_requests.again(conn, batch)
     if found is None:
         raise AccountError(f"No batch of requests is called {batch}.", "fleet sim show tells the requests of a SIM.")
     if out and found.lines:
         operator_files.write(out, operator_requests.HEADINGS, found.lines)
     return found
-
-
-def _write(event: str, fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": event, "at": now(), **fields}))

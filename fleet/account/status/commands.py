@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet.command import json_line, options_of
 from fleet.home import Options
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def status(
     Example: fleet status --by school --where "state=with_student and battery_worn>20"
     """
     _refuse_both(by=by is not None, csv=as_csv, check=check, metrics=metrics is not None, watch=watch, json=as_json)
-    asking = Asking(ctx.find_object(Options) or Options(), by, where, since, lang)
+    asking = Asking(options_of(ctx), by, where, since, lang)
     if fields:
         _list_fields()
     elif check:
@@ -139,7 +139,7 @@ def _now() -> str:
 
 
 def _write(event: str, fields: dict[str, Any], at: str) -> None:
-    click.echo(json.dumps({"v": 1, "event": event, "at": at, **fields}))
+    json_line(event, fields, at)
 
 
 def _lines(asking: Asking) -> None:

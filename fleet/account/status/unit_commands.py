@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fleet.home import Options
+from fleet.command import json_line, options_of, to_write
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -60,8 +59,8 @@ def list_(ctx: click.Context, where: str | None, limit: int | None, after: str, 
     more = found[page - 1].key if len(found) > page else None
     if as_json:
         for line in found[:page]:
-            _write("unit_line", asdict(line))
-        _write("page", {"after": more})
+            json_line("unit_line", asdict(line))
+        json_line("page", {"after": more})
         return
     from fleet import screen
     from fleet.account.status import unit_screen
@@ -89,7 +88,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     with _registry(ctx) as (conn, rules):
         found = unit_view(conn, rules, name, _now())
     if as_json:
-        _write("unit", asdict(found))
+        json_line("unit", asdict(found))
     else:
         from fleet import screen
         from fleet.account.status import unit_screen
@@ -107,14 +106,11 @@ def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
 
     Example: fleet unit tag R58M12ABCDE A-0001
     """
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         given = registry.tag(serial, tag)
     if as_json:
-        _write("tag", {"serial": serial, "unit": given})
+        json_line("tag", {"serial": serial, "unit": given})
     else:
         from provision.text import printable
 
@@ -139,11 +135,10 @@ def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
     from fleet.db import transaction
     from fleet.errors import UnitError
     from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
-    with open_registry(home, options.database, options.actor) as registry, transaction(registry.engine) as conn:
+    with to_write(options) as registry, transaction(registry.engine) as conn:
         found = tags.the(conn, name)
         shown = the_vault(home, conn).show_pin(conn, registry.ledger, found.key, why)
         result = pin_result(conn, found.key)
@@ -153,7 +148,7 @@ def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
             "One is made when it is provisioned with a profile that says screen_lock: {pin: per_unit}.",
         )
     if as_json:
-        _write("pin", {"unit": found.tag, "serial": found.serial, "pin": shown, "result": result})
+        json_line("pin", {"unit": found.tag, "serial": found.serial, "pin": shown, "result": result})
     else:
         click.echo(shown)
         if result != "verified":
@@ -175,14 +170,11 @@ def join(ctx: click.Context, one: str, other: str, why: str, as_json: bool) -> N
     Example: fleet unit join R58M1OABCDE R58M10ABCDE
     """
     from fleet.account.custody.joining import join as make_one
-    from fleet.home import home_of
-    from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         done = make_one(registry, one, other, why)
     if as_json:
-        _write("joined", asdict(done))
+        json_line("joined", asdict(done))
     else:
         from provision.text import printable
 
@@ -204,7 +196,7 @@ def alike(ctx: click.Context, as_json: bool) -> None:
         found = lookalikes.groups(conn)
     for some, sentence in zip(found, lookalikes.told(found), strict=True):
         if as_json:
-            _write("alike", {"units": [asdict(one) for one in some]})
+            json_line("alike", {"units": [asdict(one) for one in some]})
         else:
             click.echo(sentence)
     if not found and not as_json:
@@ -217,7 +209,7 @@ def _registry(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
     from fleet.db import database_of, is_there, reading
     from fleet.home import home_of
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     home = home_of(options)
     url = database_of(options.database, home)
     with reading(url) as conn:
@@ -228,7 +220,3 @@ def _now() -> str:
     from provision.progress import now
 
     return now()
-
-
-def _write(event: str, values: dict[str, Any]) -> None:
-    click.echo(json.dumps({"v": 1, "event": event, "at": _now(), **values}))

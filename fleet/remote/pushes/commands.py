@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of, to_read, to_write
+from fleet.home import home_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -97,7 +97,7 @@ def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: boo
     from fleet.remote.pushes.rules import Rules
 
     if number is None:
-        with _reading(ctx) as conn:
+        with to_read(options_of(ctx)) as conn:
             found = [one.release for one in records.every(conn)]
         number = next((one for one in found if one != found[0]), None)
         if number is None:
@@ -127,7 +127,7 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
     looked = tuple(state for state in work.State if everything or state is not work.State.DONE)
 
     def look() -> tuple[Push, list[work.Wave], list[work.Work]]:
-        with _reading(ctx) as conn:
+        with to_read(options_of(ctx)) as conn:
             found = records.one_of(conn, push)
             return found, work.waves_of(conn, found.name), work.all_of(conn, found.name, states=looked)
 
@@ -136,7 +136,10 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
         _units(ctx, one, everything=everything, as_json=as_json)
         return
     if as_json:
-        _write({**_fields(one), "waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]})
+        json_line(
+            "push",
+            {**_fields(one), "waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]},
+        )
         return
     if watch and sys.stdout.isatty():
         with Live(Group(*screen.pictured(one, waves, sites)), console=console(), refresh_per_second=2) as live:
@@ -153,13 +156,13 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
 def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) -> None:
     from fleet.remote.pushes import screen, wants
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         counts = wants.counts(conn, push=one.name)
         found = list(wants.every(conn, push=one.name, only_left=not everything, most=None if as_json else screen.UNITS))
     if not as_json:
         _show(screen.units(one, counts, found))
         return
-    _write({**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
+    json_line("push", {**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
 
 
 @push.command("list")
@@ -172,10 +175,10 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """
     from fleet.remote.pushes import records, screen
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = list(records.every(conn))
     if as_json:
-        _write({"pushes": [_fields(one) for one in found]})
+        json_line("push", {"pushes": [_fields(one) for one in found]})
     else:
         _show(screen.listed(found))
 
@@ -228,24 +231,23 @@ def _go(
     from fleet.remote.pushes import planning, records, screen, wants
     from fleet.remote.pushes.rules import divided, stamp
     from fleet.remote.releases.store import Store
-    from fleet.units import open_registry
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     manifest = Store(home).signed(number).manifest
     if rules.bring:
         planning.check_profile(manifest, rules.profile)
     if plan:
-        with _reading(ctx) as conn:
+        with to_read(options_of(ctx)) as conn:
             chosen = _chosen(conn, home, said)
             waves = divided(rules.waves, [one.name for one in chosen])
             found = planning.plan(conn, Store(home), manifest, chosen, waves, _within(conn, home, said))
         if as_json:
-            _write({"release": number, "plan": True, "sites": [asdict(one) for one in found]})
+            json_line("push", {"release": number, "plan": True, "sites": [asdict(one) for one in found]})
         else:
             _show(screen.planned(found, number))
         return
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options) as registry:
         if said["workers"]:
             _check_workers(registry)
         with transaction(registry.engine) as conn:
@@ -277,7 +279,7 @@ def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> boo
         stand = work.waves_of(conn, over.name)
         sites = work.all_of(conn, over.name, states=[one for one in work.State if one is not work.State.DONE])
     if as_json:
-        _write({**_fields(over), "waves": [_wave(wave) for wave in stand]})
+        json_line("push", {**_fields(over), "waves": [_wave(wave) for wave in stand]})
     else:
         _show([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
     return over.state is records.State.DONE and not any(wave.failed for wave in stand)
@@ -298,7 +300,7 @@ def _leave(registry: Registry, begun: Push, *, as_json: bool) -> None:
     with snapshot(registry.engine) as conn:
         stand, number = work.waves_of(conn, begun.name), jobs.workers(conn)
     if as_json:
-        _write({**_fields(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
+        json_line("push", {**_fields(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
     else:
         _show([screen.left(begun, number)])
 
@@ -348,11 +350,9 @@ def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> N
     from fleet.remote.errors import PushError
     from fleet.remote.pushes import records, work
     from fleet.remote.pushes.rules import stamp
-    from fleet.units import open_registry
 
-    options = _options(ctx)
     with (
-        open_registry(home_of(options), options.database, options.actor) as registry,
+        to_write(options_of(ctx)) as registry,
         transaction(registry.engine) as conn,
     ):
         found = records.one_of(conn, name)
@@ -365,7 +365,7 @@ def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> N
 
 
 def _line(site: str, state: State, fields: dict[str, Any]) -> None:
-    _write({"site": site, "state": state, **fields})
+    json_line("push", {"site": site, "state": state, **fields})
 
 
 def _fields(found: Push) -> dict[str, Any]:
@@ -377,24 +377,7 @@ def _wave(wave: Any) -> dict[str, Any]:
     return {**asdict(wave), "failed": wave.failed}
 
 
-def _reading(ctx: click.Context) -> Any:
-    from fleet.db import database_of, reading
-
-    options = _options(ctx)
-    return reading(database_of(options.database, home_of(options)))
-
-
 def _show(parts: Any) -> None:
     from fleet.screen import show as print_
 
     print_(*parts)
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "push", "at": now(), **fields}))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from typing import Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of
+from fleet.home import home_of
 
 _PATIENCE = 120.0
 """Seconds that a worker waits for others that write: there may be many of them."""
@@ -29,7 +29,7 @@ def worker(ctx: click.Context, at_once: int, as_json: bool) -> None:
     from fleet.remote.pushes.worker import Worker
     from fleet.units import open_registry
 
-    options = ctx.find_object(Options) or Options()
+    options = options_of(ctx)
     tell = _line if as_json else _sentence
     with open_registry(home_of(options), options.database, options.actor, patience=_PATIENCE) as registry:
         ended = Worker(registry, tell, at_once).run()
@@ -40,9 +40,7 @@ def worker(ctx: click.Context, at_once: int, as_json: bool) -> None:
 
 
 def _line(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "worker", "at": now(), **fields}))
+    json_line("worker", fields)
 
 
 def _sentence(fields: dict[str, Any]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of, to_read, to_write
+from fleet.home import home_of
 from provision.commands import complete_profile
 
 if TYPE_CHECKING:
@@ -39,18 +39,16 @@ def build(ctx: click.Context, profiles: tuple[str, ...], note: str, as_json: boo
     """
     from fleet.remote.releases import screen
     from fleet.remote.releases.build import build as make
-    from fleet.units import open_registry
     from provision.text import printable
 
     def tell(name: str, number: int, total: int) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[K{number}/{total} {printable(name)[:60]}", nl=number == total, err=True)
 
-    options = _options(ctx)
-    with open_registry(home_of(options), options.database, options.actor) as registry:
+    with to_write(options_of(ctx)) as registry:
         found = make(registry, profiles, note.strip(), tell)
     if as_json:
-        _write({**_told(found.manifest), "new": found.new})
+        json_line("release", {**_told(found.manifest), "new": found.new})
     else:
         _show(screen.built(found))
 
@@ -63,17 +61,16 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     Example: fleet release list
     """
-    from fleet.db import database_of, reading
     from fleet.remote.releases import records, screen
     from fleet.remote.releases.store import Store
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     current = Store(home).current()
-    with reading(database_of(options.database, home)) as conn:
+    with to_read(options) as conn:
         found = list(records.every(conn))
     if as_json:
-        _write({"current": current, "releases": [asdict(one) for one in found]})
+        json_line("release", {"current": current, "releases": [asdict(one) for one in found]})
     else:
         _show(screen.listed(found, current))
 
@@ -87,18 +84,17 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
 
     Example: fleet release show 7
     """
-    from fleet.db import database_of, reading
     from fleet.remote.releases import records, screen
     from fleet.remote.releases.store import Store
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     manifest = Store(home).signed(number).manifest
-    with reading(database_of(options.database, home)) as conn:
+    with to_read(options) as conn:
         by = next((one.actor for one in records.every(conn) if one.digest == manifest.digest), "")
     if as_json:
         files = {place: [*file] for place, file in manifest.files.items()}
-        _write({**_told(manifest), "by": by, "contents": files})
+        json_line("release", {**_told(manifest), "by": by, "contents": files})
     else:
         _show(screen.shown(manifest, by))
 
@@ -117,10 +113,10 @@ def diff(ctx: click.Context, before: int, after: int, as_json: bool) -> None:
     from fleet.remote.releases.difference import between
     from fleet.remote.releases.store import Store
 
-    store = Store(home_of(_options(ctx)))
+    store = Store(home_of(options_of(ctx)))
     found = between(store, store.signed(before).manifest, store.signed(after).manifest)
     if as_json:
-        _write({"before": before, "after": after, **asdict(found)})
+        json_line("release", {"before": before, "after": after, **asdict(found)})
     else:
         _show(screen.difference(found, before, after))
 
@@ -137,13 +133,13 @@ def verify(ctx: click.Context, number: int, as_json: bool) -> None:
     from fleet.remote.releases import keys, screen
     from fleet.remote.releases.store import Store
 
-    home = home_of(_options(ctx))
+    home = home_of(options_of(ctx))
     store = Store(home)
     signed = store.signed(number)
     (keys.trusted(home) or keys.public(home)).check(signed.content, signed.signature)
     manifest = store.check(number)
     if as_json:
-        _write({**_told(manifest), "whole": True})
+        json_line("release", {**_told(manifest), "whole": True})
     else:
         _show(screen.verified(manifest))
 
@@ -166,9 +162,9 @@ def init(ctx: click.Context, as_json: bool) -> None:
     """
     from fleet.remote.releases import keys, screen
 
-    found, made = keys.init(home_of(_options(ctx)))
+    found, made = keys.init(home_of(options_of(ctx)))
     if as_json:
-        _write({"key": found.text, "fingerprint": found.fingerprint, "made": made})
+        json_line("release", {"key": found.text, "fingerprint": found.fingerprint, "made": made})
     else:
         _show(screen.key(found, made=made))
 
@@ -183,9 +179,9 @@ def show_key(ctx: click.Context, as_json: bool) -> None:
     """
     from fleet.remote.releases import keys, screen
 
-    found = keys.public(home_of(_options(ctx)))
+    found = keys.public(home_of(options_of(ctx)))
     if as_json:
-        _write({"key": found.text, "fingerprint": found.fingerprint, "made": False})
+        json_line("release", {"key": found.text, "fingerprint": found.fingerprint, "made": False})
     else:
         _show(screen.key(found, made=False))
 
@@ -206,13 +202,3 @@ def _show(parts: Any) -> None:
     from fleet.screen import show as print_
 
     print_(*parts)
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "release", "at": now(), **fields}, default=list))

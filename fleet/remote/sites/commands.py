@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.home import Options, home_of
+from fleet.command import json_line, options_of, to_read, to_write
+from fleet.home import home_of
 
 if TYPE_CHECKING:
     from fleet.remote.sites.records import Site
@@ -47,21 +47,20 @@ def add(ctx: click.Context, name: str, address: str, host_key: str | None, as_js
     from fleet.remote.sites import records, screen
     from fleet.remote.sites.visit import check as visit
     from fleet.remote.wire.address import parse
-    from fleet.units import open_registry
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     ours = keys.public(home)
     where = parse(address)
     key = _host_key(where, host_key)
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options) as registry:
         with transaction(registry.engine) as conn:
             records.put(conn, registry.ledger, records.checked(name), where, key)
         with snapshot(registry.engine) as conn:
             noted = records.one(conn, name)
         found = visit(registry, noted, ours)
     if as_json:
-        _write({"site": name, "address": str(where), "host_key": str(key), **_told(found)})
+        json_line("site", {"site": name, "address": str(where), "host_key": str(key), **_told(found)})
     else:
         _show([f"{name} is noted: {where}.", *screen.checked([found])])
     ctx.exit(0 if found.well else 1)
@@ -80,18 +79,17 @@ def check(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     from fleet.remote.releases import keys
     from fleet.remote.sites import records, screen
     from fleet.remote.sites.visit import check as visit
-    from fleet.units import open_registry
 
-    options = _options(ctx)
+    options = options_of(ctx)
     home = home_of(options)
     ours = keys.public(home)
-    with open_registry(home, options.database, options.actor) as registry:
+    with to_write(options) as registry:
         with snapshot(registry.engine) as conn:
             chosen = records.chosen(conn, names)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = list(pool.map(lambda one: visit(registry, one, ours), chosen))
     if as_json:
-        _write({"sites": [{"site": one.site, **_told(one)} for one in found]})
+        json_line("site", {"sites": [{"site": one.site, **_told(one)} for one in found]})
     else:
         _show([*screen.checked(found)] or screen.listed([]))
     ctx.exit(0 if all(one.well for one in found) else 1)
@@ -107,10 +105,10 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """
     from fleet.remote.sites import records, screen
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = list(records.every(conn))
     if as_json:
-        _write({"sites": [_fields(one) for one in found]})
+        json_line("site", {"sites": [_fields(one) for one in found]})
     else:
         _show(screen.listed(found))
 
@@ -126,10 +124,10 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     """
     from fleet.remote.sites import records, screen
 
-    with _reading(ctx) as conn:
+    with to_read(options_of(ctx)) as conn:
         found = records.one(conn, name)
     if as_json:
-        _write(_fields(found))
+        json_line("site", _fields(found))
     else:
         _show(screen.shown(found))
 
@@ -145,16 +143,14 @@ def remove(ctx: click.Context, name: str, as_json: bool) -> None:
     """
     from fleet.db import transaction
     from fleet.remote.sites import records
-    from fleet.units import open_registry
 
-    options = _options(ctx)
     with (
-        open_registry(home_of(options), options.database, options.actor) as registry,
+        to_write(options_of(ctx)) as registry,
         transaction(registry.engine) as conn,
     ):
         records.remove(conn, registry.ledger, name)
     if as_json:
-        _write({"site": name, "removed": True})
+        json_line("site", {"site": name, "removed": True})
     else:
         _show([f"{name} is no site of this hub any more. It still takes our releases: fleet site trust, there."])
 
@@ -175,9 +171,9 @@ def trust(ctx: click.Context, key: str, hub: str, replace: bool, as_json: bool) 
     from fleet.remote.releases import keys
 
     found = keys.parse(key, hub)
-    keys.trust(home_of(_options(ctx)), found, replace=replace)
+    keys.trust(home_of(options_of(ctx)), found, replace=replace)
     if as_json:
-        _write({"key": found.text, "fingerprint": found.fingerprint, "hub": hub})
+        json_line("site", {"key": found.text, "fingerprint": found.fingerprint, "hub": hub})
     else:
         _show([f"Releases signed with {found.fingerprint} are taken here from now on, and no others."])
 
@@ -191,7 +187,7 @@ def stdio(ctx: click.Context) -> None:
     """
     from fleet.remote.wire.serve import serve
 
-    options = _options(ctx)
+    options = options_of(ctx)
     ctx.exit(serve(home_of(options), options))
 
 
@@ -238,24 +234,7 @@ def _told(found: Checked) -> dict[str, Any]:
     }
 
 
-def _reading(ctx: click.Context) -> Any:
-    from fleet.db import database_of, reading
-
-    options = _options(ctx)
-    return reading(database_of(options.database, home_of(options)))
-
-
 def _show(parts: Any) -> None:
     from fleet.screen import show as print_
 
     print_(*parts)
-
-
-def _options(ctx: click.Context) -> Options:
-    return ctx.find_object(Options) or Options()
-
-
-def _write(fields: dict[str, Any]) -> None:
-    from provision.progress import now
-
-    click.echo(json.dumps({"v": 1, "event": "site", "at": now(), **fields}))
