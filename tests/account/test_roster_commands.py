@@ -136,7 +136,7 @@ def test_killed_in_the_middle_it_has_changed_nothing(fleet: Fleet, tmp_path: Pat
     """And the same list goes in afterwards."""
     file = tmp_path / "long.csv"
     rows = (
-        f"{'ABCDEFGHIJ'[n // 1000]}a {'klmnopqrst'[n // 100 % 10]}e,2012-01-{n % 28 + 1:02d},{n}" for n in range(6000)
+        f"{chr(65 + n // 1000)}a {'klmnopqrst'[n // 100 % 10]}e,2012-01-{n % 28 + 1:02d},{n}" for n in range(20_000)
     )
     file.write_text("\n".join(("name,birthday,student number", *rows)), encoding="utf-8")
     assert fleet("place", "add", "HILL", "--name", "Hill School", "--kind", "school").code == 0
@@ -147,7 +147,7 @@ def test_killed_in_the_middle_it_has_changed_nothing(fleet: Fleet, tmp_path: Pat
     assert process.returncode == -signal.SIGKILL
     assert fleet("ledger", "verify").code == 0
     done = json.loads(fleet(*words).out.splitlines()[-1])
-    assert (done["new"], done["unchanged"]) == (6000, 0)
+    assert (done["new"], done["unchanged"]) == (20_000, 0)
 
 
 def _wait_for_a_transaction(wal: Path) -> None:
