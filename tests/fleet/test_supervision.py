@@ -58,6 +58,7 @@ def shown(bench: Fleet) -> dict[str, str]:
     assert done.code == 0, done.err
     (line,) = done.lines
     assert (line.pop("v"), line.pop("event")) == (1, "supervision")
+    assert line.pop("at")
     return line
 
 
