@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from fleet.command import options_of, to_write
+from fleet.commands import options_of, to_write
 from provision.commands import complete_profile
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fleet.command import json_line, options_of, to_read
+from fleet.commands import json_line, options_of, to_read
 from fleet.home import home_of
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")

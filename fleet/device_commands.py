@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.command import options_of
+from fleet.commands import options_of
 
 if TYPE_CHECKING:
     from provision.bench import Found

@@ -9,7 +9,7 @@ from functools import cache
 
 import click
 
-from fleet.command import options_of
+from fleet.commands import options_of
 from fleet.home import Options
 from provision.device import Door
 from provision.doctor.check import Check, Look, Mark

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.command import options_of, to_read, to_write
+from fleet.commands import options_of, to_read, to_write
 from provision.text import printable
 
 if TYPE_CHECKING:

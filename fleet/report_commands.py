@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from fleet.command import json_line, options_of
+from fleet.commands import json_line, options_of
 
 
 @click.group()

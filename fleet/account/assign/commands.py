@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from fleet.command import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, to_read, to_write
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from fleet.account.custody.balance import TRANSIT_DAYS
-from fleet.command import json_line, options_of, to_read
+from fleet.commands import json_line, options_of, to_read
 
 
 @click.command()

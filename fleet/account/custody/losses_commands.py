@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from fleet.command import json_line, options_of, to_read
+from fleet.commands import json_line, options_of, to_read
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.account.custody.machine import BY_PLACE
-from fleet.command import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from fleet.account.custody.places import Place

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fleet.command import json_line, options_of, to_read
+from fleet.commands import json_line, options_of, to_read
 from fleet.home import Home, home_of
 from fleet.passphrase_commands import FILE, passphrase, passphrase_option
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.account.reports.commands import report
-from fleet.command import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, to_read, to_write
 from fleet.home import Options
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.command import options_of, to_read, to_write
+from fleet.commands import options_of, to_read, to_write
 from fleet.home import Home, Options, home_of
 
 if TYPE_CHECKING:

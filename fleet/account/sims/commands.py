@@ -10,7 +10,7 @@ import click
 
 from fleet.account.sims.file_commands import import_, usage
 from fleet.account.sims.operator_commands import answer, request
-from fleet.command import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, to_read, to_write
 
 if TYPE_CHECKING:
     from fleet.account.sims.one_by_one import Accepted

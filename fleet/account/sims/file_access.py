@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from fleet.command import to_read, to_write
+from fleet.commands import to_read, to_write
 from fleet.db import transaction
 from fleet.home import Options
 from fleet.ledger import Happening, Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fleet.command import json_line, options_of
+from fleet.commands import json_line, options_of
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON (docs/json.md).")
 _apply = click.option("--apply", "applied", is_flag=True, help="Take it over; without it nothing is written.")

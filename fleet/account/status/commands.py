@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.command import json_line, options_of
+from fleet.commands import json_line, options_of
 from fleet.home import Options
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fleet.command import json_line, options_of
+from fleet.commands import json_line, options_of
 from fleet.home import home_of
 
 _PATIENCE = 120.0

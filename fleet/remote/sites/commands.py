@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.command import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, to_read, to_write
 from fleet.home import home_of
 
 if TYPE_CHECKING:
