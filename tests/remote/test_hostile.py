@@ -201,8 +201,8 @@ def user() -> str:
     ("what", "words"),
     [
         ("shell", ["touch", "{broken}"]),
-        ("local forwarding", ["-N", "-L", "{port}:127.0.0.1:{target}", "-o", "ExitOnForwardFailure=yes"]),
-        ("remote forwarding", ["-N", "-R", "{port}:127.0.0.1:{target}", "-o", "ExitOnForwardFailure=yes"]),
+        ("local forwarding", ["-N", "-L", "{way}:127.0.0.1:{target}", "-o", "ExitOnForwardFailure=yes"]),
+        ("remote forwarding", ["-N", "-R", "{way}:127.0.0.1:{target}", "-o", "ExitOnForwardFailure=yes"]),
         ("a terminal", ["-tt", "sh"]),
     ],
 )
@@ -210,10 +210,8 @@ def test_the_key_of_the_hub_opens_nothing_else(
     hub: Fleet, site: SiteMaker, tmp_path: Path, what: str, words: list[str]
 ) -> None:
     one = site("one", add=False)
-    secret = socket.create_server(("127.0.0.1", 0))
-    with secret, socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    told = {"broken": tmp_path / "broken", "port": port, "target": one.port}
+    way = tmp_path / "way"
+    told = {"broken": tmp_path / "broken", "way": way, "target": one.port}
     asked = [word.format(**told) for word in words]
     options = [word for word in asked if word.startswith("-")]
     run = subprocess.Popen(
@@ -233,7 +231,7 @@ def test_the_key_of_the_hub_opens_nothing_else(
     try:
         time.sleep(1.5)
         with pytest.raises(OSError):
-            reached(port)
+            reached(way)
     finally:
         run.terminate()
         out, _ = run.communicate(timeout=30)
@@ -257,10 +255,11 @@ def common(hub: Fleet, folder: Path) -> list[str]:
     ]
 
 
-def reached(port: int) -> None:
-    """Something came through a forwarded port."""
-    with socket.create_connection(("127.0.0.1", port), 2) as way:
+def reached(path: Path) -> None:
+    """Something came through a forwarded socket."""
+    with socket.socket(socket.AF_UNIX) as way:
         way.settimeout(3)
+        way.connect(str(path))
         if not way.recv(10):
             raise OSError("closed")
 
