@@ -9,6 +9,8 @@ PYTHON := $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input -q
+# Tests wait for devices and servers half of the time.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 ARGS ?=
 
 # The tests start fleet hundreds of times: with this set, each start would compile it anew.
@@ -24,10 +26,10 @@ run: .venv/.ready
 	FLEET_HOME=.fleet .venv/bin/python examples/run.py
 
 test: apt .venv/.ready-dev
-	.venv/bin/pytest -q -n auto -m "not slow" $(ARGS)
+	.venv/bin/pytest -q -n $(WORKERS) -m "not slow" $(ARGS)
 
 slow: apt .venv/.ready-dev
-	.venv/bin/pytest -q -n auto -m slow $(ARGS)
+	.venv/bin/pytest -q -n $(WORKERS) -m slow $(ARGS)
 
 lint: .venv/.ready-dev
 	.venv/bin/ruff check
