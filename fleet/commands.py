@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 from fleet.home import Options, home_of
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from sqlalchemy import Connection
 
     from fleet.units import Registry
@@ -41,3 +42,10 @@ def json_line(event: str, fields: Mapping[str, Any], at: str | None = None) -> N
     from provision.progress import now
 
     click.echo(json.dumps({"v": 1, "event": event, "at": at or now(), **fields}))
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """What people see, one below the other."""
+    from fleet.screen import show
+
+    show(*parts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.commands import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, print_parts, to_read, to_write
 from fleet.home import home_of
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
                 one, waves, sites = look()
                 live.update(Group(*screen.pictured(one, waves, sites)))
         return
-    _show([*screen.pictured(one, waves, [] if everything else sites)])
+    print_parts([*screen.pictured(one, waves, [] if everything else sites)])
     if everything:
-        _show([screen.every_site(sites)])
+        print_parts([screen.every_site(sites)])
 
 
 def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) -> None:
@@ -160,7 +160,7 @@ def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) ->
         counts = wants.counts(conn, push=one.name)
         found = list(wants.every(conn, push=one.name, only_left=not everything, most=None if as_json else screen.UNITS))
     if not as_json:
-        _show(screen.units(one, counts, found))
+        print_parts(screen.units(one, counts, found))
         return
     json_line("push", {**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
 
@@ -180,7 +180,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         json_line("push", {"pushes": [_fields(one) for one in found]})
     else:
-        _show(screen.listed(found))
+        print_parts(screen.listed(found))
 
 
 @push.command()
@@ -245,7 +245,7 @@ def _go(
         if as_json:
             json_line("push", {"release": number, "plan": True, "sites": [asdict(one) for one in found]})
         else:
-            _show(screen.planned(found, number))
+            print_parts(screen.planned(found, number))
         return
     with to_write(options) as registry:
         if said["workers"]:
@@ -281,7 +281,7 @@ def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> boo
     if as_json:
         json_line("push", {**_fields(over), "waves": [_wave(wave) for wave in stand]})
     else:
-        _show([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
+        print_parts([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
     return over.state is records.State.DONE and not any(wave.failed for wave in stand)
 
 
@@ -302,7 +302,7 @@ def _leave(registry: Registry, begun: Push, *, as_json: bool) -> None:
     if as_json:
         json_line("push", {**_fields(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
     else:
-        _show([screen.left(begun, number)])
+        print_parts([screen.left(begun, number)])
 
 
 def _chosen(conn: Connection, home: Home, said: dict[str, Any]) -> list[Site]:
@@ -361,7 +361,7 @@ def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> N
         records.change(conn, registry.ledger, found, to, f"by {registry.ledger.actor}")
         if to is records.State.RUNNING:
             work.again(conn, found.name, stamp(datetime.now(UTC)))
-    _show([f"{found.name}, of release {found.release}, is {to}."])
+    print_parts([f"{found.name}, of release {found.release}, is {to}."])
 
 
 def _line(site: str, state: State, fields: dict[str, Any]) -> None:
@@ -375,9 +375,3 @@ def _fields(found: Push) -> dict[str, Any]:
 
 def _wave(wave: Any) -> dict[str, Any]:
     return {**asdict(wave), "failed": wave.failed}
-
-
-def _show(parts: Any) -> None:
-    from fleet.screen import show as print_
-
-    print_(*parts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.commands import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, print_parts, to_read, to_write
 from fleet.home import home_of
 from provision.commands import complete_profile
 
@@ -50,7 +50,7 @@ def build(ctx: click.Context, profiles: tuple[str, ...], note: str, as_json: boo
     if as_json:
         json_line("release", {**_told(found.manifest), "new": found.new})
     else:
-        _show(screen.built(found))
+        print_parts(screen.built(found))
 
 
 @release.command("list")
@@ -72,7 +72,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         json_line("release", {"current": current, "releases": [asdict(one) for one in found]})
     else:
-        _show(screen.listed(found, current))
+        print_parts(screen.listed(found, current))
 
 
 @release.command()
@@ -96,7 +96,7 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
         files = {place: [*file] for place, file in manifest.files.items()}
         json_line("release", {**_told(manifest), "by": by, "contents": files})
     else:
-        _show(screen.shown(manifest, by))
+        print_parts(screen.shown(manifest, by))
 
 
 @release.command()
@@ -118,7 +118,7 @@ def diff(ctx: click.Context, before: int, after: int, as_json: bool) -> None:
     if as_json:
         json_line("release", {"before": before, "after": after, **asdict(found)})
     else:
-        _show(screen.difference(found, before, after))
+        print_parts(screen.difference(found, before, after))
 
 
 @release.command()
@@ -141,7 +141,7 @@ def verify(ctx: click.Context, number: int, as_json: bool) -> None:
     if as_json:
         json_line("release", {**_told(manifest), "whole": True})
     else:
-        _show(screen.verified(manifest))
+        print_parts(screen.verified(manifest))
 
 
 @release.group()
@@ -166,7 +166,7 @@ def init(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         json_line("release", {"key": found.text, "fingerprint": found.fingerprint, "made": made})
     else:
-        _show(screen.key(found, made=made))
+        print_parts(screen.key(found, made=made))
 
 
 @key.command("show")
@@ -183,7 +183,7 @@ def show_key(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         json_line("release", {"key": found.text, "fingerprint": found.fingerprint, "made": False})
     else:
-        _show(screen.key(found, made=False))
+        print_parts(screen.key(found, made=False))
 
 
 def _told(manifest: Manifest) -> dict[str, Any]:
@@ -196,9 +196,3 @@ def _told(manifest: Manifest) -> dict[str, Any]:
         "files": len(manifest.files),
         "bytes": sum(manifest.blobs.values()),
     }
-
-
-def _show(parts: Any) -> None:
-    from fleet.screen import show as print_
-
-    print_(*parts)

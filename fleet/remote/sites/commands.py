@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.commands import json_line, options_of, to_read, to_write
+from fleet.commands import json_line, options_of, print_parts, to_read, to_write
 from fleet.home import home_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def add(ctx: click.Context, name: str, address: str, host_key: str | None, as_js
     if as_json:
         json_line("site", {"site": name, "address": str(where), "host_key": str(key), **_told(found)})
     else:
-        _show([f"{name} is noted: {where}.", *screen.checked([found])])
+        print_parts([f"{name} is noted: {where}.", *screen.checked([found])])
     ctx.exit(0 if found.well else 1)
 
 
@@ -91,7 +91,7 @@ def check(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         json_line("site", {"sites": [{"site": one.site, **_told(one)} for one in found]})
     else:
-        _show([*screen.checked(found)] or screen.listed([]))
+        print_parts([*screen.checked(found)] or screen.listed([]))
     ctx.exit(0 if all(one.well for one in found) else 1)
 
 
@@ -110,7 +110,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         json_line("site", {"sites": [_fields(one) for one in found]})
     else:
-        _show(screen.listed(found))
+        print_parts(screen.listed(found))
 
 
 @site.command()
@@ -129,7 +129,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     if as_json:
         json_line("site", _fields(found))
     else:
-        _show(screen.shown(found))
+        print_parts(screen.shown(found))
 
 
 @site.command()
@@ -152,7 +152,7 @@ def remove(ctx: click.Context, name: str, as_json: bool) -> None:
     if as_json:
         json_line("site", {"site": name, "removed": True})
     else:
-        _show([f"{name} is no site of this hub any more. It still takes our releases: fleet site trust, there."])
+        print_parts([f"{name} is no site of this hub any more. It still takes our releases: fleet site trust, there."])
 
 
 @site.command()
@@ -175,7 +175,7 @@ def trust(ctx: click.Context, key: str, hub: str, replace: bool, as_json: bool) 
     if as_json:
         json_line("site", {"key": found.text, "fingerprint": found.fingerprint, "hub": hub})
     else:
-        _show([f"Releases signed with {found.fingerprint} are taken here from now on, and no others."])
+        print_parts([f"Releases signed with {found.fingerprint} are taken here from now on, and no others."])
 
 
 @site.command()
@@ -232,9 +232,3 @@ def _told(found: Checked) -> dict[str, Any]:
         "skew": found.skew,
         "says": asdict(found.hello) if found.hello else None,
     }
-
-
-def _show(parts: Any) -> None:
-    from fleet.screen import show as print_
-
-    print_(*parts)

@@ -26,7 +26,7 @@ _ALL = ("*",)
 def bring(
     home: Home, options: Options, profile: str, only: Sequence[str] | None, send: Callable[[Message], None]
 ) -> tuple[int, str]:
-    """Run it to its end; its exit code (0 to 255), and the last line of what it complained of, or "".
+    """Run it to its end; its exit code (0 to 255), and the error that it ended with, or "".
 
     ``only``: the serials of the devices that are meant, where it is not all that is attached. Each line of JSON is sent
     as ``line``. When the hub is gone the run goes on: devices are at work, and the next contact takes over what it

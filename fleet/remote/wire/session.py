@@ -57,7 +57,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Brought:
-    """How ``fleet provision`` ended at the site: its exit code, and the last line of what it complained of, or ""."""
+    """How ``fleet provision`` ended at the site: its exit code, and the error that it ended with, or ""."""
 
     exit: int
     error: str

@@ -139,7 +139,7 @@ def host_key(address: Address) -> HostKey:
             finally:
                 client.close()
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise _silent(address, str(error) or "it shows no key") from error
+        raise _silent(address, getattr(error, "strerror", None) or str(error) or "it shows no key") from error
     return HostKey(shown.get_name(), shown.get_base64())
 
 
@@ -208,7 +208,7 @@ def _meaning(address: Address, said: Sequence[str]) -> RemoteError:
 def _silent(address: Address, why: str) -> Unreachable:
     return Unreachable(
         f"{address.host}, port {address.port} does not answer: {printable(why)[:200].rstrip('.')}.",
-        "Is it on, and its sshd? It is tried again.",
+        "Is it on, and its sshd?",
     )
 
 
