@@ -37,7 +37,7 @@ from fleet.errors import RegistryError
 from fleet.home import Home
 from fleet.models import chains, metadata
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema that this program knows, oldest first; a test holds it equal to the migrations."""
 
 PATIENCE = 10.0

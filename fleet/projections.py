@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from fleet.models import benches, intakes, items, runs, seals, unit_joins, units
 from fleet.projections_account import KINDS, Projection, back_again, benched, first_held, noted
+from fleet.projections_agents import AGENT_KINDS
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
 from fleet.projections_students import Told, new_students
@@ -167,4 +168,5 @@ _BY_KIND: Mapping[str, Projection] = {
     **KINDS,
     **SIM_KINDS,
     **REMOTE_KINDS,
+    **AGENT_KINDS,
 }

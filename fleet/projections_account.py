@@ -27,6 +27,7 @@ from fleet.models import (
     unit_joins,
     units,
 )
+from fleet.projections_agents import moved
 from fleet.projections_students import BLANK
 from fleet.rows import Mine
 from fleet.values import Event, canonical
@@ -219,6 +220,8 @@ def _hold(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     where = {"state": body["state"], "place": body["place"]}
     said = {"student": body.get("student"), "step": body["step"], "why": body.get("why", "")}
     mine.put(holdings, {"since": at, **where, **said})
+    before = mine.one(custody)
+    moved(mine, event, before["state"] if before else "", body["state"])
     holder = body.get("student") if body["state"] == "with_student" else None
     _put(mine, custody, {**where, "holder": holder, "since": at}, {"batch": ""})
     if mine.one(units):

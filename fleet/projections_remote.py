@@ -44,13 +44,17 @@ def _site_reported(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 
 
 def _push_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
-    """``push.set``: number, release, rules and sites (name to wave) when it begins; later state and why alone."""
+    """``push.set``: number, release, via, rules and sites (name to wave) when it begins; later state, why and the wave
+    that is open now alone."""
     changed = {"state": body["state"], "why": body["why"], "changed": event.at}
+    if "wave" in body:
+        changed["wave"] = body["wave"]
     if mine.one(pushes):
         mine.put(pushes, changed)
         return
     told = {name: body[name] for name in ("number", "release")}
-    first = {"rules": canonical(body["rules"]), "at": event.at, "actor": event.actor}
+    first = {"rules": canonical(body["rules"]), "at": event.at, "actor": event.actor, "wave": 1}
+    first["via"] = body.get("via", "site")
     mine.put(pushes, {**told, **first, **changed})
     for site, wave in body["sites"].items():
         mine.put(push_sites, {"site": site, "wave": wave})

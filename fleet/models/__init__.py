@@ -1,5 +1,5 @@
 """The tables. ``events`` is the ledger; all others are projections of it, but ``health``, ``health_now``, ``vault``,
-``contacts`` and ``wants``.
+``contacts``, ``wants``, ``agent_contacts`` and ``agent_configs``.
 
 Core tables only: reading commands do not import sqlalchemy.orm. Times are UTC, ISO 8601, milliseconds, ``Z``, so that
 they compare as text. A change here needs a migration in ``fleet/migrations/versions``; a test compares the two.
@@ -25,6 +25,7 @@ from fleet.models.account import (
     unit_joins,
     vault,
 )
+from fleet.models.agents import agent_configs, agent_contacts, agents, orders
 from fleet.models.base import metadata
 from fleet.models.bench import (
     benches,
@@ -49,6 +50,7 @@ PROJECTIONS = (
     *(counts, missing, bench_places, bench_vaults, unit_joins),
     *(sim_slots, sim_usage, sim_requests, sim_counts),
     *(releases, sites, pushes, push_sites),
+    *(agents, orders),
     tallies,
 )
 """In the order in which rows may be written."""
@@ -61,6 +63,9 @@ __all__ = [
     "PROJECTIONS",
     "SHARED_KINDS",
     "acceptances",
+    "agent_configs",
+    "agent_contacts",
+    "agents",
     "batches",
     "bench_places",
     "bench_vaults",
@@ -77,6 +82,7 @@ __all__ = [
     "items",
     "metadata",
     "missing",
+    "orders",
     "places",
     "programmes",
     "push_sites",

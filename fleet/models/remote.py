@@ -52,9 +52,12 @@ pushes = Table(
     Column("at", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("changed", String, nullable=False),
+    Column("via", String, nullable=False, server_default="site"),
+    Column("wave", Integer, nullable=False, server_default="1"),
 )
 """``state`` is running, paused, aborted, expired or done; ``why`` says who or what ended or paused it. ``rules`` is
-canonical JSON: waves, the failure rate to stop at, hours, expiry, whether devices are brought to it at once."""
+canonical JSON: waves, the failure rate to stop at, hours, expiry, whether devices are brought to it at once. ``via`` is
+site or agent; of a push via agents ``wave`` is the last one that is open, counted from 1."""
 
 push_sites = Table(
     "push_sites",

@@ -20,7 +20,19 @@ from fleet.errors import FileError, RegistryError
 from fleet.home import Home, Options
 from fleet.ledger import Verified, verify
 from fleet.ledger_commands import ledger
-from fleet.models import PROJECTIONS, chains, contacts, events, health, health_now, metadata, vault, wants
+from fleet.models import (
+    PROJECTIONS,
+    agent_configs,
+    agent_contacts,
+    chains,
+    contacts,
+    events,
+    health,
+    health_now,
+    metadata,
+    vault,
+    wants,
+)
 from fleet.units import Registry, open_registry
 from tests.fleet.making import SQLITE, identity, report, tables
 from tests.postgres import Postgres
@@ -54,7 +66,7 @@ def test_every_table_is_in_a_backup() -> None:
 
     How the work of pushes stands is found out anew at each site.
     """
-    assert set(metadata.tables.values()) == {*_KEPT, *PROJECTIONS, contacts, wants}
+    assert set(metadata.tables.values()) == {*_KEPT, *PROJECTIONS, contacts, wants, agent_contacts, agent_configs}
 
 
 def fleet(home: Home, *words: str, url: str | None = None) -> Result:

@@ -1,0 +1,59 @@
+"""What events change of devices at home: enrolments of their agents, and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fleet.models import agents, orders
+from fleet.rows import Mine
+from fleet.values import Event
+
+_OF_A_STUDENT = frozenset({"with_student", "lost", "in_repair"})
+"""Where a device may be whose student still counts on it. In all other places its number is dead once it had one."""
+
+
+def _agent_enrolled(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``agent.enrolled``: number (hashed), agent, profile, digest, server. The enrolments before it end."""
+    _end(mine, event, "enrolled anew")
+    told = {name: body[name] for name in ("number", "agent", "profile", "digest", "server")}
+    mine.put(agents, {**told, "at": event.at, "actor": event.actor, "why": ""})
+
+
+def _agent_ended(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``agent.ended``: why. Whatever enrolment of the unit lives ends."""
+    _end(mine, event, body["why"])
+
+
+def moved(mine: Mine, event: Event, was: str, state: str) -> None:
+    """A unit that comes back from its student, or leaves for good, is nobody's device at home any more."""
+    if state in ("retired", "given_back") or (was in _OF_A_STUDENT and state not in _OF_A_STUDENT):
+        _end(mine, event, state)
+
+
+def _end(mine: Mine, event: Event, why: str) -> None:
+    for row in mine.all(agents):
+        if row["ended_at"] is None:
+            mine.put(agents, {**row, "ended_at": event.at, "why": why})
+
+
+def _unit_ordered(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``unit.ordered``: kind, text, why, state (asked or open)."""
+    told = {name: body[name] for name in ("kind", "text", "why", "state")}
+    when = {"at": event.at, "actor": event.actor, "changed": event.at, "by": event.actor}
+    mine.put(orders, {"order_id": f"{event.bench}-{event.seq}", **told, **when})
+
+
+def _unit_order_changed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``unit.order_changed``: order, state (open, done or withdrawn)."""
+    for row in mine.all(orders):
+        if row["order_id"] == body["order"]:
+            mine.put(orders, {**row, "state": body["state"], "changed": event.at, "by": event.actor})
+
+
+AGENT_KINDS: Mapping[str, Callable[[Mine, Event, Mapping[str, Any]], None]] = {
+    "agent.enrolled": _agent_enrolled,
+    "agent.ended": _agent_ended,
+    "unit.ordered": _unit_ordered,
+    "unit.order_changed": _unit_order_changed,
+}
