@@ -52,7 +52,7 @@ say any of it, so it is a hint of health and never custody; it is no record of w
 ``seen_at``: its last contact; ``home_at``: its last one with a server that is not a bench's. ``fetched`` and
 ``confirmed`` are digests of profiles: which configuration it was given last, and which one it told to have carried out.
 ``told_at`` is its last report: whether it is the ``owner``, battery in percent, ICCID; ``missing`` (permissions that
-were withdrawn) and ``drift`` (apps and files that are not as they should be) are canonical JSON, lists of short texts."""
+were withdrawn) and ``drift`` (apps and files that are not as they should be) are lists of short texts, as JSON."""
 
 agent_configs = Table(
     "agent_configs",
@@ -81,7 +81,7 @@ orders = Table(
     Column("by", String, nullable=False),
     Index(None, "state"),
 )
-"""What a device at home is ordered to do. ``order_id`` is bench and number of the event that gave it; ``kind`` is message,
-lock, unlock, locate_off, reboot or wipe; ``text`` what is shown. ``state``: asked (waits for a second person), open
-(the device is told at its next contact), done (its agent said so, or it was overtaken by its opposite), withdrawn.
+"""What a device at home is ordered to do. ``order_id`` is bench and number of the event that gave it; ``kind`` is
+message, lock, unlock, locate_off, reboot or wipe; ``text`` what is shown. ``state``: asked (a second person has to say
+so, too), open (the device is told at its next contact), done (its agent said so, or its opposite came), withdrawn.
 ``by`` is who changed the state last."""
