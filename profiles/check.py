@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from profiles import carriers, check_ios
+from profiles import carriers, check_ios, check_owner
 from profiles.digest import files_below
 from profiles.errors import Problem, ProfileError, meant, shown
 from profiles.nodes import at, denied, items, texts, walk
@@ -205,4 +205,5 @@ CHECKS: tuple[Callable[[Node], Iterator[Problem] | list[Problem]], ...] = (
     files_there,
     references,
     check_ios.contradictions,
+    check_owner.contradictions,
 )

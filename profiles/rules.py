@@ -13,6 +13,9 @@ from profiles.errors import meant
 # The type of our own errors: their message is already what the user is told
 OURS = "schoolbag"
 
+AGENTS = {"headwind": "com.hmdm.launcher", "testdpc": "com.afwsamples.testdpc"}
+"""The agents that may own a phone, and their package names (facts, Android §3.4)."""
+
 _BUNDLES = (".apks", ".xapk", ".apkm")
 
 
@@ -117,3 +120,19 @@ def pane_names(value: tuple[str, ...]) -> tuple[str, ...]:
         if name not in table():
             raise wrong(f'"{name}" is no pane of the Setup Assistant{meant(name, table())}')
     return value
+
+
+_SERVER = re.compile(r"(https?)://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?/?")
+_HERE = ("localhost", "127.0.0.1")
+
+
+def server_address(value: str) -> str:
+    """Scheme, host and port, without the last slash. Plain http only to this computer: the answers hold secrets."""
+    found = _SERVER.fullmatch(value)
+    if found is None:
+        raise wrong(f'must be https:// and a host, such as https://agents.example.org, without a path, not "{value}"')
+    if found[1] == "http" and found[2] not in _HERE:
+        raise wrong("must start with https://: over http everybody on the way reads along (only localhost may have it)")
+    if found[4] and not 1 <= int(found[4][1:]) <= 65535:
+        raise wrong(f"must have a port from 1 to 65535, not {found[4][1:]}")
+    return value.rstrip("/")

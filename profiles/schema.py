@@ -40,6 +40,7 @@ from profiles.fields import (
     WebAddress,
 )
 from profiles.rules import (
+    AGENTS,
     device_name,
     few_addresses,
     known_zone,
@@ -47,6 +48,7 @@ from profiles.rules import (
     pane_names,
     relative_place,
     rule_word,
+    server_address,
     wrong,
 )
 from profiles.secrets import PER_UNIT, UnitPin
@@ -322,6 +324,30 @@ class Identity(Section):
     )
 
 
+class Owner(Section):
+    """The app that becomes the device owner of Android phones: it enforces the rules that shell may not set."""
+
+    agent: Literal["headwind", "testdpc"] = Field(
+        description="headwind: does what a server says, and reports from home. testdpc: told over USB only; its own "
+        "screen lets the user undo everything."
+    )
+    file: ApkFiles = Field(description="Its APK.")
+    signer: Sha256 | None = Field(
+        default=None, description="SHA-256 of the certificate that it must be signed with, in hexadecimal."
+    )
+    secret: SecretText | None = Field(
+        default=None, description="What headwind was built with to sign its requests: !secret name."
+    )
+    server: Annotated[str, AfterValidator(server_address)] | None = Field(
+        default=None, description="Where headwind reaches fleet serve from home, such as https://agents.example.org."
+    )
+    required: Required = False
+
+    @property
+    def package(self) -> str:
+        return AGENTS[self.agent]
+
+
 class BenchEnd(Section):
     """How the device leaves the bench."""
 
@@ -340,6 +366,9 @@ class Profile(Section):
     home_screen: HomeScreen | None = Field(default=None, description="Where icons stand; supervised iOS only.")
     screen_lock: ScreenLock | None = Field(default=None, description="How the screen is locked.")
     identity: Identity | None = Field(default=None, description="Name, clock, language and first setup.")
+    owner: Owner | None = Field(
+        default=None, description="The app that enforces rules as the owner of the device; Android only."
+    )
     bench: BenchEnd = Field(default=BenchEnd(), description="In what state the device leaves.")
 
     _sources: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
