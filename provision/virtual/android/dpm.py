@@ -14,6 +14,7 @@ from provision.virtual.android.envelope import (
     user_argument,
 )
 from provision.virtual.android.phone import Owner, Phone
+from provision.virtual.android.policy import give_up
 from provision.virtual.android.process import Process
 
 GUARD = "android.permission.BIND_DEVICE_ADMIN"
@@ -88,7 +89,7 @@ def _set_owner(process: Process, component: str, user: int) -> None:
     _precondition(phone, admin, user)
     phone.owner = admin
     phone.admins = [other for other in phone.admins if other.component != component] + [admin]
-    phone.user_restrictions |= {"no_add_managed_profile"} | ({"no_add_clone_profile"} if phone.api >= 33 else set())
+    phone.restrictions.own |= {"no_add_managed_profile"} | ({"no_add_clone_profile"} if phone.api >= 33 else set())
     if phone.api <= 30:
         process.say(f"Success: Device owner set to package ComponentInfo{{{component}}}\n")
         process.say(f"Active admin set to component {{{component}}}\n")
@@ -153,8 +154,7 @@ def _remove_admin(process: Process, component: str, user: int) -> None:
         raise denied(f"Attempt to remove non-test admin ComponentInfo{{{component}}} {user}")
     phone.admins.remove(admin)
     if phone.owner and phone.owner.component == component:
-        phone.owner = None
-        phone.user_restrictions -= {"no_add_managed_profile", "no_add_clone_profile"}
+        give_up(phone)
     process.say(f"Success: Admin removed ComponentInfo{{{component}}}\n")
 
 

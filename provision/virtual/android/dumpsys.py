@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provision.virtual.android import dump_package, dump_power, pm_list, telephony, testdpc
+from provision.virtual.android import dump_package, dump_power, dump_user, telephony, testdpc
 from provision.virtual.android.cmd import services
 from provision.virtual.android.envelope import denied
 from provision.virtual.android.phone import Phone
@@ -100,13 +100,6 @@ def _persistent_data_block(phone: Phone, _args: list[str]) -> str:
     return text
 
 
-def _user(phone: Phone, _args: list[str]) -> str:
-    lines = [f"Current user: 0\n{pm_list.users_text(phone).rstrip()}"]
-    lines += ["", "  Effective restrictions:", *(f"    {key}" for key in sorted(phone.user_restrictions)), ""]
-    lines += [f"  Max users: {phone.tree['max_users']}"]
-    return "\n".join(lines) + "\n"
-
-
 def _wifi(phone: Phone, _args: list[str]) -> str:
     return f"Wi-Fi is {'enabled' if phone.wifi.enabled else 'disabled'}\n"
 
@@ -157,7 +150,7 @@ DUMPS: dict[str, Dump] = {
     "power": dump_power.power,
     "telephony.registry": telephony.dump_registry,
     "trust": _trust,
-    "user": _user,
+    "user": dump_user.text,
     "wifi": _wifi,
     "window": _window,
 }

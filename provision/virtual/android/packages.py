@@ -66,6 +66,7 @@ class Package:
     first_install: str = "2009-01-01 08:00:00"
     last_update: str = "2009-01-01 08:00:00"
     appops: dict[str, str] = field(default_factory=dict)
+    uninstall_blocked: bool = False
 
     @property
     def code_path(self) -> str:
@@ -200,6 +201,7 @@ class Packages:
             first_install=old.first_install if old else options["now"],
             last_update=options["now"],
             appops=old.appops if old else {},
+            uninstall_blocked=old is not None and old.uninstall_blocked,
         )
         for user in users:
             self._give(package, user, grant=grant)

@@ -14,6 +14,7 @@ from provision.virtual.android.files import Files
 from provision.virtual.android.packages import Packages
 from provision.virtual.android.presets import Tree
 from provision.virtual.android.process import Program
+from provision.virtual.android.restrictions import Restrictions
 from provision.virtual.android.sessions import Sessions
 
 
@@ -83,7 +84,7 @@ class Phone:
     """A phone of a preset, with ``overrides`` merged over it (same keys as presets.yaml). Raises KeyError for no such.
 
     ``on_reboot`` is called with the mode ("", recovery, bootloader, shutdown) when the phone is told to restart,
-    ``on_adb_off`` when USB debugging is switched off.
+    ``on_adb_off`` when USB debugging is switched off, ``on_wipe`` when the owner erases it.
     """
 
     def __init__(self, preset: str, overrides: Mapping[str, Any], files: Files) -> None:
@@ -103,6 +104,8 @@ class Phone:
         self.sleep: Callable[[float], object] = time.sleep
         self.on_reboot: Callable[[str], object] = lambda _mode: None
         self.on_adb_off: Callable[[], object] = lambda: None
+        self.on_wipe: Callable[[], object] = lambda: None
+        self.screen_off = False
         self._of_people(tree)
         self._of_network(tree)
         self.settings = {
@@ -130,7 +133,7 @@ class Phone:
         self.owner = Owner(**tree["owner"]) if tree["owner"] else None
         self.profile_owners = [Owner(**owner) for owner in tree["profile_owners"]]
         self.admins: list[Owner] = [self.owner] if self.owner else []
-        self.user_restrictions: set[str] = set(tree["user_restrictions"])
+        self.restrictions = Restrictions(self.api, tree["user_restrictions"], tree["policy_restrictions"])
         self.credential = Lock(**tree["lock"])
 
     def _of_network(self, tree: Tree) -> None:
@@ -168,6 +171,11 @@ class Phone:
         """Whether shell holds ``android.permission.<permission>`` now (§1)."""
         return permissions.shell_holds(permission, self.api, self.switches)
 
+    @property
+    def user_restrictions(self) -> frozenset[str]:
+        """The user restrictions that are in force."""
+        return self.restrictions.effective
+
     def user(self, number: int) -> User | None:
         return next((user for user in self.users if user.id == number), None)
 
@@ -202,7 +210,9 @@ class Phone:
                 "owner": vars(self.owner).copy() if self.owner else None,
                 "admins": [admin.component for admin in self.admins],
                 "user_restrictions": sorted(self.user_restrictions),
+                "policy_restrictions": sorted(self.restrictions.policy),
                 "lock": vars(self.credential).copy(),
+                "screen_off": self.screen_off,
                 "netpolicy": {
                     "restrict_background": self.netpolicy.restrict_background,
                     "allowed": sorted(self.netpolicy.allowed),

@@ -19,9 +19,10 @@ from provision.virtual.android.envelope import (
 from provision.virtual.android.packages import DEFAULT, DISABLED, DISABLED_USER, ENABLED, ENABLED_NAMES, Package
 from provision.virtual.android.permissions import Kind, kind
 from provision.virtual.android.phone import Phone, User
+from provision.virtual.android.policy import may_suspend
 from provision.virtual.android.process import Process
 
-HOME, DIALER = "android.app.role.HOME", "android.app.role.DIALER"
+HOME = "android.app.role.HOME"
 
 
 def _user(args: Args, default: int | None = 0, takes: tuple[str, ...] = ()) -> int | None:
@@ -92,9 +93,7 @@ def _suspend(process: Process, args: Args, *, suspend: bool) -> int:
 def _suspendable(phone: Phone, package: Package) -> bool:
     if phone.api >= 30 and {"no_control_apps", "no_uninstall_apps"} & phone.user_restrictions:
         return False
-    in_use = [*phone.roles.get(HOME, []), *phone.roles.get(DIALER, [])]
-    admin = any(one.package == package.name for one in phone.admins)
-    return not (admin or package.name in in_use or {"unsuspendable", "protected"} & package.flags)
+    return may_suspend(phone, package)
 
 
 def _hide(process: Process, args: Args, *, hidden: bool) -> int:

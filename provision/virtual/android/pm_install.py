@@ -239,5 +239,7 @@ def _may_not_go(phone: Phone, package: Package, user: int | None) -> str | None:
         return "DELETE_FAILED_DEVICE_POLICY_MANAGER"
     if {"no_uninstall_apps", "no_control_apps"} & phone.user_restrictions:
         return "DELETE_FAILED_USER_RESTRICTED"
+    if package.uninstall_blocked:
+        return "DELETE_FAILED_OWNER_BLOCKED"
     # A system app can only be taken from one user; asked for all, there is nothing to delete.
     return "DELETE_FAILED_INTERNAL_ERROR" if package.system and user is None else None
