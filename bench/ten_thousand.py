@@ -32,9 +32,10 @@ from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.ledger import Verified, verify
 from fleet.remote.pushes import records, work
-from fleet.remote.pushes.rules import Rules, stamp
 from fleet.remote.releases import keys
 from fleet.remote.releases.build import build
+from fleet.remote.waves import kept
+from fleet.remote.waves.rules import Rules, stamp
 from fleet.units import Registry, open_registry
 from fleet.values import Json
 from tests.postgres import Postgres
@@ -169,7 +170,7 @@ def ended(registry: Registry, name: str) -> Mapping[str, int]:
     while time.monotonic() < end:
         time.sleep(1)
         with snapshot(registry.engine) as conn:
-            if records.one_of(conn, name).state is not records.State.RUNNING:
+            if kept.one_of(conn, name).state is not kept.State.RUNNING:
                 break
     with snapshot(registry.engine) as conn:
         return {state.value: count for wave in work.waves_of(conn, name) for state, count in wave.states.items()}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.remote.errors import PushError
-from fleet.remote.pushes import rules
-from fleet.remote.pushes.rules import Rules
+from fleet.remote.waves import rules
+from fleet.remote.waves.rules import Rules
 
 HOUR, MINUTE = st.integers(0, 23), st.integers(0, 59)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

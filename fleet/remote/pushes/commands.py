@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from fleet.account.filters.sql import Asked
     from fleet.home import Home
-    from fleet.remote.pushes.records import Push
-    from fleet.remote.pushes.rules import Rules
     from fleet.remote.pushes.work import State
     from fleet.remote.sites.records import Site
+    from fleet.remote.waves.kept import Push
+    from fleet.remote.waves.rules import Rules
     from fleet.units import Registry
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
@@ -93,12 +93,12 @@ def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: boo
     Example: fleet push rollback --plan
     """
     from fleet.remote.errors import PushError
-    from fleet.remote.pushes import records
-    from fleet.remote.pushes.rules import Rules
+    from fleet.remote.waves import kept
+    from fleet.remote.waves.rules import Rules
 
     if number is None:
         with to_read(options_of(ctx)) as conn:
-            found = [one.release for one in records.every(conn)]
+            found = [one.release for one in kept.every(conn)]
         number = next((one for one in found if one != found[0]), None)
         if number is None:
             raise PushError("Nothing was pushed before that.", "Say which release: --to RELEASE")
@@ -121,14 +121,15 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
     from rich.console import Group
     from rich.live import Live
 
-    from fleet.remote.pushes import records, screen, work
+    from fleet.remote.pushes import screen, work
+    from fleet.remote.waves import kept
     from provision.screen import console
 
     looked = tuple(state for state in work.State if everything or state is not work.State.DONE)
 
     def look() -> tuple[Push, list[work.Wave], list[work.Work]]:
         with to_read(options_of(ctx)) as conn:
-            found = records.one_of(conn, push)
+            found = kept.one_of(conn, push)
             return found, work.waves_of(conn, found.name), work.all_of(conn, found.name, states=looked)
 
     one, waves, sites = look()
@@ -143,7 +144,7 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
         return
     if watch and sys.stdout.isatty():
         with Live(Group(*screen.pictured(one, waves, sites)), console=console(), refresh_per_second=2) as live:
-            while one.state is records.State.RUNNING:
+            while one.state is kept.State.RUNNING:
                 time.sleep(1)
                 one, waves, sites = look()
                 live.update(Group(*screen.pictured(one, waves, sites)))
@@ -173,10 +174,11 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     Example: fleet push list
     """
-    from fleet.remote.pushes import records, screen
+    from fleet.remote.pushes import screen
+    from fleet.remote.waves import kept
 
     with to_read(options_of(ctx)) as conn:
-        found = list(records.every(conn))
+        found = list(kept.every(conn))
     if as_json:
         json_line("push", {"pushes": [_fields(one) for one in found]})
     else:
@@ -191,7 +193,7 @@ def pause(ctx: click.Context, push: str) -> None:
 
     Example: fleet push pause
     """
-    from fleet.remote.pushes.records import State
+    from fleet.remote.waves.kept import State
 
     _change(ctx, push, (State.RUNNING,), State.PAUSED)
 
@@ -204,7 +206,7 @@ def resume(ctx: click.Context, push: str) -> None:
 
     Example: fleet push resume push-3
     """
-    from fleet.remote.pushes.records import State
+    from fleet.remote.waves.kept import State
 
     _change(ctx, push, (State.PAUSED,), State.RUNNING)
 
@@ -217,7 +219,7 @@ def abort(ctx: click.Context, push: str) -> None:
 
     Example: fleet push abort push-3
     """
-    from fleet.remote.pushes.records import State
+    from fleet.remote.waves.kept import State
 
     _change(ctx, push, (State.RUNNING, State.PAUSED), State.ABORTED)
 
@@ -229,8 +231,8 @@ def _go(
 
     from fleet.db import transaction
     from fleet.remote.pushes import planning, records, screen, wants
-    from fleet.remote.pushes.rules import divided, stamp
     from fleet.remote.releases.store import Store
+    from fleet.remote.waves.rules import divided, stamp
 
     options = options_of(ctx)
     home = home_of(options)
@@ -264,9 +266,10 @@ def _go(
 def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> bool:
     """Work on it here, and say how it stands then. Whether all have it, and all is well there."""
     from fleet.db import snapshot
-    from fleet.remote.pushes import records, runner, screen, work
+    from fleet.remote.pushes import runner, screen, work
     from fleet.remote.pushes.holding import holding
     from fleet.remote.pushes.serving import serving
+    from fleet.remote.waves import kept
     from provision.screen import console
 
     with (
@@ -282,7 +285,7 @@ def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> boo
         json_line("push", {**_fields(over), "waves": [_wave(wave) for wave in stand]})
     else:
         print_parts([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
-    return over.state is records.State.DONE and not any(wave.failed for wave in stand)
+    return over.state is kept.State.DONE and not any(wave.failed for wave in stand)
 
 
 def _check_workers(registry: Registry) -> None:
@@ -330,7 +333,7 @@ def _within(conn: Connection, home: Home, said: dict[str, Any]) -> Asked | None:
 def _rules(said: dict[str, Any]) -> Rules:
     from datetime import UTC, datetime
 
-    from fleet.remote.pushes import rules
+    from fleet.remote.waves import rules
 
     return rules.Rules(
         waves=rules.waves(said["waves"]),
@@ -348,18 +351,19 @@ def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> N
 
     from fleet.db import transaction
     from fleet.remote.errors import PushError
-    from fleet.remote.pushes import records, work
-    from fleet.remote.pushes.rules import stamp
+    from fleet.remote.pushes import work
+    from fleet.remote.waves import kept
+    from fleet.remote.waves.rules import stamp
 
     with (
         to_write(options_of(ctx)) as registry,
         transaction(registry.engine) as conn,
     ):
-        found = records.one_of(conn, name)
+        found = kept.one_of(conn, name)
         if found.state not in from_:
             raise PushError(f"{found.name} is {found.state}.", "fleet push list shows all.")
-        records.change(conn, registry.ledger, found, to, f"by {registry.ledger.actor}")
-        if to is records.State.RUNNING:
+        kept.change(conn, registry.ledger, found, to, f"by {registry.ledger.actor}")
+        if to is kept.State.RUNNING:
             work.again(conn, found.name, stamp(datetime.now(UTC)))
     print_parts([f"{found.name}, of release {found.release}, is {to}."])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fleet.db import snapshot, transaction
-from fleet.remote.pushes import records, work
+from fleet.remote.pushes import work
 from fleet.remote.pushes.gate import Gate, gate
-from fleet.remote.pushes.records import State
-from fleet.remote.pushes.rules import stamp
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import State
+from fleet.remote.waves.rules import stamp
 from fleet.units import Registry
 
 
@@ -16,7 +17,7 @@ def judge(registry: Registry, name: str) -> Gate:
     """Which wave is open; a push that is over, expired, or fails too often, changes its state here."""
     now = stamp(datetime.now(UTC))
     with snapshot(registry.engine) as conn:
-        push = records.one_of(conn, name)
+        push = kept.one_of(conn, name)
         found = gate(work.waves_of(conn, name), push.rules.stop_at)
     if push.state is not State.RUNNING:
         return found
@@ -29,5 +30,5 @@ def judge(registry: Registry, name: str) -> Gate:
         state, why = State.PAUSED, found.stop
     if state is not State.RUNNING:
         with transaction(registry.engine) as conn:
-            records.change(conn, registry.ledger, push, state, why)
+            kept.change(conn, registry.ledger, push, state, why)
     return found

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from fleet.db import noting, snapshot, transaction
 from fleet.errors import UnitBusy
-from fleet.remote.pushes import records, work
+from fleet.remote.pushes import work
 from fleet.remote.pushes.gate import Gate
 from fleet.remote.pushes.judging import judge
-from fleet.remote.pushes.records import Push, State
-from fleet.remote.pushes.rules import stamp
 from fleet.remote.pushes.serving import Serving
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import Push, State
+from fleet.remote.waves.rules import stamp
 from fleet.units import Registry
 
 AT_ONCE = 24
@@ -40,7 +41,7 @@ def run(serving: Serving, *, patient: bool, at_once: int = AT_ONCE) -> Push:
             turn = _turn(registry, name, found, at_once, set(under_way.values()))
             under_way |= {pool.submit(serving.visit, site): site for site in turn}
             with snapshot(registry.engine) as conn:
-                push = records.one_of(conn, name)
+                push = kept.one_of(conn, name)
             if not under_way and (push.state is not State.RUNNING or not (patient or _soon(registry, name, found))):
                 return push
             if under_way:
@@ -53,7 +54,7 @@ def run(serving: Serving, *, patient: bool, at_once: int = AT_ONCE) -> Push:
 
 def _turn(registry: Registry, name: str, found: Gate, at_once: int, busy: set[str]) -> list[str]:
     with snapshot(registry.engine) as conn:
-        if records.one_of(conn, name).state is not State.RUNNING:
+        if kept.one_of(conn, name).state is not State.RUNNING:
             return []
         turn = work.due(conn, name, found.wave, datetime.now(UTC), at_once)
     return [site for site in turn if site not in busy][: at_once - len(busy)]

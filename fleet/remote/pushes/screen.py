@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet.remote.pushes.planning import Planned
-from fleet.remote.pushes.records import Push
-from fleet.remote.pushes.records import State as PushState
 from fleet.remote.pushes.wants import Stand, UnitStand
 from fleet.remote.pushes.work import BUSY, State, Wave, Work
+from fleet.remote.waves.kept import Push
+from fleet.remote.waves.kept import State as PushState
 from provision.screen import table, text
 from provision.text import amount, counted, local_time
 

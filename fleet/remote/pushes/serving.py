@@ -14,17 +14,18 @@ from fleet.db import noting, snapshot
 from fleet.errors import RegistryError, UnitBusy
 from fleet.home import Home
 from fleet.remote.errors import Unreachable
-from fleet.remote.pushes import records, wants, work
+from fleet.remote.pushes import wants, work
 from fleet.remote.pushes.contact import Outcome, Task, contact
 from fleet.remote.pushes.holding import Hold
-from fleet.remote.pushes.records import Push
-from fleet.remote.pushes.rules import stamp
 from fleet.remote.pushes.work import State, Work
 from fleet.remote.releases import keys
 from fleet.remote.releases.store import Store
 from fleet.remote.sites import records as site_records
 from fleet.remote.sites.records import Site
 from fleet.remote.sites.visit import visiting
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import Push
+from fleet.remote.waves.rules import stamp
 from fleet.remote.wire.session import Session
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
@@ -69,7 +70,7 @@ class Serving:
             with self.hold(site):
                 with snapshot(self.registry.engine) as conn:
                     left = work.one(conn, self.push.name, site)
-                    running = records.one_of(conn, self.push.name).state is records.State.RUNNING
+                    running = kept.one_of(conn, self.push.name).state is kept.State.RUNNING
                 if left is not None and left.state is not State.DONE and running:
                     self._visit(left)
         except UnitBusy:

@@ -18,8 +18,8 @@ from fleet.account.filters.sql import Asked
 from fleet.account.status import health_rules, known
 from fleet.home import Home
 from fleet.models import push_sites, runs, sites, units, wants
-from fleet.remote.pushes.rules import Rules
 from fleet.remote.releases.manifest import Manifest
+from fleet.remote.waves.rules import Rules
 from provision.progress import now
 
 _FAILED = "failed"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, select, upda
 
 from fleet.bulk import batches
 from fleet.models import contacts, push_sites, sites
-from fleet.remote.pushes.rules import stamp
+from fleet.remote.waves.rules import stamp
 from fleet.values import canonical
 
 _AT_ONCE = 5000

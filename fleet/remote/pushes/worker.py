@@ -28,15 +28,16 @@ from fleet.buglog import as_error
 from fleet.db import shown, snapshot, transaction
 from fleet.errors import RegistryError
 from fleet.remote.errors import PushError, ReleaseError
-from fleet.remote.pushes import jobs, records, work
+from fleet.remote.pushes import jobs, work
 from fleet.remote.pushes.holding import Hold, holding
 from fleet.remote.pushes.judging import judge
-from fleet.remote.pushes.records import Push, State
-from fleet.remote.pushes.rules import stamp
 from fleet.remote.pushes.serving import Reach, Serving, serving
 from fleet.remote.releases import keys
 from fleet.remote.releases.store import Store
 from fleet.remote.sites.visit import visiting
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import Push, State, Via
+from fleet.remote.waves.rules import stamp
 from fleet.units import Registry
 
 AT_ONCE = 24
@@ -193,7 +194,7 @@ class Worker:
             if name in self._servings:
                 return self._servings[name]
             with snapshot(self.registry.engine) as conn:
-                push = records.one_of(conn, name)
+                push = kept.one_of(conn, name)
             if push.state is not State.RUNNING:
                 return None
             assert self._hold is not None, "a worker that runs holds sites"
@@ -220,14 +221,14 @@ class Worker:
     def _due(self, most: int) -> list[tuple[Push, list[str]]]:
         found = []
         with snapshot(self.registry.engine) as conn:
-            running = [one for one in records.active(conn) if one.state is State.RUNNING]
+            running = [one for one in kept.active(conn, Via.SITE) if one.state is State.RUNNING]
         for push in running:
             now = datetime.now(UTC)
             open_ = judge(self.registry, push.name)
             if open_.over:
                 continue
             with snapshot(self.registry.engine) as conn:
-                if records.one_of(conn, push.name).state is State.RUNNING:
+                if kept.one_of(conn, push.name).state is State.RUNNING:
                     found.append((push, work.due(conn, push.name, open_.wave, now, most)))
         return found
 
@@ -271,7 +272,7 @@ class Worker:
         """Say once which release is not here, and lay out what was lost of a push."""
         here = set(self._releases())
         with snapshot(self.registry.engine) as conn:
-            running = [one for one in records.active(conn) if one.state is State.RUNNING]
+            running = [one for one in kept.active(conn, Via.SITE) if one.state is State.RUNNING]
         for push in running:
             if (push.name, push.release) not in self._told:
                 self._told.add((push.name, push.release))

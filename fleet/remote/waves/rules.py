@@ -1,7 +1,7 @@
 """What is said of a push: its waves, when it stops, at which hours it goes on, until when. Pure.
 
 Waves are written as ``1,10%,100%``: how many sites have it after each, as a number or a share of all; the last is all.
-Hours are those of the site's own clock: ``20:00-06:00``.
+Hours are those of the clock there, the site's or the device's: ``20:00-06:00``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -27,6 +28,9 @@ class Rules:
 
     ``bring``: whether what is attached at a site is brought to the release at once, with ``profile`` where the release
     has several. ``older``: going back is meant. ``where``: which units are meant, "" all.
+
+    Of a push via agents: ``thresholds``, for each wave the last hashed number of an enrolment that is in it, so that no
+    unit has to be written down; ``zones``, the time zone of each of its profiles that names one.
     """
 
     waves: tuple[str, ...] = ("100%",)
@@ -37,10 +41,17 @@ class Rules:
     profile: str = ""
     older: bool = False
     where: str = ""
+    thresholds: tuple[str, ...] = ()
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
         """As the ledger keeps it."""
-        return {**asdict(self), "waves": list(self.waves)}
+        told = {**asdict(self), "waves": list(self.waves), "thresholds": list(self.thresholds)}
+        return {name: value for name, value in told.items() if value or name not in ("thresholds", "zones")}
+
+    def wave_of(self, number: str) -> int:
+        """In which wave, from 1, the enrolment with this hashed number is."""
+        return bisect_left(self.thresholds, number) + 1
 
     def open_at(self, moment: datetime, zone: int) -> bool:
         """Whether a site that is ``zone`` minutes east of UTC takes something at this moment."""
@@ -66,7 +77,8 @@ class Rules:
 
 def rules_of(told: Mapping[str, Any]) -> Rules:
     """The rules that the ledger keeps."""
-    return Rules(**{**told, "waves": tuple(told["waves"])})
+    lists = {name: tuple(told.get(name, ())) for name in ("waves", "thresholds")}
+    return Rules(**{**told, **lists})
 
 
 def waves(text: str) -> tuple[str, ...]:
@@ -80,22 +92,27 @@ def waves(text: str) -> tuple[str, ...]:
 def divided(steps: Sequence[str], sites: Sequence[str]) -> dict[str, int]:
     """The wave of each site, from 1; sites come in their order. PushError when waves do not grow.
 
-    A share is rounded up. A wave that adds no site to the one before, as 10 % of nine add none to one, is left out.
+    A wave that adds no site to the one before, as 10 % of nine add none to one, is left out.
     """
-    ends = [_end(step, len(sites)) for step in steps]
+    found: dict[str, int] = {}
+    for wave, end in enumerate(ends(steps, len(sites)), 1):
+        found |= dict.fromkeys(sites[len(found) : end], wave)
+    return found
+
+
+def ends(steps: Sequence[str], total: int) -> list[int]:
+    """How many of ``total`` have it after each wave; waves that add none are left out. A share is rounded up.
+
+    PushError when waves do not grow.
+    """
+    found = [_end(step, total) for step in steps]
     shares = [int(step[:-1]) for step in steps if step.endswith("%")]
     numbers = [int(step) for step in steps if not step.endswith("%")]
     if any(later <= sooner for row in (shares, numbers) for sooner, later in itertools.pairwise(row)):
         raise PushError(f"The waves {', '.join(steps)} do not grow.", "Each is more than the one before: 1,10%,100%")
-    if 0 in ends and sites:
-        raise PushError(f"The waves {', '.join(steps)} begin with none.", "The first has one site at least: 1,10%,100%")
-    found: dict[str, int] = {}
-    wave = 0
-    for end in ends:
-        if end > len(found):
-            wave += 1
-            found |= dict.fromkeys(sites[len(found) : end], wave)
-    return found
+    if 0 in found and total:
+        raise PushError(f"The waves {', '.join(steps)} begin with none.", "The first has one at least: 1,10%,100%")
+    return sorted({end for end in itertools.accumulate(found, max) if end})
 
 
 def hours(text: str) -> str:
