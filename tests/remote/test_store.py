@@ -129,3 +129,38 @@ def test_only_the_owner_reads_it(store: Store) -> None:
     store.keep(release(store))
     assert store.tree(1).stat().st_mode & 0o077 == 0
     assert store.blob(FILE.sha256).stat().st_mode & 0o277 == 0
+
+
+def test_nobody_waits_for_the_disk_before_all_is_in_force(store: Store) -> None:
+    put(store)
+    assert store.doubtful()
+    store.settle([FILE.sha256])
+    assert not store.doubtful()
+
+
+def test_what_a_power_cut_damaged_comes_again(store: Store, tmp_path: Path) -> None:
+    """Its name was on the disk, its bytes were not; another store than the one that received it looks."""
+    put(store)
+    signed = release(store)
+    store.keep(signed)
+    store.activate(1)
+    store.blob(FILE.sha256).chmod(0o600)
+    store.blob(FILE.sha256).write_bytes(bytes(len(CONTENT)))
+
+    later = Store(Home(tmp_path))
+    assert later.doubtful()
+    assert not later.look_again()
+    assert not later.doubtful()
+    assert later.missing(signed.manifest) == {FILE.sha256: 0}
+    put(later)
+    later.keep(signed)
+    assert (later.tree(1) / "p/profile.yaml").read_bytes() == CONTENT
+    assert later.check(1) == signed.manifest
+
+
+def test_a_kill_before_the_disk_has_all_costs_a_look(store: Store, tmp_path: Path) -> None:
+    put(store)
+    later = Store(Home(tmp_path))
+    assert later.look_again()
+    assert not later.doubtful()
+    assert later.missing(release(later).manifest) == {}

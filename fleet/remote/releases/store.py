@@ -2,11 +2,14 @@
 
     releases/blobs/ab/abcd…        a content, by its SHA-256; links of the trees point here, so it is never written to
     releases/blobs/.abcd….part     what has come of one so far
+    releases/blobs/.new….unsettled what came since may not be on the disk yet
     releases/7/manifest.json, .sig, and the places that the manifest names
     releases/current -> 7          the release in force
 
 What has a name is complete and was hashed: everything is written under another name and renamed. Cut off at any moment,
-nothing is lost but what had not come yet. Raises ReleaseError for what is not as it should be, and for a full disk.
+nothing is lost but what had not come yet. Nobody waits for the disk while contents come: that is done when all is in
+force (:meth:`Store.settle`), and until then a mark says that they are to be hashed again, should the power fail.
+Raises ReleaseError for what is not as it should be, and for a full disk.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,6 +32,7 @@ from provision.text import printable
 
 _CHUNK = 2**20
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+_UNSETTLED = ".unsettled"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.path = home.path / "releases"
         self._blobs = self.path / "blobs"
+        self._mark = self._blobs / f".new.{secrets.token_hex(4)}{_UNSETTLED}"
         self._home = home
 
     # contents
@@ -80,7 +85,8 @@ class Store:
                 while chunk := source.read(_CHUNK):
                     whole.update(chunk)
                     size += target.write(chunk)
-                _to_disk(target)
+                target.flush()
+                os.fsync(target.fileno())
             self._place(new, whole.hexdigest())
         return File(whole.hexdigest(), size)
 
@@ -124,10 +130,57 @@ class Store:
                 target.seek(0)
                 whole = Hashed(target, hashlib.file_digest(target, "sha256"))
                 yield whole
-                _to_disk(target)
-            self._settle(part, file, whole.hash.hexdigest())
+            self._mark.touch(mode=0o600)
+            self._take(part, file, whole.hash.hexdigest())
 
-    def _settle(self, part: Path, file: File, found: str) -> None:
+    def settle(self, came: Iterable[str]) -> None:
+        """Wait until these contents, which this store has received, and all their names are on the disk."""
+        with self._told():
+            self._to_disk(came)
+            self._mark.unlink(missing_ok=True)
+
+    def doubtful(self) -> bool:
+        """Whether contents came of which nobody saw that they are on the disk."""
+        return any(self._marks())
+
+    def look_again(self) -> bool:
+        """Hash all contents, as the power may have failed while they came; whether all were as they should be.
+
+        Those that were not are here no more.
+        """
+        marks = list(self._marks())
+        found = [blob.name for blob in self._blobs.glob("??/*")]
+        sound = []
+        for sha256 in found:
+            with contextlib.suppress(ReleaseError):
+                self.check_blob(sha256)
+                sound.append(sha256)
+        with self._told():
+            self._to_disk(sound)
+            for mark in marks:
+                mark.unlink(missing_ok=True)
+        return len(sound) == len(found)
+
+    def _marks(self) -> Iterator[Path]:
+        return self._blobs.glob(f".new.*{_UNSETTLED}")
+
+    def _to_disk(self, contents: Iterable[str]) -> None:
+        current = self.current()
+        names = [self.blob(sha256) for sha256 in contents]
+        folders = {path.parent for path in names}
+        if current is not None:
+            tree = self.tree(current)
+            names += [tree / MANIFEST, tree / SIGNATURE]
+            folders.add(tree)
+        for path in (*names, *folders, self._blobs, self.path):
+            with contextlib.suppress(FileNotFoundError):  # another fleet has swept it away
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+
+    def _take(self, part: Path, file: File, found: str) -> None:
         if found != file.sha256 or part.stat().st_size != file.size:
             part.unlink()
             raise ReleaseError(
@@ -139,7 +192,7 @@ class Store:
     # releases
 
     def keep(self, signed: Signed) -> Manifest:
-        """Make the tree of a release whose contents are all here. A release that is here already stays as it is."""
+        """Make the tree of a release whose contents are all here. One that is here already has them again."""
         manifest = signed.manifest
         tree = self.tree(manifest.number)
         if tree.exists():
@@ -148,6 +201,9 @@ class Store:
                     f"There is another release {manifest.number} here already.",
                     "A number is given once: build a new one.",
                 )
+            with self._told():
+                for place, file in manifest.files.items():
+                    self._link_again(file.sha256, tree / place)
             return manifest
         with self._told(), self._beside(self.path / f".{manifest.number}.{secrets.token_hex(4)}") as new:
             new.mkdir(mode=0o700, parents=True)
@@ -234,6 +290,13 @@ class Store:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new.replace(target)
 
+    def _link_again(self, sha256: str, place: Path) -> None:
+        """What was damaged, and came again since, is in the tree still."""
+        if not place.exists() or not place.samefile(self.blob(sha256)):
+            with self._beside(place.with_name(f".{secrets.token_hex(4)}")) as new:
+                self._link(sha256, new)
+                new.replace(place)
+
     def _link(self, sha256: str, place: Path) -> None:
         """A second name costs no room; where the file system has none, a copy."""
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -270,8 +333,3 @@ def _has_size(path: Path, size: int) -> bool:
     with contextlib.suppress(OSError):
         return path.stat().st_size == size
     return False
-
-
-def _to_disk(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

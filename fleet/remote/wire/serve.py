@@ -26,14 +26,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fleet import VERSION as VERSION_OF_FLEET
 from fleet.home import Home, Options
+from fleet.remote.errors import ReleaseError
+from fleet.remote.releases.manifest import MOST_BYTES, File, Manifest
+from fleet.remote.releases.store import Signed, Store
 from fleet.remote.wire.frames import CHUNK, Cut, Malformed, Message, Stream
-
-if TYPE_CHECKING:
-    from fleet.remote.releases.store import Signed
 
 VERSION = 1
 MOST_MISSING = 2**24
@@ -55,6 +54,7 @@ class Server:
         self._stream = stream
         self._home = home
         self._options = options
+        self._store = Store(home)
         self._offered: Signed | None = None
         self._sizes: Mapping[str, int] = {}
         self._came: set[str] = set()
@@ -78,6 +78,9 @@ class Server:
             return 1
         except Exception as error:  # noqa: BLE001  # the hub is told, whatever it is: it would only try again
             return self._failed(error)
+        finally:
+            with contextlib.suppress(ReleaseError):  # then the next contact looks at them again
+                self._store.settle(self._came)
 
     def _failed(self, error: Exception) -> int:
         from fleet.buglog import as_error
@@ -113,12 +116,10 @@ class Server:
 
     def _hello(self, request: Message) -> Message:
         from fleet.remote.releases import keys
-        from fleet.remote.releases.store import Store
 
         bench = self._home.bench()
         self._home.make()
-        store = Store(self._home)
-        current = store.current()
+        current = self._in_force()
         key = keys.trusted(self._home)
         return {
             "v": VERSION,
@@ -128,11 +129,22 @@ class Server:
             "now": int(time.time()),
             "zone": time.localtime().tm_gmtoff // 60,
             "free": shutil.disk_usage(self._home.path).free,
-            "release": current,
-            "digest": store.signed(current).manifest.digest if current else None,
+            "release": current.number if current else None,
+            "digest": current.digest if current else None,
             "mark": self._mark(),
             "trusts": key is not None and key.text == request["key"],
         }
+
+    def _in_force(self) -> Manifest | None:
+        """The release in force; ``None``, too, where not all of it is here any more."""
+        from fleet.remote.wire.bring import alive
+
+        if self._store.doubtful():
+            with alive(self._stream.send):
+                self._store.look_again()
+        number = self._store.current()
+        manifest = self._store.signed(number).manifest if number else None
+        return manifest if manifest and not self._store.missing(manifest) else None
 
     def _mark(self) -> str | None:
         """SQLite writes to the log beside the file first."""
@@ -153,8 +165,6 @@ class Server:
 
     def _offer(self, request: Message) -> Message:
         from fleet.remote.releases import keys
-        from fleet.remote.releases.manifest import MOST_BYTES
-        from fleet.remote.releases.store import Signed, Store
 
         size = request["size"]
         if type(size) is not int or not 0 < size <= MOST_BYTES:
@@ -166,7 +176,7 @@ class Server:
         signed = Signed(content, bytes.fromhex(request["signature"]))
         key.check(signed.content, signed.signature)
         manifest = signed.manifest
-        missing = Store(self._home).missing(manifest)
+        missing = self._store.missing(manifest)
         self._offered, self._sizes = signed, manifest.blobs
         needed = sum(self._sizes[sha256] - have for sha256, have in missing.items())
         free = shutil.disk_usage(self._home.path).free
@@ -177,16 +187,13 @@ class Server:
         return {"missing": [[sha256, have] for sha256, have in missing.items()]}
 
     def _put(self, request: Message) -> None:
-        from fleet.remote.releases.manifest import File
-        from fleet.remote.releases.store import Store
-
         file = File(request["sha256"], request["size"])
         if self._sizes.get(file.sha256) != file.size:
             raise Malformed("a content that was not offered")
         offset = request["offset"]
         if type(offset) is not int or not 0 <= offset <= file.size:
             raise Malformed(f"a content from {offset}")
-        with Store(self._home).receiving(file, offset) as target:
+        with self._store.receiving(file, offset) as target:
             for piece in self._stream.receive_bytes(file.size - offset):
                 target.write(piece)
         self._came.add(file.sha256)
