@@ -325,9 +325,9 @@ def _chosen(conn: Connection, home: Home, said: dict[str, Any]) -> list[Site]:
 
 def _within(conn: Connection, home: Home, said: dict[str, Any]) -> Asked | None:
     """The units that are meant; ``None`` is all."""
-    from fleet.remote.pushes import wants
+    from fleet.remote.waves import meant
 
-    return wants.within(conn, home, said.get("where") or "")
+    return meant.within(conn, home, said.get("where") or "")
 
 
 def _rules(said: dict[str, Any]) -> Rules:

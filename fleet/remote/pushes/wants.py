@@ -15,12 +15,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, select
 
 from fleet.account.filters.sql import Asked
-from fleet.account.status import health_rules, known
 from fleet.home import Home
 from fleet.models import push_sites, runs, sites, units, wants
 from fleet.remote.releases.manifest import Manifest
+from fleet.remote.waves import meant
 from fleet.remote.waves.rules import Rules
-from provision.progress import now
 
 _FAILED = "failed"
 
@@ -50,12 +49,7 @@ def wanted_by(
     conn: Connection, home: Home, push: str, release: int, at: str, rules: Rules, manifest: Manifest
 ) -> Wanted:
     """What the units of a push should have. FilterError for what cannot be asked of units any more."""
-    return Wanted(push, release, manifest.profiles, rules.profile, at, within(conn, home, rules.where))
-
-
-def within(conn: Connection, home: Home, where: str) -> Asked | None:
-    """The units that ``where`` means; ``None`` is all."""
-    return known.asked(conn, health_rules.rules_of(home), where, now()) if where else None
+    return Wanted(push, release, manifest.profiles, rules.profile, at, meant.within(conn, home, rules.where))
 
 
 @dataclass(frozen=True)
