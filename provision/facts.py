@@ -10,6 +10,7 @@ from typing import Any
 from profiles.schema import Profile
 from provision.device import Device
 from provision.model import Cellular, Facts, Health, Locks, Makers, Setup
+from provision.owned import Enforced
 from provision.setting import Answer, Reader
 
 _LOG = logging.getLogger("fleet.device")
@@ -37,6 +38,7 @@ def collect(device: Device, profile: Profile, *, deep: bool = False) -> Facts:
         cellular=found.pop("cellular", Cellular()),
         makers=found.pop("makers", Makers()),
         setup=found.pop("setup", Setup()),
+        enforced=found.pop("enforced", Enforced()),
         found=MappingProxyType(found),
         evidence=MappingProxyType(
             {name: {probe: a.text[:_EVIDENCE_LIMIT] for probe, a in said.items()} for name, said in own.items()}

@@ -20,7 +20,7 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
             f"{facts.identity.serial} is on the ignore list.",
             "Take its line out of ignore.txt if it is a donated device.",
         )
-    yield from _ios(facts.locks, unit) if facts.identity.platform == "ios" else _android(facts.locks)
+    yield from _ios(facts.locks, unit) if facts.identity.platform == "ios" else _android(facts.locks, unit)
 
 
 def _ios(locks: Locks, unit: Unit) -> Iterator[Stop]:
@@ -40,7 +40,8 @@ def _ios(locks: Locks, unit: Unit) -> Iterator[Stop]:
     yield from _owner(locks, "Have this organisation release it and erase it, then run again.")
 
 
-def _android(locks: Locks) -> Iterator[Stop]:
+def _android(locks: Locks, unit: Unit) -> Iterator[Stop]:
+    """An owner that we set ourselves is nobody's but ours."""
     if locks.accounts is None:
         yield Stop("account", "The accounts on the device could not be read.", "Unlock the screen and run again.")
     elif locks.accounts:
@@ -50,7 +51,8 @@ def _android(locks: Locks) -> Iterator[Stop]:
             f"Somebody is still signed in ({kinds}).",
             "Remove every account under Settings › Accounts, then run again.",
         )
-    yield from _owner(locks, "Have its organisation release it, or reset it from Settings, then run again.")
+    if not unit.owns(locks):
+        yield from _owner(locks, "Have its organisation release it, or reset it from Settings, then run again.")
     if locks.users is None:
         yield Stop("users", "Whether the device has other users could not be read.", "Unlock it and run again.")
     elif locks.users > 1:

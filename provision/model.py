@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
+
+from provision.owned import Agent, Enforced
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class Locks:
     find_my: bool | None = None
     activation: str | None = None
     activation_lock: bool | None = None
+
+    @property
+    def owner_package(self) -> str:
+        """The package that owns an Android device; "" for none, for the owner of a mere profile, an organisation."""
+        package, found, name = (self.owner or "").partition("/")
+        return package if found and not name.endswith(" (profile)") else ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,7 @@ class Facts:
     cellular: Cellular = Cellular()
     makers: Makers = Makers()
     setup: Setup = Setup()
+    enforced: Enforced = field(default_factory=Enforced)
     found: Mapping[str, Any] = field(default_factory=dict, repr=False)
     evidence: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
@@ -169,7 +178,7 @@ class Unit:
     ``sealed`` are the keyed hashes of the wanted values of the last run whose outcome could not be read back, by
     item id; ``seal_key`` is the registry's key for them. ``erase``: the technician said that it may be erased, and an
     intake in this same attachment accepted it; ``again``: also where it is under our supervision already, with all that
-    its user has put on it. ``erased``: this very run has erased it.
+    its user has put on it. ``erased``: this very run has erased it. ``agent``: where the profile names an owner.
     """
 
     tag: str | None = None
@@ -177,12 +186,22 @@ class Unit:
     erase: bool = False
     again: bool = False
     erased: bool = False
+    agent: Agent | None = None
     sealed: Mapping[str, str] = field(default_factory=dict, repr=False)
     seal_key: bytes = field(default=b"", repr=False)
 
     def seal(self, value: str) -> str:
         """The keyed hash (HMAC-SHA-256, hex) under which a value that cannot be read back is remembered."""
         return hmac.new(self.seal_key, value.encode(), hashlib.sha256).hexdigest()
+
+    def now(self) -> Unit:
+        """With its agent looked at anew."""
+        return replace(self, agent=self.agent.now()) if self.agent else self
+
+    def owns(self, locks: Locks) -> bool:
+        """Whether the device has an owner, and it is one that we set ourselves."""
+        agent = self.agent
+        return agent is not None and agent.enrolled and agent.package == locks.owner_package
 
 
 class Strength(StrEnum):

@@ -86,6 +86,7 @@ class _Job:
 
     def look(self) -> None:
         self.facts = collect(self.device, self.profile, deep=self.deep)
+        self.unit = self.unit.now()
         self.items = plan(self.device.settings, self.profile, self.facts, self.unit)
 
     def ask_the_gate(self) -> None:

@@ -10,6 +10,7 @@ from provision.android import (
     bench,
     cellular,
     content,
+    enforced,
     health,
     home_screen,
     identity,
@@ -30,6 +31,7 @@ READERS: Mapping[str, Reader[Command]] = {
     "cellular": cellular,
     "makers": makers,
     "setup": setup,
+    "enforced": enforced,
 }
 
 SETTINGS: Mapping[str, Setting[Command]] = {

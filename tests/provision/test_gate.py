@@ -8,6 +8,7 @@ import pytest
 
 from provision import gate
 from provision.model import Facts, Identity, Locks, Unit
+from provision.owned import Agent
 
 PHONE = Identity("android", "S1", "google", "Pixel", "13", 33)
 FREE = Locks(accounts={}, users=1)
@@ -59,3 +60,31 @@ def test_each_thing_found_or_unread_is_a_stop_that_says_what_to_do(change: dict[
     locks = dataclasses.replace(FREE, **change)  # type: ignore[arg-type]
     assert _kinds(locks) == [kind]
     assert all(stop.what and stop.next_action for stop in gate.stops(Facts(PHONE, locks=locks), Unit()))
+
+
+OURS = Agent("com.hmdm.launcher", enrolled=True)
+OWNER = "com.hmdm.launcher/.AdminReceiver"
+
+
+@pytest.mark.parametrize(
+    ("owner", "agent", "stops"),
+    [
+        (OWNER, OURS, []),
+        ("com.hmdm.launcher/com.hmdm.launcher.AdminReceiver", OURS, []),
+        (OWNER, None, ["owner"]),
+        (OWNER, dataclasses.replace(OURS, enrolled=False), ["owner"]),
+        (OWNER, Agent("com.afwsamples.testdpc", enrolled=True), ["owner"]),
+        ("com.hmdm.launcher.other/.AdminReceiver", OURS, ["owner"]),
+        (f"{OWNER} (profile)", OURS, ["owner"]),
+    ],
+)
+def test_only_the_owner_that_we_set_ourselves_is_no_stop(owner: str, agent: Agent | None, stops: list[str]) -> None:
+    locks = dataclasses.replace(FREE, owner=owner)
+
+    assert [stop.kind for stop in gate.stops(Facts(PHONE, locks=locks), Unit(agent=agent))] == stops
+
+
+def test_our_own_owner_opens_the_gate_to_nobody_elses_account() -> None:
+    locks = Locks(accounts={"com.google": 1}, users=2, owner=OWNER)
+
+    assert [stop.kind for stop in gate.stops(Facts(PHONE, locks=locks), Unit(agent=OURS))] == ["account", "users"]
