@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from profiles.errors import Problem, ProfileError
 from profiles.schema import App, Profile
 from provision.android.apk import ApkError, AppFiles, read
-from provision.android.apps import permission
+from provision.android.app_install import permission
 
 
 def check(profile: Profile) -> None:
