@@ -11,6 +11,7 @@ refused instead, as by a disk that is full.
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import socket
 import socketserver
@@ -37,7 +38,7 @@ class Socket:
     def read(self, most: int) -> bytes:
         return self._one.recv(most)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._one.sendall(data)
 
 
@@ -116,7 +117,7 @@ class _Contact(socketserver.BaseRequestHandler):
     def _send(self, do: str, answer: Any) -> None:
         if do == "ledger":
             self._stream.send({"size": len(answer)})
-            self._stream.send_bytes(answer)
+            self._stream.send_bytes(io.BytesIO(answer), len(answer))
             self._stream.send({"mark": "1"})
         elif do == "bring":
             for verdict, count in self.server.verdicts.items():

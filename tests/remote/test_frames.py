@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 
 import pytest
@@ -25,7 +26,7 @@ class Wire:
         piece, self.content = self.content[:size], self.content[size:]
         return piece
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.content += data
 
 
@@ -46,7 +47,10 @@ def test_what_is_sent_is_received(messages: list[dict[str, object] | bytes], siz
     stream = Stream(wire)
     stream.greet()
     for message in messages:
-        stream.send_bytes(message) if isinstance(message, bytes) else stream.send(message)
+        if isinstance(message, bytes):
+            stream.send_bytes(io.BytesIO(message), len(message))
+        else:
+            stream.send(message)
     assert stream.await_greeting() == noise
     for message in messages:
         if isinstance(message, bytes):
@@ -98,3 +102,20 @@ def test_what_comes_little_by_little_comes_too_late() -> None:
     stream.within(-1)
     with pytest.raises(Cut, match="too long"):
         stream.receive()
+
+
+def test_a_file_that_ends_early_is_cut() -> None:
+    with pytest.raises(Cut):
+        Stream(Wire()).send_bytes(io.BytesIO(b"1234"), 5)
+
+
+def test_what_has_come_of_a_piece_is_handed_on() -> None:
+    """A link that breaks loses what is under way, not the whole piece."""
+    wire = Wire(sizes=[5, 100])
+    Stream(wire).send_bytes(io.BytesIO(bytes(2**20)), 2**20)
+    wire.content = wire.content[:1000]
+    came = 0
+    with pytest.raises(Cut):  # noqa: PT012
+        for piece in Stream(wire).receive_bytes(2**20):
+            came += len(piece)
+    assert came == 1000 - 5

@@ -11,12 +11,15 @@ import math
 import re
 import struct
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, BinaryIO, Protocol
 
 GREETING = b"schoolbag site 1\n"
-CHUNK = 2**16
-"""Most bytes of a ``B`` frame: what a link that breaks may lose, a second of a slow one."""
+CHUNK = 2**17
+"""Bytes that are read and written at once: two seconds of a slow link."""
+
+_PIECE = 2**20
+"""Most bytes of a ``B`` frame. What has come of one is handed on before the rest is there."""
 
 LONGEST = 2**20
 """Most bytes of a ``J`` frame, where the reader expects no larger one."""
@@ -49,7 +52,7 @@ class Pipe(Protocol):
 
     def read(self, most: int) -> bytes: ...
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
 
 
 class Files:
@@ -62,7 +65,7 @@ class Files:
     def read(self, most: int) -> bytes:
         return self._source.read(most)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         left = memoryview(data)
         while left:
             left = left[self._target.write(left) or 0 :]
@@ -97,7 +100,7 @@ class Stream:
                 raise OtherVersion(int(other[1]))
             if len(noise) > _NOISE:
                 raise Malformed("no greeting")
-            noise += self._some()
+            noise += self._read(CHUNK)
         before, _, self._left = noise.partition(GREETING)
         return before
 
@@ -105,10 +108,21 @@ class Stream:
         """One JSON object."""
         self._frame(b"J", json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
 
-    def send_bytes(self, data: bytes) -> None:
-        """Bytes, as many frames as they need."""
-        for start in range(0, len(data), CHUNK):
-            self._frame(b"B", data[start : start + CHUNK])
+    def send_bytes(self, source: IO[bytes], count: int, sent: Callable[[int], object] | None = None) -> None:
+        """The next ``count`` bytes of a file; ``sent`` is told how many went out. Cut, too, when it has not so many."""
+        buffer = memoryview(bytearray(min(CHUNK, count)))
+        while count:
+            length = min(count, _PIECE)
+            count -= length
+            self._write(_HEAD.pack(b"B", length))
+            while length:
+                read = source.readinto(buffer[:length])
+                if not read:
+                    raise Cut("the content ended early")
+                self._write(buffer[:read])
+                length -= read
+                if sent:
+                    sent(read)
 
     def receive(self, longest: int = LONGEST) -> Message:
         """The next message."""
@@ -122,39 +136,53 @@ class Stream:
         return message
 
     def receive_bytes(self, count: int) -> Iterator[bytes]:
-        """The next ``count`` bytes, piece by piece."""
+        """The next ``count`` bytes, as they come."""
         while count:
-            piece = self._next(b"B", min(count, CHUNK))
-            if not piece:
+            length = self._head(b"B", min(count, _PIECE))
+            if not length:
                 raise Malformed("an empty piece")
-            count -= len(piece)
-            yield piece
+            count -= length
+            while length:
+                piece = self._some(length)
+                length -= len(piece)
+                yield piece
 
     def _frame(self, kind: bytes, content: bytes) -> None:
         self._write(_HEAD.pack(kind, len(content)) + content)
 
     def _next(self, kind: bytes, longest: int) -> bytes:
+        return self._exactly(self._head(kind, longest))
+
+    def _head(self, kind: bytes, longest: int) -> int:
+        """The length of a frame of this kind that begins here."""
         found, length = _HEAD.unpack(self._exactly(_HEAD.size))
         if found != kind or length > longest:
             raise Malformed(f"a frame {found!r} of {length} bytes")
-        return self._exactly(length)
+        return int(length)
 
     def _exactly(self, count: int) -> bytes:
         if len(self._left) < count:
             pieces = [self._left]
             have = len(self._left)
             while have < count:
-                pieces.append(self._some())
+                pieces.append(self._read(CHUNK))
                 have += len(pieces[-1])
             self._left = b"".join(pieces)
         data, self._left = self._left[:count], self._left[count:]
         return data
 
-    def _some(self) -> bytes:
+    def _some(self, most: int) -> bytes:
+        """What is there, and no more than is meant, so that nothing has to be kept."""
+        if not self._left:
+            return self._read(min(most, CHUNK))
+        data, self._left = self._left[:most], self._left[most:]
+        return data
+
+    def _read(self, most: int) -> bytes:
         if time.monotonic() > self._until:
             raise Cut("it takes too long")
         try:
-            data = self._pipe.read(CHUNK)
+            data = self._pipe.read(most)
         except (OSError, EOFError) as error:
             raise Cut(str(error)) from error
         if not data:
@@ -164,7 +192,7 @@ class Stream:
             raise Malformed(f"more than {self._most} bytes")
         return data
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         try:
             self._pipe.write(data)
         except (OSError, EOFError) as error:

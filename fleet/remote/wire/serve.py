@@ -32,7 +32,7 @@ from fleet.home import Home, Options
 from fleet.remote.errors import ReleaseError
 from fleet.remote.releases.manifest import MOST_BYTES, File, Manifest
 from fleet.remote.releases.store import Signed, Store
-from fleet.remote.wire.frames import CHUNK, Cut, Malformed, Message, Stream
+from fleet.remote.wire.frames import Cut, Malformed, Message, Stream
 
 VERSION = 1
 MOST_MISSING = 2**24
@@ -215,8 +215,7 @@ class Server:
         mark = self._mark()
         with own_chain(self._home, self._options, request["after"]) as (file, size):
             self._stream.send({"size": size})
-            while piece := file.read(CHUNK):
-                self._stream.send_bytes(piece)
+            self._stream.send_bytes(file, size)
         return {"mark": mark}
 
     def _bring(self, request: Message) -> Message:

@@ -6,6 +6,7 @@ link breaks, SiteRefused with the site's own reason, and SiteError when what com
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 
 from fleet.remote.errors import SiteError, SiteRefused, Unreachable
 from fleet.remote.releases.store import Signed
-from fleet.remote.wire.frames import CHUNK, LONGEST, Cut, Malformed, Message, OtherVersion, Pipe, Stream
+from fleet.remote.wire.frames import LONGEST, Cut, Malformed, Message, OtherVersion, Pipe, Stream
 from fleet.remote.wire.serve import MOST_MISSING, VERSION
 from provision.text import printable
 
@@ -101,19 +102,17 @@ class Session:
         with self._told():
             size = len(signed.content)
             self._stream.send({"do": "offer", "size": size, "signature": signed.signature.hex()})
-            self._stream.send_bytes(signed.content)
+            self._stream.send_bytes(io.BytesIO(signed.content), len(signed.content))
             told = self._answer(MOST_MISSING)["missing"]
             sizes = signed.manifest.blobs
             return {sha256: _number(have, sizes[sha256]) for sha256, have in told}
 
     def put(self, path: Path, sha256: str, size: int, offset: int, sent: Callable[[int], None]) -> None:
         """Send a content from ``offset`` on; no answer is waited for. ``sent`` is told how many bytes went out."""
-        with self._told(), path.open("rb") as source:
+        with self._told(), path.open("rb", buffering=0) as source:
             self._stream.send({"do": "put", "sha256": sha256, "size": size, "offset": offset})
             source.seek(offset)
-            while piece := source.read(CHUNK):
-                self._stream.send_bytes(piece)
-                sent(len(piece))
+            self._stream.send_bytes(source, size - offset, sent)
 
     def activate(self, *, older: bool) -> tuple[int, str]:
         """Put what was offered in force. The number and digest that the site says are in force now."""

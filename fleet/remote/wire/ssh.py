@@ -94,7 +94,7 @@ class Channel:
     def read(self, most: int) -> bytes:
         return self._pipe.recv(most)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._pipe.sendall(data)
 
     def complaint(self) -> str:
