@@ -116,7 +116,7 @@ class Stream:
             count -= length
             self._write(_HEAD.pack(b"B", length))
             while length:
-                read = source.readinto(buffer[:length])
+                read = source.readinto(buffer[:length])  # type: ignore[attr-defined]
                 if not read:
                     raise Cut("the content ended early")
                 self._write(buffer[:read])
