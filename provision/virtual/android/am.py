@@ -33,6 +33,7 @@ def service(process: Process, args: Args) -> int:
         package = process.phone.packages.get(args.need())
         if package and command == "force-stop":
             package.state(0).stopped = True
+            process.phone.on_stop(package.name)
         return 0
     if command == "get-current-user":
         process.say("0\n")
@@ -58,9 +59,17 @@ def _shown(intent: dict[str, str]) -> str:
     return "Intent { " + " ".join(f"{names[key]}={value}" for key, value in intent.items() if key in names) + " }"
 
 
+def _full(component: str) -> str:
+    """``package/class`` with the whole name of the class."""
+    package, _, name = component.partition("/")
+    return f"{package}/{package + name if name.startswith('.') else name}"
+
+
 def _there(phone: Phone, component: str) -> bool:
     package = phone.packages.installed(component.partition("/")[0], 0)
-    return package is not None
+    if package is None:
+        return False
+    return package.activities is None or _full(component).partition("/")[2] in package.activities
 
 
 def _start(process: Process, args: Args) -> int:
@@ -68,9 +77,7 @@ def _start(process: Process, args: Args) -> int:
     process.say(f"Starting: {_shown(intent)}\n")
     component = intent.get("-n", "")
     if component and not _there(process.phone, component):
-        package, _, name = component.partition("/")
-        full = package + name if name.startswith(".") else name
-        process.complain(f"Error type 3\nError: Activity class {{{package}/{full}}} does not exist.\n")
+        process.complain(f"Error type 3\nError: Activity class {{{_full(component)}}} does not exist.\n")
         return 1
     if not component and not intent.get("-a", "").startswith(("android.settings.", "android.intent.action.")):
         process.complain(f"Error: Activity not started, unable to resolve {_shown(intent)}\n")
@@ -79,6 +86,7 @@ def _start(process: Process, args: Args) -> int:
         package_of = process.phone.packages.get(component.partition("/")[0])
         assert package_of is not None
         package_of.state(0).stopped = False
+        process.phone.on_start(_full(component))
     return 0
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from provision.virtual.android import faults, presets
+from provision.virtual.android import faults, life, presets
 from provision.virtual.android.device import Device, Emit
 from provision.virtual.android.files import Files
 from provision.virtual.android.phone import Phone
@@ -44,9 +44,26 @@ class Androids:
     def fault(self, tree: Mapping[str, Any]) -> Fault:
         return faults.parse(tree)
 
-    def orders(self, _device: Device) -> Mapping[str, Callable[[Mapping[str, Any]], object]]:
+    def orders(self, device: Device) -> Mapping[str, Callable[[Mapping[str, Any]], object]]:
         """What they can be ordered beside what every virtual device can."""
-        return {}
+        return {
+            "add_account": lambda order: life.add_account(device, order),
+            "agent": lambda order: device.agent.kick(_one_of(order["now"], "update", "report")),
+            "clock": lambda order: life.set_clock(device, float(order["seconds"])),
+            "clone": lambda order: life.clone(device, self._other(order["to"])),
+            "internet": lambda order: life.internet(device, order),
+            "reboot": lambda _: device.reboot(),
+            "remove_owner": lambda _: life.remove_owner(device),
+            "reset": lambda order: life.reset(device, _one_of(order.get("how", "recovery"), "recovery", "settings")),
+            "sim": lambda order: life.change_sim(device, order),
+            "withdraw": lambda order: life.withdraw(device, str(order["permission"])),
+        }
+
+    def _other(self, serial: str) -> Device:
+        found = [device for device in self.devices if serial in (device.serial, device.address)]
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} devices with serial {serial!r}")
+        return found[0]
 
     def common_orders(self) -> Mapping[str, Callable[[Mapping[str, Any]], object]]:
         """What happens around them: the adb server is none of ours."""
@@ -56,6 +73,12 @@ class Androids:
         """Take all phones away."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(Device.close, self.devices))
+
+
+def _one_of(word: str, *words: str) -> str:
+    if word not in words:
+        raise ValueError(f"{word!r} is not one of {', '.join(words)}")
+    return word
 
 
 def _make(spec: DeviceSpec, server: AdbServer, home: Path, buses: Mapping[str, Pace], emit: Emit) -> Device:

@@ -12,8 +12,11 @@ from functools import partial
 from typing import Any
 
 from provision.virtual.android import faults as fault_kinds
-from provision.virtual.android import services
+from provision.virtual.android import presets, services
 from provision.virtual.android.files import Files
+from provision.virtual.android.headwind.agent import Agent
+from provision.virtual.android.headwind.memory import PACKAGE
+from provision.virtual.android.internet import Internet
 from provision.virtual.android.paths import SCRATCH, SHARED, join
 from provision.virtual.android.phone import Phone
 from provision.virtual.android.process import Disconnected, Process, Program
@@ -29,6 +32,8 @@ _BOOT_SECONDS = 2.0
 _ADB_OFF_SECONDS = 0.3
 """From the setting to the end of adbd [inferred]."""
 _ONLINE_SECONDS = 20.0
+SCREEN = f"{PACKAGE}/{PACKAGE}.ui.MainActivity"
+"""The activity of the agent that reads its enrolment."""
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -41,7 +46,6 @@ class Device:
 
     def __init__(self, phone: Phone, server: AdbServer, emit: Emit, *, buses: tuple[Pace, ...] = ()) -> None:
         self.phone = phone
-        self.files: Files = phone.files
         self.api = phone.api
         self.features = phone.features
         self.reversed: dict[str, str] = {}
@@ -67,9 +71,21 @@ class Device:
         self._struck: Fault | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        phone.on_reboot = self.reboot
-        phone.on_adb_off = lambda: threading.Timer(_ADB_OFF_SECONDS, self.unplug).start()
+        self._move_in(phone)
         threading.Thread(target=self._accept, name=f"accept {phone.serial}", daemon=True).start()
+
+    def _move_in(self, phone: Phone) -> None:
+        """From now on this is the phone: what it holds, and the agent that may come to run on it."""
+        self.phone = phone
+        self.files: Files = phone.files
+        self.internet = Internet(phone, self.connect)
+        self.agent = Agent(phone, self.internet)
+        phone.on_reboot = self.reboot
+        phone.on_adb_off = lambda: self.later(_ADB_OFF_SECONDS, self.unplug)
+        phone.on_wipe = self.erase
+        phone.on_start = lambda activity: self.agent.start() if activity == SCREEN else None
+        phone.on_stop = lambda package: self.agent.stop() if package == PACKAGE else None
+        phone.on_replaced = self._restart
 
     @property
     def serial(self) -> str:
@@ -82,7 +98,15 @@ class Device:
     # The cable ------------------------------------------------------------------------------------------------
 
     def plug(self) -> None:
-        """Attach to the adb server and wait until it lists the phone."""
+        """Attach to the adb server and wait until it lists the phone.
+
+        Where it waited to be set up, or had no USB debugging, somebody sees to that first, unless a restriction bars
+        it: then the cable only charges it.
+        """
+        if "no_debugging_features" in self.phone.user_restrictions:
+            self.tell("plugged", adb=False)
+            return
+        self._set_up()
         with self._plugging:
             self._plugged = self._answers = True
             self._server.connect(self.address)
@@ -93,6 +117,13 @@ class Device:
         self.tell("plugged")
         if self.faults.held("offline"):
             self._hang_up()
+
+    def _set_up(self) -> None:
+        wanted = {"adb_enabled": "1", "development_settings_enabled": "1", "device_provisioned": "1"}
+        with self.phone.lock:
+            if self.phone.settings["global"].get("adb_enabled") == "0":
+                self.phone.settings["global"] |= wanted
+                self.phone.settings["secure"]["user_setup_complete"] = "1"
 
     def unplug(self, replug_after: float | None = None) -> None:
         """Pull the cable: the phone leaves the adb server's list. It comes back by itself after so many seconds."""
@@ -120,10 +151,38 @@ class Device:
     def reboot(self, mode: str = "") -> None:
         """Restart the phone: it leaves and comes back. In another ``mode`` than "" it stays away."""
         self.tell("reboot", mode=mode)
+        self.agent.stop()
         self.unplug(_BOOT_SECONDS if mode == "" else None)
+        if mode == "":
+            self.later(_BOOT_SECONDS, self._boot)
+
+    def _boot(self) -> None:
+        """The agent is told of the start, unless somebody force-stopped it."""
+        package = self.phone.packages.installed(PACKAGE, 0)
+        if package is not None and not package.state(0).stopped:
+            self.agent.start()
+
+    def _restart(self, package: str) -> None:
+        """An app was replaced: its process is killed, and begins anew where it lived."""
+        if package == PACKAGE and self.agent.state()["running"]:
+            self.agent.stop()
+            self.agent.start()
+
+    def erase(self) -> None:
+        """All of its data goes, and it waits to be set up: no agent, no USB debugging. Who plugs it in sets it up."""
+        self.agent.stop()
+        old = self.phone
+        times = int(old.tree["erased"]) + 1
+        root = old.files.root.with_name(f"{old.files.root.name.partition('~')[0]}~{times}")
+        phone = Phone(old.preset, presets.erased(old.preset, old.overrides, times), old.files.empty(root))
+        phone.sims, phone.imei, phone.battery, phone.time_shift = old.sims, old.imei, old.battery, old.time_shift
+        self.unplug()
+        self._move_in(phone)
+        self.tell("erased")
 
     def close(self) -> None:
         """Take the phone away for good."""
+        self.agent.stop()
         self.unplug()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -312,6 +371,8 @@ class Device:
         return {
             **self.phone.state(),
             "address": self.address,
+            "agent": self.agent.state(),
+            "internet": {"online": self.internet.online, "hosts": dict(self.internet.hosts)},
             "plugged": self._plugged,
             "files": self.files.inventory(SHARED, SCRATCH),
             "free": self.files.free,

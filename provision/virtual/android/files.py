@@ -78,6 +78,7 @@ class Files(Paths):
         self.root = root
         self.api = api
         self.capacity = capacity
+        self.deny_app_dirs = deny_app_dirs
         self.full = False
         self._lock = threading.Lock()
         self._used = 0
@@ -96,6 +97,10 @@ class Files(Paths):
             (self.root / NULL[1:]).touch(exist_ok=False)
         self._used = sum(status.size for path, status in self.walk("/data", uid=0) if status.is_regular)
         self._used += sum(status.size for path, status in self.walk(SHARED, uid=0) if status.is_regular)
+
+    def empty(self, root: Path) -> Files:
+        """The same storage with nothing on it, kept in ``root``."""
+        return Files(root, self.api, self.capacity, deny_app_dirs=self.deny_app_dirs)
 
     # Room -----------------------------------------------------------------------------------------------------
 

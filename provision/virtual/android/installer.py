@@ -54,7 +54,7 @@ def _commit(phone: Phone, session: Session) -> Package:
         raise Refused("INSTALL_FAILED_INSUFFICIENT_STORAGE: Failed to override installation location")
     parts = [_parse(phone, session, name, path) for name, path in session.staged.items()]
     _agree(phone, session, parts)
-    if not phone.switches.get("install_via_usb", True):
+    if session.options.from_adb and not phone.switches.get("install_via_usb", True):
         raise Refused("INSTALL_FAILED_USER_RESTRICTED: Install canceled by user")
     old = phone.packages.get(parts[0].apk.package)
     base = next((part.apk for part in parts if not part.apk.split), None)
@@ -63,12 +63,14 @@ def _commit(phone: Phone, session: Session) -> Package:
     _fits(phone, session.options, base, old)
     libraries = frozenset[str]().union(*(part.apk.abis for part in parts))
     abi = _abi(phone, session.options, libraries)
-    return phone.packages.put(
+    package = phone.packages.put(
         {part.part: (part.apk, part.path) for part in parts},
         [session.options.user] if session.options.user is not None else [user.id for user in phone.users],
         grant=session.options.grant,
         options={"installer": session.options.installer, "abi": abi, "now": f"{phone.now():%Y-%m-%d %H:%M:%S}"},
     )
+    phone.on_replaced(package.name)
+    return package
 
 
 def _parse(phone: Phone, session: Session, name: str, path: str) -> Staged:
@@ -98,6 +100,11 @@ def _agree(phone: Phone, session: Session, parts: list[Staged]) -> None:
     if not parts:
         raise Refused("INSTALL_FAILED_INVALID_APK: No packages staged")
     first = parts[0].apk
+    if session.options.package not in {None, first.package}:
+        raise Refused(
+            f"INSTALL_FAILED_INVALID_APK: {parts[0].part} specified package {session.options.package} "
+            f"inconsistent with {first.package}"
+        )
     names = [part.part for part in parts]
     for name, part in zip(session.staged, parts, strict=True):
         if names.count(part.part) > 1:

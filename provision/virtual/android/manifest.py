@@ -68,6 +68,7 @@ class Apk:
     permissions: tuple[str, ...] = ()
     receivers: dict[str, str] = field(default_factory=dict)
     """Class name to the permission that guards it, "" for none."""
+    activities: frozenset[str] = frozenset()
     abis: frozenset[str] = frozenset()
     signer: Signer | None = None
 
@@ -124,6 +125,11 @@ def _apk(elements: list[Element], size: int, abis: frozenset[str], signer: Signe
             for element in elements
             if element.tag == "receiver"
         },
+        activities=frozenset(
+            _class(package, str(element.attributes.get("name") or ""))
+            for element in elements
+            if element.tag in {"activity", "activity-alias"}
+        ),
         abis=abis,
         signer=signer,
     )

@@ -58,6 +58,8 @@ class Package:
     users: dict[int, UserState]
     permissions: tuple[str, ...] = ()
     receivers: dict[str, str] = field(default_factory=dict)
+    activities: frozenset[str] | None = None
+    """None where nobody has described them: then any is there."""
     test_only: bool = False
     debuggable: bool = False
     abi: str | None = None
@@ -193,6 +195,7 @@ class Packages:
             users=old.users if old else {},
             permissions=base.permissions,
             receivers=base.receivers,
+            activities=base.activities,
             test_only=base.test_only,
             debuggable=base.debuggable,
             abi=options.get("abi"),

@@ -231,6 +231,7 @@ def _uninstall(phone: Phone, name: str, user: int | None, code: int, splits: lis
         return None
     users = [user] if user is not None else [person.id for person in phone.users]
     phone.packages.remove(package, users, keep_data=keep)
+    phone.on_stop(name)
     return None
 
 

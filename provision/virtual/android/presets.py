@@ -68,6 +68,21 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Tree:
     return tree
 
 
+def erased(preset: str, overrides: Mapping[str, Any], times: int) -> Tree:
+    """The overrides of the same phone once its data was erased, for the ``times``-th time: it waits to be set up."""
+    packages = {name: None for name, given in resolve(preset, overrides)["packages"].items() if not _in_image(given)}
+    off = {"adb_enabled": "0", "development_settings_enabled": "0", "device_provisioned": "0"}
+    gone: Tree = {key: [] for key in ("accounts", "apns", "policy_restrictions", "profile_owners", "user_restrictions")}
+    gone |= {"owner": None, "users": [{"id": 0, "name": "Owner"}], "lock": {"kind": "none", "value": None}}
+    gone |= {"packages": packages, "erased": times, "wifi": {"networks": []}}
+    kept = {key: value for key, value in overrides.items() if key != "settings"}
+    return merge(kept, gone | {"settings": {"global": off, "secure": {"user_setup_complete": "0"}}})
+
+
+def _in_image(given: Mapping[str, Any] | None) -> bool:
+    return given is not None and bool(given.get("system", True))
+
+
 def features(api: int) -> tuple[str, ...]:
     """adbd's features on this API level (§7.2)."""
     return tuple(feature for since, some in FEATURES if since <= api for feature in some)

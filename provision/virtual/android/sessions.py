@@ -16,7 +16,8 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for when the session was made. ``user`` None is all users; ``size`` in bytes, −1 unknown."""
+    """What was asked for when the session was made. ``user`` None is all users; ``size`` in bytes, −1 unknown;
+    ``package`` is the only one that it may hold."""
 
     user: int | None = None
     replace: bool = False
@@ -28,6 +29,8 @@ class Options:
     abi: str | None = None
     inherit: str | None = None
     size: int = -1
+    from_adb: bool = True
+    package: str | None = None
 
 
 @dataclass
