@@ -1,0 +1,269 @@
+"""Pushes by way of agents: their waves are thresholds, and go on by what the agents tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, create_engine, select
+
+from fleet.db import snapshot, transaction
+from fleet.ledger_replay import replay
+from fleet.models import events, metadata, wants
+from fleet.remote.agents import judging
+from fleet.remote.agents.chosen import chosen
+from fleet.remote.agents.gate import Gate, Wave, gate
+from fleet.remote.agents.judging import judge
+from fleet.remote.errors import PushError
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import Push, State
+from fleet.remote.waves.rules import Rules, ends, waves
+from fleet.units import Registry
+from tests.fleet.making import tables
+from tests.remote.agents.at_home import begun, contact, enrolled, numbers, of_today, release, school, unit
+
+SEVEN = {"small": "seven"}
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def today(registry: Registry) -> Registry:
+    return of_today(registry)
+
+
+def _push(registry: Registry, units: int, steps: str = "1,50%,100%") -> tuple[Push, list[str]]:
+    """A push of release 7, and its units in the order of their numbers."""
+    keys = school(registry, units)
+    release(registry, 7, SEVEN)
+    push = begun(registry, 7, SEVEN, Rules(waves=waves(steps)))
+    return push, [key for key, _ in sorted(numbers(registry, keys).items(), key=lambda one: one[1])]
+
+
+def _now(registry: Registry) -> Push:
+    with snapshot(registry.engine) as conn:
+        return kept.one_of(conn, "")
+
+
+def _confirm(registry: Registry, keys: list[str]) -> None:
+    for key in keys:
+        contact(registry, key, fetched="seven", fetched_at=HOUR, confirmed="seven", told_at=HOUR / 2, owner=True)
+
+
+def test_no_row_is_written_for_a_unit(today: Registry) -> None:
+    keys = school(today, 7)
+    release(today, 7, SEVEN)
+    with snapshot(today.engine) as conn:
+        before = len(conn.execute(select(events)).all())
+    push = begun(today, 7, SEVEN, Rules(waves=waves("1,50%,100%")))
+    with snapshot(today.engine) as conn:
+        assert len(conn.execute(select(events)).all()) == before + 1
+        assert not conn.execute(select(wants)).all()
+    found = [push.rules.wave_of(number) for number in sorted(numbers(today, keys).values())]
+    assert found == [1, 2, 2, 2, 3, 3, 3]
+
+
+def test_a_wave_opens_when_the_one_before_confirmed_it(today: Registry) -> None:
+    _, keys = _push(today, 6)
+    for key in keys:
+        contact(today, key)
+    judge(today)
+    assert _now(today).wave == 1
+    contact(today, keys[0], fetched="seven", fetched_at=timedelta(0))
+    judge(today)
+    assert _now(today).wave == 1, "it fetched it, and nobody knows yet what came of it"
+    _confirm(today, keys[:1])
+    judge(today)
+    assert _now(today).wave == 2
+    _confirm(today, keys[1:3])
+    judge(today)
+    judge(today)
+    assert (_now(today).state, _now(today).wave) == (State.RUNNING, 3)
+    _confirm(today, keys[3:])
+    judge(today)
+    assert (_now(today).state, _now(today).wave) == (State.DONE, 3)
+
+
+def test_units_that_come_and_do_not_fetch_it_hold_it_up_for_a_day(
+    today: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, keys = _push(today, 4, "50%,100%")
+    _confirm(today, keys[:1])
+    contact(today, keys[1], ago=HOUR)
+    judge(today)
+    assert _now(today).wave == 1
+    contact(today, keys[1], ago=25 * HOUR)
+    judge(today)
+    assert _now(today).wave == 2, "a silent one does not"
+
+
+def test_nobody_confirmed_opens_nothing(today: Registry) -> None:
+    _push(today, 4)
+    judge(today)
+    assert (_now(today).state, _now(today).wave) == (State.RUNNING, 1)
+
+
+def test_a_report_that_differs_fails_only_after_the_time_that_downloads_take(today: Registry) -> None:
+    push, keys = _push(today, 1, "100%")
+    said: dict[str, Any] = {
+        "fetched": "seven",
+        "drift": '["app x is not there"]',
+        "owner": True,
+        "told_at": timedelta(0),
+    }
+    contact(today, keys[0], fetched_at=HOUR / 2, **said)
+    assert _waves(today, push)[0].fetched == 1
+    contact(today, keys[0], fetched_at=2 * HOUR, **said)
+    assert _waves(today, push)[0].failed == 1
+    judge(today)
+    assert (_now(today).state, _now(today).why) == (State.PAUSED, "1 of 1 unit of wave 1 failed")
+
+
+def test_no_owner_any_more_has_failed(today: Registry) -> None:
+    push, keys = _push(today, 1, "100%")
+    contact(today, keys[0], fetched="seven", fetched_at=HOUR, told_at=HOUR / 2, owner=False, confirmed="seven")
+    assert _waves(today, push)[0].failed == 1
+
+
+def test_what_failed_before_it_was_resumed_does_not_pause_it_again(today: Registry) -> None:
+    push, keys = _push(today, 1, "100%")
+    contact(today, keys[0], fetched="seven", fetched_at=3 * HOUR, told_at=timedelta(0), owner=False)
+    judge(today)
+    with transaction(today.engine) as conn:
+        kept.change(conn, today.ledger, _now(today), State.RUNNING, "by lan")
+    judge(today)
+    assert _now(today).state is State.RUNNING
+    assert _waves(today, push)[0].failed == 1
+
+
+def test_a_push_whose_time_is_up_expires(today: Registry) -> None:
+    school(today, 1)
+    release(today, 7, SEVEN)
+    begun(today, 7, SEVEN, Rules(until="2025-01-01T00:00:00.000Z"))
+    judge(today)
+    assert _now(today).state is State.EXPIRED
+
+
+def test_what_somebody_changed_meanwhile_is_not_written_over(today: Registry) -> None:
+    push, keys = _push(today, 2)
+    _confirm(today, keys)
+    with transaction(today.engine) as conn:
+        kept.change(conn, today.ledger, push, State.PAUSED, "by lan")
+    judging._settle(today, push, State.RUNNING, 2, "")
+    assert (_now(today).state, _now(today).wave) == (State.PAUSED, 1)
+
+
+def test_replaying_the_ledger_gives_the_same_push(today: Registry, tmp_path: Path) -> None:
+    _, keys = _push(today, 4)
+    _confirm(today, keys)
+    for _ in range(4):
+        judge(today)
+    with snapshot(today.engine) as source, _empty(tmp_path) as target:
+        replay(source, target)
+        assert tables(target) == tables(source)
+    assert _now(today).state is State.DONE
+
+
+def test_the_same_again_goes_on_with_it(today: Registry) -> None:
+    push, _ = _push(today, 2)
+    with transaction(today.engine) as conn:
+        kept.change(conn, today.ledger, push, State.PAUSED, "by lan")
+    again = begun(today, 7, SEVEN, replace(push.rules, thresholds=()))
+    assert (again.name, again.state) == (push.name, State.RUNNING)
+
+
+def test_one_that_has_no_unit_left_which_the_new_one_has_not_is_replaced(today: Registry) -> None:
+    push, _ = _push(today, 2)
+    release(today, 8, {"small": "eight"})
+    begun(today, 8, {"small": "eight"})
+    with snapshot(today.engine) as conn:
+        assert kept.one_of(conn, push.name).why == "replaced by push-2"
+
+
+def test_one_that_has_is_in_the_way(today: Registry) -> None:
+    _push(today, 2)
+    key = unit(today, 3, model="SM-T220")
+    enrolled(today, key)
+    begun(today, 7, SEVEN)
+    release(today, 8, {"small": "eight"})
+    with pytest.raises(PushError, match="2 units that are still to come are not in this one, and 1 are in both"):
+        begun(today, 8, {"small": "eight"}, Rules(where="model=SM-T220"))
+
+
+def test_units_that_left_the_bench_without_an_agent_are_told_by_number(today: Registry) -> None:
+    unit(today, 1)
+    unit(today, 2)
+    unit(today, 3, state="stock")
+    release(today, 7, SEVEN)
+    with pytest.raises(PushError) as caught:
+        begun(today, 7, SEVEN)
+    assert caught.value.next_action.startswith("2 units left the bench without one")
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[Connection]:
+    engine = create_engine(f"sqlite:///{folder / 'replayed.db'}")
+    metadata.create_all(engine)
+    with engine.begin() as conn:
+        yield conn
+    engine.dispose()
+
+
+def _waves(registry: Registry, push: Push) -> list[Wave]:
+    with snapshot(registry.engine) as conn:
+        return list(judging.waves_of(conn, push, chosen(conn, registry.home, push), datetime.now(UTC)))
+
+
+@settings(max_examples=200)
+@given(
+    shares=st.lists(st.integers(1, 99), max_size=4, unique=True).map(sorted),
+    total=st.integers(1, 3000),
+)
+def test_waves_end_where_they_are_said_to_and_the_last_has_all(shares: list[int], total: int) -> None:
+    steps = [*(f"{share}%" for share in shares), "100%"]
+    found = ends(steps, total)
+    assert found == sorted(set(found))
+    assert set(found) == {math.ceil(total * share / 100) for share in (*shares, 100)}
+
+
+_COUNT = st.integers(0, 5)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.builds(
+            lambda w, sw, f, sf, c, x, xs: Wave(1, w + sw, f + sf, c, x + xs, xs, sw, sf),
+            *([_COUNT] * 7),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 100),
+    st.booleans(),
+    st.data(),
+)
+def test_a_gate_never_opens_past_what_is_not_known(
+    found: list[Wave], stop_at: int, waited: bool, data: st.DataObject
+) -> None:
+    is_open = data.draw(st.integers(1, len(found)))
+    said = gate(found, is_open, stop_at, waited=waited)
+    last = found[is_open - 1]
+    assert is_open <= said.wave <= min(is_open + 1, len(found))
+    if said.wave > is_open or said.over:
+        assert not said.stop
+        assert all(wave.failed_since * 100 <= stop_at * wave.total for wave in found[:is_open])
+        assert not last.total or (last.confirmed and last.fetched == last.silent_fetched)
+    if said.over:
+        assert is_open == len(found)
+
+
+def test_an_empty_wave_holds_up_nothing() -> None:
+    assert gate([Wave(1), Wave(2, wanted=1)], 1, 20, waited=False) == Gate(2)

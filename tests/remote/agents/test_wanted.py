@@ -1,0 +1,181 @@
+"""What a device at home should have."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.db import snapshot, transaction
+from fleet.remote.agents import wanted
+from fleet.remote.agents.wanted import Going, Standing, Wanted
+from fleet.remote.waves import kept
+from fleet.remote.waves.kept import Push, State, Via
+from fleet.remote.waves.rules import Rules
+from fleet.units import Registry
+from tests.remote.agents.at_home import begun, contact, enrolled, numbers, release, school, unit
+
+BENCH = Wanted("of the bench", "small")
+
+
+def _wanted(registry: Registry, key: str) -> Wanted | None:
+    with snapshot(registry.engine) as conn:
+        return wanted.wanted_now(conn, registry.home, key)
+
+
+def _change(registry: Registry, push: Push, state: State, wave: int = 0) -> None:
+    with transaction(registry.engine) as conn:
+        kept.change(conn, registry.ledger, push, state, "by lan", wave=wave)
+
+
+def test_without_a_push_a_unit_should_have_what_its_bench_set_up(registry: Registry) -> None:
+    (key,) = school(registry, 1)
+    assert _wanted(registry, key) == BENCH
+    assert _wanted(registry, unit(registry, 2)) is None
+
+
+def test_waves_open_one_after_the_other(registry: Registry) -> None:
+    keys = school(registry, 10)
+    release(registry, 7, {"small": "seven"})
+    push = begun(registry, 7, {"small": "seven"}, Rules(waves=("1", "50%", "100%")))
+    by_number = [key for key, _ in sorted(numbers(registry, keys).items(), key=lambda one: one[1])]
+    new = Wanted("seven", "small", 7, push.name)
+    for wave, have in ((1, 1), (2, 5), (3, 10)):
+        _change(registry, push, State.RUNNING, wave)
+        assert [_wanted(registry, key) for key in by_number] == [new] * have + [BENCH] * (10 - have)
+
+
+@pytest.mark.parametrize("state", [State.PAUSED, State.ABORTED, State.EXPIRED])
+def test_what_does_not_go_on_is_kept_by_who_fetched_it_and_given_to_nobody_else(
+    registry: Registry, state: State
+) -> None:
+    here, there = school(registry, 2)
+    release(registry, 7, {"small": "seven"})
+    push = begun(registry, 7, {"small": "seven"})
+    contact(registry, here, fetched="seven")
+    _change(registry, push, state)
+    assert _wanted(registry, here) == Wanted("seven", "small", 7, push.name)
+    assert _wanted(registry, there) == BENCH
+
+
+def test_a_filter_is_asked_of_the_unit(registry: Registry) -> None:
+    phone, tablet = unit(registry, 1), unit(registry, 2, model="SM-T220")
+    for key in (phone, tablet):
+        enrolled(registry, key)
+    release(registry, 7, {"small": "seven"})
+    push = begun(registry, 7, {"small": "seven"}, Rules(where="model=SM-T220 and state=with_student"))
+    assert _wanted(registry, tablet) == Wanted("seven", "small", 7, push.name)
+    assert _wanted(registry, phone) == BENCH
+
+
+def test_the_profile_is_that_of_the_enrolment_or_the_one_that_is_named(registry: Registry) -> None:
+    small, big = unit(registry, 1), unit(registry, 2)
+    enrolled(registry, small)
+    enrolled(registry, big, profile="big")
+    profiles = {"small": "seven", "big": "big seven", "other": "other seven"}
+    release(registry, 7, profiles)
+    push = begun(registry, 7, profiles)
+    assert _wanted(registry, small) == Wanted("seven", "small", 7, push.name)
+    assert _wanted(registry, big) == Wanted("big seven", "big", 7, push.name)
+    push = begun(registry, 7, profiles, Rules(profile="other"))
+    assert _wanted(registry, big) == Wanted("other seven", "other", 7, push.name)
+
+
+def test_what_a_bench_set_up_later_stays(registry: Registry) -> None:
+    (key,) = school(registry, 1)
+    release(registry, 7, {"small": "seven"})
+    begun(registry, 7, {"small": "seven"})
+    enrolled(registry, key, digest="of a later bench")
+    assert _wanted(registry, key) == Wanted("of a later bench", "small")
+
+
+def test_pushes_that_cannot_matter_any_more_are_not_kept(registry: Registry) -> None:
+    school(registry, 1)
+    for number in (5, 6, 7):
+        release(registry, number, {"small": f"{number}"})
+        _change(registry, begun(registry, number, {"small": f"{number}"}), State.DONE)
+    with snapshot(registry.engine) as conn:
+        assert [one.push.release for one in wanted.read(conn, registry.home).pushes] == [7]
+
+
+def test_a_push_whose_filter_cannot_be_asked_any_more_is_given_to_nobody(registry: Registry) -> None:
+    (key,) = school(registry, 1)
+    rules = registry.home.path / "health.yaml"
+    rules.write_text(
+        "young:\n  meaning: {en: a, zh: a, vi: a}\n  where: state=with_student\n  severity: note\n"
+        "  next: {en: a, zh: a, vi: a}\n"
+    )
+    release(registry, 7, {"small": "seven"})
+    push = begun(registry, 7, {"small": "seven"}, Rules(where="alarm=young"))
+    assert _wanted(registry, key) == Wanted("seven", "small", 7, push.name)
+    rules.unlink()
+    assert _wanted(registry, key) == BENCH
+
+
+NOON = datetime(2026, 3, 1, 5, 0, tzinfo=UTC)
+"""In Ho Chi Minh City; in Lisbon it is five in the morning."""
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "has"),
+    [
+        ("Asia/Ho_Chi_Minh", "11:00-13:00", True),
+        ("Asia/Ho_Chi_Minh", "20:00-06:00", False),
+        ("Europe/Lisbon", "20:00-06:00", True),
+        ("Europe/Lisbon", "11:00-13:00", False),
+    ],
+)
+def test_hours_are_those_of_the_phone(zone: str, hours: str, has: bool) -> None:
+    standing = Standing((_going(Rules(hours=hours, zones={"small": zone}, thresholds=("f" * 64,))),))
+    found = wanted.of(standing, _row(), NOON)
+    assert (found.push == "push-1") is has
+
+
+def test_a_push_whose_time_is_up_is_given_to_nobody_before_anybody_judged_it() -> None:
+    standing = Standing((_going(Rules(until="2026-03-01T04:00:00.000Z", thresholds=("f" * 64,))),))
+    assert wanted.of(standing, _row(), NOON) == BENCH
+
+
+@settings(max_examples=200)
+@given(
+    pushes=st.lists(
+        st.tuples(st.sampled_from(State), st.integers(1, 3), st.sampled_from(["small", "big"])),
+        max_size=5,
+    ),
+    number=st.text("0123456789abcdef", min_size=64, max_size=64),
+    fetched=st.none() | st.integers(0, 5),
+)
+def test_it_is_the_newest_that_is_open_or_was_fetched(
+    pushes: list[tuple[State, int, str]], number: str, fetched: int | None
+) -> None:
+    thresholds = ("3" + "f" * 63, "9" + "f" * 63, "f" * 64)
+    goings: list[Going] = []
+    expected = BENCH
+    row = _row(wanted_number=number, wanted_fetched=None if fetched is None else f"digest {fetched}")
+    for place, (state, wave, profile) in enumerate(pushes):
+        going = _going(Rules(thresholds=thresholds), place, state, wave, profile)
+        goings.insert(0, going)
+        is_open = state in (State.RUNNING, State.DONE) and number <= thresholds[wave - 1]
+        if profile == "small" and (fetched == place or is_open):
+            expected = Wanted(f"digest {place}", "small", place, f"push-{place}")
+    assert wanted.of(Standing(tuple(goings)), row, NOON) == expected
+
+
+def _going(rules: Rules, number: int = 1, state: State = State.RUNNING, wave: int = 1, profile: str = "small") -> Going:
+    at = (NOON - timedelta(days=1)).isoformat()
+    push = Push(f"push-{number}", number, number, Via.AGENT, state, wave, rules, "", at, "lan", at)
+    return Going(push, {profile: f"digest {number}"}, None, closed=state not in (State.RUNNING, State.DONE))
+
+
+def _row(**changes: object) -> SimpleNamespace:
+    told = {
+        "wanted_number": "0" * 64,
+        "wanted_at": "2026-01-01T00:00:00.000Z",
+        "wanted_profile": "small",
+        "wanted_digest": "of the bench",
+        "wanted_fetched": None,
+    }
+    return SimpleNamespace(**{**told, **changes})
