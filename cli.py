@@ -78,6 +78,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "push": ("fleet.remote.pushes.commands", "Send a release to sites, in waves; see how it stands."),
         "worker": ("fleet.remote.pushes.worker_commands", "Do the work of pushes, on any number of computers."),
         "release": ("fleet.remote.releases.commands", "What sites are to be, in numbered, signed bundles."),
+        "serve": ("fleet.remote.agents.serve_commands", "Answer the agents of phones that are at home."),
     },
 }
 

@@ -1,0 +1,173 @@
+"""What agents are answered. Pure: of what is known of an enrolment, and the document of its profile.
+
+An agent that is answered 200 and less than all lifts its restrictions and stops there; one that is answered anything
+else goes on with what it had (facts, Android 3.5). So there is a full answer, or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from fleet.remote.agents.configurations import Document
+from fleet.remote.agents.contacts import OFTEN, Contact, Told, ago, listed
+from fleet.remote.agents.reading import Known, Order
+from fleet.remote.agents.reports import Report, differs, stranger
+from provision.agents import headwind
+from provision.agents.configuration import Orders, answer
+
+NUMBER = re.compile(r"[0-9a-f]{32}")
+NOTHING = b'{"status":"ERROR","message":"error.notfound","data":null}'
+"""The one answer to whatever is unknown, dead, wrongly signed or not there."""
+
+OURS = b'{"status":"ERROR","message":"error.unavailable","data":null}'
+OK_ = b'{"status":"OK","message":null,"data":null}'
+NO_NEWS = b'{"status":"OK","message":null,"data":[]}'
+
+_AGAIN = timedelta(hours=6)
+_AGAIN_ON_WIFI = timedelta(hours=1)
+"""How long ago a configuration that is not carried out yet must have been fetched for the agent to be told to ask
+again: there may be room for it now, or the big apps that it was not given."""
+
+_STRANGERS = 3
+_MOST_TEMPLATES = 256
+
+
+def signed_by(secrets: Sequence[str], text: str, signature: str) -> str:
+    """The secret by which ``signature`` is that of ``text``; "" when it is by none of them. Compared in constant time,
+    and also where there are none."""
+    given, found = signature.encode("latin-1", "replace"), ""
+    for secret in secrets or ("",):
+        if hmac.compare_digest(headwind.signature(secret, text).encode(), given):
+            found = secret
+    return found
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How an agent reaches us, and what it may be given: ``base`` address, ``home`` (seen at home before this), and
+    which contents it may fetch now, by SHA-256."""
+
+    base: str
+    home: bool
+    holds: Callable[[str], bool]
+
+
+@dataclass
+class Answers:
+    """Configurations as text; what is the same for all phones of a profile is written once."""
+
+    _made: OrderedDict[tuple[Any, ...], tuple[str, str]] = field(default_factory=OrderedDict)
+
+    def configuration(self, number: str, api: int, document: Document, todo: Orders, asking: Asking) -> bytes:
+        """The body of a full answer (``ServerConfig`` in its envelope, ``data`` last)."""
+        here = tuple(one["sha256"] for one in (*document["apps"], *document["files"]) if asking.holds(one["sha256"]))
+        key = (document["digest"], api, todo, asking.base, asking.home, here)
+        if key not in self._made:
+            if len(self._made) >= _MOST_TEMPLATES:
+                self._made.popitem(last=False)
+            self._made[key] = _template(api, document, todo, asking)
+        head, tail = self._made[key]
+        mine = _asked(number, api, _without_contents(document), todo, asking)["password"]
+        return f'{{"status":"OK","message":null,"data":{head}{mine}{tail}}}'.encode()
+
+
+def _template(api: int, document: Document, todo: Orders, asking: Asking) -> tuple[str, str]:
+    """What stands before and after the only thing that is the phone's own: the hash of its panel's password."""
+    data = _asked("", api, document, todo, asking)
+    head, _, tail = _compact(data).partition(data["password"])
+    return head, tail
+
+
+def _asked(number: str, api: int, document: Document, todo: Orders, asking: Asking) -> dict[str, Any]:
+    return answer(
+        document,
+        api=api,
+        number=number,
+        base=asking.base,
+        home=asking.home,
+        orders=todo,
+        new_server=document["server"],
+        holds=asking.holds,
+    )
+
+
+def _without_contents(document: Document) -> Document:
+    return {**document, "apps": [], "files": [], "removed": [], "restrictions": {}}
+
+
+def response_signature(secret: str, body: bytes) -> str:
+    """The header ``X-Response-Signature``: of ``data`` without white space. Some builds of the agent want it."""
+    data = body.decode().partition('"data":')[2][:-1]
+    return hashlib.sha1((secret + re.sub(r"\s", "", data)).encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def news(known: Known, now: str, *, wifi: bool) -> bool:
+    """Whether the agent is to ask for its configuration: for another one, an order, or once more."""
+    if known.wanted != known.fetched:
+        return True
+    if any(order.changed > known.fetched_at for order in known.orders if order.kind != "message"):
+        return True
+    since = ago(now, span=_AGAIN_ON_WIFI if wifi else _AGAIN)
+    return known.confirmed != known.wanted and known.fetched_at < since < known.told_at
+
+
+def messages(orders: Sequence[Order]) -> list[Order]:
+    """Those that show a text."""
+    return [order for order in orders if order.kind == "message"]
+
+
+def pushed(configure: bool, pages: Sequence[str]) -> bytes:
+    """The body of the answer to a poll: that there is another configuration, and which pages to show."""
+    data: list[dict[str, Any]] = [
+        {"messageType": "intent", "payload": {"action": "android.intent.action.VIEW", "data": page}} for page in pages
+    ]
+    if configure:
+        data.append({"messageType": "configUpdated", "payload": None})
+    return f'{{"status":"OK","message":null,"data":{_compact(data)}}}'.encode()
+
+
+def asked(known: Known, now: str, *, home: bool, fetched: str | None = None) -> Contact | None:
+    """What is to be kept of a contact in which nothing was reported; ``None`` when it is known already."""
+    latest = max((order.changed for order in known.orders), default="")
+    same = fetched is None or (fetched == known.fetched and latest <= known.fetched_at)
+    if same and known.seen_at > ago(now, span=OFTEN) and bool(known.home_at) >= home:
+        return None
+    given = max(now, latest) if fetched else None  # an order that it was given is given, though a clock be wrong
+    return Contact(known.number, known.unit, now, home, fetched, given)
+
+
+def told(known: Known, report: Report, document: Document | None, now: str, *, home: bool) -> Contact | None:
+    """What is to be kept of a report; ``None`` when all of it is known already. ``document``: of what it fetched."""
+    differences = differs(report, document) if document else None
+    others = [text for text in known.drift if text.startswith(_OTHER)]
+    if who := stranger(report, known.phone):
+        mark = f"{_OTHER} ({who})"
+        others = [*[text for text in others if text != mark][: _STRANGERS - 1], mark]
+    said = Told(
+        owner=report.owner,
+        battery_level=report.battery_level,
+        iccid=report.iccid,
+        confirmed=known.fetched if differences == () and not who else None,
+        missing=report.missing,
+        drift=(*others, *(differences or ())),
+    )
+    kept = (said.owner, said.battery_level, said.iccid, listed(said.missing), listed(said.drift))
+    recent = known.told_at > ago(now, span=OFTEN)
+    if recent and kept == known.told and said.confirmed == known.confirmed and bool(known.home_at) >= home:
+        return None
+    return Contact(known.number, known.unit, now, home, told=said)
+
+
+_OTHER = "another phone has used its number"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

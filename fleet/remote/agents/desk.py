@@ -1,0 +1,89 @@
+"""Between the loop that talks to agents and the database, which blocks: reads on threads, writes in batches.
+
+While one batch is being written the next one gathers, so that a thousand contacts a second cost some transactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fleet.db import noting
+from fleet.remote.agents import contacts
+from fleet.remote.agents.contacts import Contact
+from fleet.units import Registry
+
+T = TypeVar("T")
+_READERS = 4
+_MOST_WAITING = 50_000
+_BATCH = 2000
+
+
+@dataclass
+class Desk:
+    """Used by one loop. :meth:`close` it at the end."""
+
+    registry: Registry
+    _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_READERS, "agents read"))
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "agents write"))
+    _slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "agents slow"))
+    _waiting: list[tuple[Contact, asyncio.Future[None]]] = field(default_factory=list)
+    _writing: asyncio.Task[None] | None = None
+
+    async def read(self, do: Callable[..., T], *words: object) -> T:
+        """The result of a short read, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, do, *words)
+
+    async def work(self, do: Callable[..., T], *words: object) -> T:
+        """The result of something that may take long, or waits for others that write, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._slow, do, *words)
+
+    async def keep(self, contact: Contact | None, patience: float) -> bool:
+        """Whether a contact is written after so many seconds; it may be so later. RegistryError."""
+        if contact is None:
+            return True
+        if len(self._waiting) >= _MOST_WAITING:
+            return False
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((contact, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        waited, _ = await asyncio.wait([done], timeout=patience)
+        if waited:
+            done.result()
+        else:
+            done.add_done_callback(_looked_at)
+        return bool(waited)
+
+    async def close(self) -> None:
+        """Write what waits, and end the threads."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing], timeout=5)
+        for pool in (self._readers, self._writer, self._slow):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            error: Exception | None = None
+            try:
+                await loop.run_in_executor(self._writer, self._written, [contact for contact, _ in batch])
+            except Exception as failed:  # noqa: BLE001 - each who waits is told
+                error = failed
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(error) if error else done.set_result(None)
+
+    def _written(self, batch: list[Contact]) -> None:
+        with noting(self.registry.engine) as conn:
+            contacts.write(conn, batch)
+
+
+def _looked_at(done: asyncio.Future[None]) -> None:
+    """Nobody waits for it any more: what it failed of is no surprise to anybody."""
+    if not done.cancelled():
+        done.exception()

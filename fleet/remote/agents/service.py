@@ -1,0 +1,213 @@
+"""What a server of agents has at hand, and what it makes of what they ask; the requests themselves are in ``app``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from fleet.db import snapshot
+from fleet.errors import RegistryError
+from fleet.models import agents
+from fleet.remote.agents import answers, doing
+from fleet.remote.agents.answers import Answers, Asking
+from fleet.remote.agents.blobs import Blobs
+from fleet.remote.agents.configurations import Configurations, Document, NoDocument
+from fleet.remote.agents.contacts import Contact, stamp
+from fleet.remote.agents.desk import Desk
+from fleet.remote.agents.polling import Waiting
+from fleet.remote.agents.rates import Lately, Rate
+from fleet.remote.agents.reading import Known, Reader
+from fleet.remote.agents.records import hashed
+from fleet.units import Registry
+from profiles.errors import SchoolbagError
+from profiles.secrets import Secrets
+
+LOG = logging.getLogger(__name__)
+
+_TO_MAKE = 8.0
+"""Seconds that an agent is kept waiting for a document; it waits 10 s itself."""
+
+_TO_WRITE = 2.0
+_TOLD = 60.0
+_SHOWN = 600.0
+_LOOKED = 2.0
+"""Seconds after which an agent is told once more that there is another configuration, or a message."""
+
+Noticed = Callable[[str, str], None]
+"""Called with a (hashed) number and ``answered`` or ``told``: what its agent was just given, or has reported."""
+
+
+class Busy(SchoolbagError):
+    """What was asked for cannot be had yet."""
+
+
+@dataclass
+class Service:
+    """``home``: it is where phones reach it from home, not a bench's. Used by one loop; see :meth:`close`."""
+
+    registry: Registry
+    blobs: Blobs
+    secrets: Secrets
+    home: bool
+    noticed: Noticed = lambda _number, _what: None
+    answers: Answers = field(default_factory=Answers)
+    by_number: Rate = field(default_factory=lambda: Rate(1, 120))
+    told: Lately = field(default_factory=lambda: Lately(_TOLD))
+    shown: Lately = field(default_factory=lambda: Lately(_SHOWN))
+    looked: Lately = field(default_factory=lambda: Lately(_LOOKED))
+    configurations: Configurations = field(init=False)
+    reader: Reader = field(init=False)
+    desk: Desk = field(init=False)
+    waiting: Waiting = field(init=False)
+    _revealed: dict[str, str] = field(default_factory=dict)
+    _missed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.configurations = Configurations(self.registry)
+        self.reader = Reader(self.registry, self.home)
+        self.desk = Desk(self.registry)
+        self.waiting = Waiting(self.reader, self.desk)
+
+    async def close(self) -> None:
+        """End the threads, and give the connections back."""
+        self.waiting.close()
+        await self.desk.close()
+        self.reader.close()
+
+    async def known(self, number: str) -> Known | None:
+        """The enrolment with this device number, if it lives. RegistryError."""
+        if not answers.NUMBER.fullmatch(number):
+            return None
+        return await self.desk.read(self.reader.one, hashed(number))
+
+    async def document(self, digest: str) -> Document:
+        """What agents are told of the profile with this digest. NoDocument, Busy, RegistryError."""
+        if found := self.configurations.known(digest):
+            return found
+        making = asyncio.ensure_future(self.desk.work(self.configurations.of, digest))
+        done, _ = await asyncio.wait([making], timeout=_TO_MAKE)
+        if not done:
+            making.add_done_callback(_looked_at)
+            raise Busy(f"What the profile {digest[:12]}… says of phones is still being made.", "Ask again.")
+        return making.result()
+
+    async def fetched(self, known: Known) -> Document | None:
+        """What the phone was told to be; ``None`` where that is not to be had. RegistryError."""
+        try:
+            return await self.document(known.fetched) if known.fetched else None
+        except (NoDocument, Busy):
+            return None
+
+    async def naming(self, sha256: str) -> frozenset[str]:
+        """The names of the secrets by which this content may be asked for. RegistryError."""
+        found = self.configurations.secrets_of(sha256)
+        if not found and self.looked.first(""):
+            await self.desk.work(self.configurations.look_again)
+            found = self.configurations.secrets_of(sha256)
+        return found
+
+    async def secrets_of(self, known: Known) -> tuple[str, ...]:
+        """The secrets that this phone's agent may have been built with: of the profiles that it has or should have.
+
+        NoDocument, NoSecret, Busy, RegistryError when not even one is to be had.
+        """
+        wanted = await self.document(known.wanted)
+        others = [self.configurations.known(digest) for digest in known.digests[1:]]
+        names = dict.fromkeys(one["secret"] for one in (wanted, *others) if one and one["secret"])
+        if not names or not wanted["server"]:
+            raise NoDocument(
+                f"The profile {wanted['profile']} has no owner that asks a server.", "Say so in it: owner."
+            )
+        return tuple(map(self.reveal, names))
+
+    def reveal(self, name: str) -> str:
+        """The secret of this name. NoSecret."""
+        if name not in self._revealed:
+            self._revealed[name] = self.secrets.get(name).reveal()
+        return self._revealed[name]
+
+    def asking(self, known: Known, document: Document, *, host: str, wifi: bool) -> Asking:
+        """How the phone is answered: at home by the address in its profile, at a bench by the one it used."""
+        base = document["server"] if self.home else f"http://{host}"
+        light = self.light(document) if self.home and not wifi else None
+        return Asking(base, known.home_at is not None, lambda sha256: self.has(sha256, light))
+
+    def has(self, sha256: str, light: frozenset[str] | None = None) -> bool:
+        """Whether a content is here; what is not is said once. ``light``: what may be fetched, if not everything."""
+        here = self.blobs.holds(sha256)
+        if not here and sha256 not in self._missed:
+            self._missed.add(sha256)
+            LOG.warning("The content %s… is not on this computer: no phone is told of it from here.", sha256[:12])
+        return here and (light is None or sha256 in light)
+
+    def light(self, document: Document) -> frozenset[str]:
+        """What may be fetched over a SIM."""
+        return frozenset(one["sha256"] for one in (*document["apps"], *document["files"]))
+
+    async def note(self, contact: Contact | None) -> None:
+        """Keep a contact if that is soon done: nobody's answer depends on it."""
+        try:
+            await self.desk.keep(contact, _TO_WRITE)
+        except RegistryError as error:
+            LOG.warning("%s", error)
+
+    async def confirm(self, known: Known, kind: str) -> bool:
+        """Whether this is what the unit was ordered, and its agent was told so; it is done then. RegistryError."""
+        given = [one for one in known.orders if one.kind == kind and one.changed <= known.fetched_at]
+        done = [await self.desk.work(doing.confirm, self.registry, known.unit, one.id) for one in given]
+        return any(done)
+
+    async def opened(self, place: str) -> str | None:
+        """The text of the message at this address, if there is one. RegistryError."""
+        return await self.desk.work(doing.opened, self.registry, place)
+
+    async def warm(self) -> None:
+        """Make and read beforehand what phones will be answered with."""
+        try:
+            for digest in await self.desk.work(self._digests):
+                await self._warm(digest)
+        except RegistryError as error:
+            LOG.warning("%s", error)
+
+    async def _warm(self, digest: str) -> None:
+        try:
+            document = await self.desk.work(self.configurations.of, digest)
+        except SchoolbagError as error:
+            LOG.warning("%s", error)
+        else:
+            await self.desk.work(self._miss, document)
+
+    def _miss(self, document: Document) -> None:
+        for one in (*document["apps"], *document["files"]):
+            self.has(one["sha256"])
+
+    def _digests(self) -> Iterable[str]:
+        with snapshot(self.registry.engine) as conn:
+            found = set(conn.scalars(select(agents.c.digest).where(agents.c.ended_at.is_(None)).distinct()))
+        for going in self.reader.standing().pushes.pushes:
+            found.update(going.digests.values())
+        return found
+
+    async def missing(self) -> list[str]:
+        """Contents that phones should have and that are not here. RegistryError when the registry cannot be read."""
+        await self.desk.read(self.reader.counted_orders)
+        return await self.desk.work(self._gone)
+
+    def _gone(self) -> list[str]:
+        return sorted(one for one in self.configurations.contents() if not self.blobs.holds(one))
+
+
+def now() -> str:
+    """This moment, by the clock of the server: those of phones are not asked."""
+    return stamp(datetime.now(UTC))
+
+
+def _looked_at(made: asyncio.Future[Document]) -> None:
+    """Nobody waits for it any more."""
+    if not made.cancelled():
+        made.exception()
