@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from profiles.rules import apk_files, signer_digits, switch
+from profiles.rules import apk_files, server_address, signer_digits, switch
 from profiles.secrets import Secret
 
 PACKAGE = re.compile(r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$")
@@ -49,6 +58,7 @@ ApnName = Annotated[str, StringConstraints(pattern=_APN, max_length=100)]
 Language = Annotated[str, StringConstraints(pattern=_LANGUAGE)]
 Locale = Annotated[str, StringConstraints(pattern=_LOCALE)]
 Country = Annotated[str, StringConstraints(pattern=_COUNTRY)]
+ServerAddress = Annotated[str, AfterValidator(server_address)]
 
 _ON_OFF: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["on", "off"]}]}
 _ROAMING: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["on", "off", "allow", "deny"]}]}

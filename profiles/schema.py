@@ -34,6 +34,7 @@ from profiles.fields import (
     Roaming,
     SecretText,
     Section,
+    ServerAddress,
     Sha256,
     Switch,
     Text,
@@ -48,7 +49,6 @@ from profiles.rules import (
     pane_names,
     relative_place,
     rule_word,
-    server_address,
     wrong,
 )
 from profiles.secrets import PER_UNIT, UnitPin
@@ -328,24 +328,23 @@ class Owner(Section):
     """The app that becomes the device owner of Android phones: it enforces the rules that shell may not set."""
 
     agent: Literal["headwind", "testdpc"] = Field(
-        description="headwind: does what a server says, and reports from home. testdpc: told over USB only; its own "
-        "screen lets the user undo everything."
+        description="headwind: asks a server, and reports from home. testdpc: told over USB; its user can undo all."
     )
     file: ApkFiles = Field(description="Its APK.")
-    signer: Sha256 | None = Field(
-        default=None, description="SHA-256 of the certificate that it must be signed with, in hexadecimal."
-    )
-    secret: SecretText | None = Field(
-        default=None, description="What headwind was built with to sign its requests: !secret name."
-    )
-    server: Annotated[str, AfterValidator(server_address)] | None = Field(
-        default=None, description="Where headwind reaches fleet serve from home, such as https://agents.example.org."
+    signer: Sha256 | None = Field(default=None, description="SHA-256 of its signer's certificate, in hexadecimal.")
+    secret: SecretText | None = Field(default=None, description="What headwind was built to sign with: !secret name.")
+    server: ServerAddress | None = Field(
+        default=None, description="Where headwind finds us: https://agents.example.org"
     )
     required: Required = False
 
     @property
     def package(self) -> str:
         return AGENTS[self.agent]
+
+    @property
+    def app(self) -> AndroidApp:
+        return AndroidApp(package=self.package, file=self.file, signer=self.signer)
 
 
 class BenchEnd(Section):

@@ -21,8 +21,8 @@ class BenchServer:
     """The bench's own server for agents, on this computer.
 
     ``port``: where it listens on 127.0.0.1. ``number`` makes a new enrolment of the unit, records it and then says its
-    number; what was enrolled before is dead from then on. ``wait`` waits (s at most) until the phone has been answered
-    what it should be, and has told how it is, both after ``wait`` was called; whether it has.
+    number; what was enrolled before is dead from then on. ``wait`` waits (s at most) until the phone, under its present
+    number, has been answered what it should be and has told how it is, both since this value was made; whether it has.
     """
 
     port: int

@@ -72,6 +72,7 @@ restrictions:
 home_screen: {dock: [maths]}
 screen_lock: {pin: none}
 identity: {name: "{tag}", time_zone: Asia/Ho_Chi_Minh, automatic_time: true, language: vi, skip_setup: all}
+owner: {agent: testdpc, file: APPS/schoolbag-reader-1.apk}
 bench: {debugging: keep}
 """
 

@@ -17,6 +17,10 @@ FOLDER = f"/sdcard/Android/data/{PACKAGE}/files"
 ENROLMENT = f"{FOLDER}/init.json"
 FIRST_API = 26
 
+BENCH_PORT = 8765
+BENCH = f"http://localhost:{BENCH_PORT}"
+"""The bench's server as phones see it, through USB: on all benches the same, so that an agent finds it again."""
+
 CONFIGURATION = "rest/public/sync/configuration"
 """Below the server's address, a slash and the number after it: what the phone should be (GET; POST the first time)."""
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from provision.agents import headwind
 from provision.android.command import Command
+from provision.owned import BenchServer
 
 VERIFIER = "verifier_verify_adb_installs"
 """Settings.Global: whether apps that come over USB are checked; on unless it is 0 (facts §2.2)."""
@@ -84,3 +86,20 @@ class Send:
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class Enrol:
+    """Have the agent that owns the phone ask the bench's server, under a number that is made for it.
+
+    ``known``: it may have a number of ours already, which is tried first.
+    """
+
+    server: BenchServer
+    known: bool = False
+    size: ClassVar[int] = 0
+    leaves: ClassVar[str] = ""
+
+    @property
+    def masked(self) -> str:
+        return f"give {headwind.PACKAGE} a number of its own, and answer it at {headwind.BENCH} on the phone"

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from provision.android import identity
-from provision.android.actions import Install, Run, Send
+from provision.android.actions import Enrol, Install, Run, Send
 from provision.android.adb import Link, Listed, Server, ShellResult
 from provision.android.command import Command
+from provision.android.enrolling import enrol
 from provision.android.install_errors import explain as explain_install
 from provision.android.reading import number as whole
 from provision.android.refusals import explain as explain_refusal
@@ -75,6 +76,8 @@ class AndroidDevice:
                 self._install(action, progress)
             case Send(files):
                 self.link.push_many(((f.source, f.remote, 0o644, None) for f in files), progress)
+            case Enrol():
+                enrol(self.link, action)
             case _:
                 raise TypeError(f"an Android device cannot {action!r}")
 

@@ -5,7 +5,8 @@ remove  ``pm uninstall --user 0``, read back by ``pm list packages``. Strength C
 block   from Android 9 ``pm suspend``: strength B [I], since no screen of the phone lifts what shell suspended, and a
         factory reset does. Up to 8.1 ``pm disable-user``: strength C, Settings has a button "Enable". Both are read
         back from ``dumpsys package``; either of them found in force is enough.
-rules   a user restriction takes a device owner: shell has not had the right since Android 7. The few rules with a
+rules   a user restriction takes a device owner: shell has not had the right since Android 7. What the owner of the
+        profile enforces is read back key by key (:mod:`provision.android.ruled`). Without one the few rules with a
         setting that shell may write (restrictions.yaml, ``shell``) are written there, strength C.
 """
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 
 from profiles.restrictions import Restriction, table
 from profiles.schema import Profile, Rule
+from provision.android import ruled
 from provision.android.actions import Run
 from provision.android.command import Command, command, script
 from provision.android.reading import number, plain, text
@@ -29,7 +31,8 @@ _SUSPEND_API = 28
 _DISABLED = (2, 3)
 _STATE = re.compile(r"^[ \t]*User 0:.{0,400}?\binstalled=(true|false)\b(.{0,600})$", re.MULTILINE)
 _RATINGS = Cannot("Android has no age limits beyond those of a Google account", "Deny install_apps instead.")
-_NO_OWNER = Cannot("needs a device owner, which this version does not set up", "Do without it, or set it by hand.")
+_NO_OWNER = Cannot("needs a device owner, and the profile names none", 'Say "owner:" in the profile, or do without it.')
+_NO_KIOSK = Cannot("neither agent can do it on Android", "Remove or block the apps that are not wanted.")
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,13 @@ def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[
         yield Item("restrictions", f"block.{name}", f"{name} blocked", state, source, strength)
     if profile.restrictions.allow_only:
         source = profile.where("restrictions", "allow_only")
-        yield Item("restrictions", "allow_only", "no apps but those that are listed", _NO_OWNER, source)
+        yield Item("restrictions", "allow_only", "no apps but those that are listed", _NO_KIOSK, source)
     if profile.restrictions.ratings:
         source = profile.where("restrictions", "ratings")
         yield Item("restrictions", "ratings", "age limits of the stores", _RATINGS, source)
     rows = _rows(profile)
     for name, rule in profile.restrictions.rules.items():
-        state, strength = _rule(rows[name], rule, found, facts)
+        state, strength = _rule(rows[name], rule, profile, found, facts)
         meaning = rows[name].meaning[:1].lower() + rows[name].meaning[1:]
         want = f"{'may not' if rule.deny else 'may'}: {meaning}"
         yield Item("restrictions", name, want, state, profile.where("restrictions", name), strength, rule.required)
@@ -135,7 +138,12 @@ def _block(name: str, found: Found, identity: Identity) -> tuple[Met | Step | Ca
     return Step("it can be opened", (Run(disable, NO, "new state: disabled-user"),)), Strength.C
 
 
-def _rule(row: Restriction, rule: Rule, found: Found, facts: Facts) -> tuple[Met | Step | Cannot, Strength | None]:
+def _rule(
+    row: Restriction, rule: Rule, profile: Profile, found: Found, facts: Facts
+) -> tuple[Met | Step | Cannot, Strength | None]:
+    known = row.owner is not None and facts.identity.api >= row.owner.api
+    if profile.owner and known and (rule.deny or not row.shell):
+        return ruled.state(row, rule, profile, facts), ruled.strength(profile.owner)
     if row.shell:
         want = row.shell.deny if rule.deny else row.shell.allow
         now = found.values.get(row.name)
@@ -148,8 +156,9 @@ def _rule(row: Restriction, rule: Rule, found: Found, facts: Facts) -> tuple[Met
     if row.owner is None:
         return Cannot(row.limits or "Android has no such rule"), None
     if rule.deny:
-        known = facts.identity.api >= row.owner.api
         return _NO_OWNER if known else Cannot(f"Android {facts.identity.version} does not know this rule"), None
+    if facts.enforced.keys is not None and row.owner.key not in facts.enforced.keys:
+        return Met("nothing forbids it"), None
     locks = facts.locks
     if locks.owner or not locks.owner_known:
         who = f"{locks.owner} manages the phone" if locks.owner else "it is not known whether the phone has an owner"

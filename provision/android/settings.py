@@ -1,5 +1,5 @@
 """What is read from an Android device and what is set on it, in the order of applying: install first, restrict late,
-lock last, then how it leaves the bench."""
+lock last, then its owner, then how it leaves the bench."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from provision.android import (
     locks,
     makers,
     network,
+    owner,
     restrictions,
     screen_lock,
     setup,
@@ -43,5 +44,6 @@ SETTINGS: Mapping[str, Setting[Command]] = {
     "restrictions": restrictions,
     "home_screen": home_screen,
     "screen_lock": screen_lock,
+    "owner": owner,
     "bench": bench,
 }

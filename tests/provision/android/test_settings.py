@@ -25,6 +25,7 @@ from profiles.secrets import Secrets
 from provision.android import identity, refusals
 from provision.android.settings import READERS, SETTINGS
 from provision.model import Cannot, Facts, Identity, Item, Met, Step, Strength, Unit
+from provision.owned import Agent, BenchServer
 from provision.setting import Answer
 
 DATA = Path(__file__).parents[2] / "data" / "android"
@@ -34,7 +35,12 @@ _READERS: Mapping[str, Mapping[str, str]] = {
     "locks": {"accounts": "accounts=0", "policy": "Current Device Policy Manager state:", "owners": "no owners"},
     "cellular": {"state": "LOADED", "numeric": "45204", "name": "Viettel"},
 }
-_SECRETS = {"FLEET_SECRET_WIFI": "hoc-tap-tot", "FLEET_SECRET_PIN": "2468", "FLEET_SECRET_APN": "s3cret"}
+_SECRETS = {
+    "FLEET_SECRET_WIFI": "hoc-tap-tot",
+    "FLEET_SECRET_PIN": "2468",
+    "FLEET_SECRET_APN": "s3cret",
+    "FLEET_SECRET_AGENT": "swordfish",
+}
 
 
 def _cases(*names: str) -> list[Any]:
@@ -67,11 +73,23 @@ def _facts(case: Mapping[str, Any], who: Identity, profile: Profile) -> Facts:
     return Facts(who, **found)
 
 
-def _unit(case: Mapping[str, Any]) -> Unit:
-    """``sealed`` in a case holds the plain values that the last run sealed."""
-    unit = Unit(tag=case.get("unit", {}).get("tag"), seal_key=b"key")
+def _unit(case: Mapping[str, Any], profile: Profile) -> Unit:
+    """``sealed`` in a case holds the plain values that the last run sealed; ``agent`` how its owner's agent stands,
+    ``fetched: this`` that it has this very profile, ``server`` that the bench has one."""
+    unit = Unit(tag=case.get("unit", {}).get("tag"), seal_key=b"key", agent=_agent(case, profile))
     sealed = {item: unit.seal(value) for item, value in case.get("unit", {}).get("sealed", {}).items()}
     return dataclasses.replace(unit, sealed=sealed)
+
+
+def _agent(case: Mapping[str, Any], profile: Profile) -> Agent | None:
+    told = dict(case.get("unit", {}).get("agent") or {})
+    if not told or profile.owner is None:
+        return None
+    if told.get("fetched") == "this":
+        told["fetched"] = profile.digest
+    if told.get("server"):
+        told["server"] = BenchServer(8080, lambda: "N1", lambda _: True)
+    return Agent(profile.owner.package, **told)
 
 
 def _described(item: Item) -> dict[str, Any]:
@@ -98,11 +116,13 @@ def test_a_setting_plans_what_its_case_says(file: Path, tmp_path: Path) -> None:
     asked = setting.probes(profile, who, False)
     assert set(asked) == set(case["answers"]), "a case answers exactly what is asked"
     found = setting.parse(_answers(case["answers"]), profile, who)
-    items = list(setting.plan(profile, found, _facts(case, who, profile), _unit(case)))
+    items = list(setting.plan(profile, found, _facts(case, who, profile), _unit(case, profile)))
     told = [_described(item) for item in items]
     # Commands are compared where a case names them: most cases are about states and reasons.
     for row, wanted in zip(told, case["items"], strict=False):
-        if "actions" not in wanted:
+        if "actions" in wanted:
+            row.setdefault("actions", [])
+        else:
             row.pop("actions", None)
     assert told == case["items"]
     assert all(item.state.why for item in items), "doing nothing needs a reason, too"
@@ -115,7 +135,7 @@ def test_no_secret_is_in_what_people_see(file: Path, tmp_path: Path) -> None:
     who, profile = _device(case), _profile(case["profile"], tmp_path)
     asked = setting.probes(profile, who, False)
     found = setting.parse(_answers(case["answers"]), profile, who)
-    items = list(setting.plan(profile, found, _facts(case, who, profile), _unit(case)))
+    items = list(setting.plan(profile, found, _facts(case, who, profile), _unit(case, profile)))
     shown = " ".join([*(probe.masked for probe in asked.values()), *(str(_described(item)) for item in items)])
     assert not [secret for secret in _SECRETS.values() if secret in shown]
 
@@ -180,6 +200,7 @@ apps: [{id: a, android: {package: org.example.a}}]
 sim: {carrier: viettel, apn: automatic, roaming: off, background_data: {default: deny, allow: [a]}}
 restrictions: {remove: [{android: com.x.y}], block: [{android: com.x.z}], factory_reset: deny, data_roaming: deny}
 screen_lock: {pin: !secret pin}
+owner: {agent: headwind, file: EXAMPLES/apps/schoolbag-reader-1.apk, secret: !secret agent, server: "https://a.example"}
 """
 
 

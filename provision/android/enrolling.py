@@ -1,0 +1,130 @@
+"""Enrolling the agent over USB, with no internet: a file in its own folder, and the bench's server through ``reverse``.
+
+The folder is made by the system when the agent is started for the first time, with rights for the agent and the shell
+[I]. Some phones refuse a file that is sent there; then it is sent elsewhere and copied; some let the shell in there by
+no way (facts, Android §3.5). The agent reads the file when its screen is made anew and while it has no number. With
+the file goes the unit's number, so it is taken away again, whatever came of it, and so is the way through USB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from profiles.errors import SchoolbagError
+from provision.agents import headwind
+from provision.android.actions import Enrol
+from provision.android.adb import Link
+from provision.android.command import script
+from provision.errors import DeviceError, Refused
+from provision.owned import BenchServer
+
+_ELSEWHERE = "/data/local/tmp/.schoolbag-enrolment"
+_SLICE = 5.0
+_SLICES = 24
+"""Two minutes: the agent starts, asks, asks once more after 15 s, sets its rules, and tells how it is."""
+
+_SLICES_KNOWN = 8
+
+_SECONDS = 60.0
+
+# An activity that is there already is made anew (NEW_TASK, CLEAR_TASK): only then the agent reads its file. The screen
+# is lit, since many phones make no activity behind a dark one.
+_START = """
+input keyevent KEYCODE_WAKEUP >/dev/null 2>&1
+am start -f 0x10008000 -n "$1" 2>&1
+"""
+_FIRST_START = f"""
+{_START}
+n=0
+while [ ! -d "$2" ] && [ $n -lt 20 ]; do sleep 0.5; n=$((n + 1)); done
+am force-stop "$3" >/dev/null 2>&1
+[ -d "$2" ] || mkdir -p "$2"
+"""
+_COPY = 'cp "$1" "$2"; rm -f "$1"'
+_SIZE = 'wc -c < "$1"'
+_CLEAR = 'rm -f "$1" "$2"'
+
+_NO_WAY_IN = (
+    "Look on its screen for a question and answer it, then run again; if it stays so, this phone lets no computer into "
+    "apps' folders: leave the owner out of its profile, or take testdpc."
+)
+_SILENT = (
+    "Look on the phone: answer what the agent asks on its screen, unlock it, and run again; if it stays so, reset the "
+    "phone from Settings and run again."
+)
+
+
+def enrol(link: Link, action: Enrol) -> None:
+    """See :class:`provision.android.actions.Enrol`. Returns when the server has answered it and heard how it is."""
+    with _reached(link, action.server):
+        if action.known and _asked(link, action.server, _SLICES_KNOWN):
+            return
+        _shell(link, _FIRST_START, headwind.SCREEN, headwind.FOLDER, headwind.PACKAGE)
+        try:
+            _place(link, headwind.enrolment(_number(action.server), headwind.BENCH).encode())
+            if not _asked(link, action.server, _SLICES):
+                raise Refused("The agent did not ask this computer what the phone should be.", _SILENT)
+        finally:
+            with contextlib.suppress(SchoolbagError):
+                _shell(_fresh(link), _CLEAR, headwind.ENROLMENT, _ELSEWHERE)
+
+
+@contextlib.contextmanager
+def _reached(link: Link, server: BenchServer) -> Iterator[None]:
+    """Have the server reached from the phone. The way is taken away at the end, even if we are told to stop."""
+    remote = f"tcp:{headwind.BENCH_PORT}"
+    link.reverse(remote, f"tcp:{server.port}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(SchoolbagError):
+            _fresh(link).reverse_remove(remote)
+
+
+def _fresh(link: Link) -> Link:
+    """One that was not told to stop."""
+    return link.server.link(link.listed)
+
+
+def _asked(link: Link, server: BenchServer, slices: int) -> bool:
+    """Start the agent, and wait until it has asked. Between two looks the phone is asked whether it is still there."""
+    said = _shell(link, _START, headwind.SCREEN)
+    if "Error" in said or "Exception" in said:
+        raise Refused("The agent does not start.", "Check that the profile has the right APK of it.", evidence=said)
+    for _ in range(slices):
+        if server.wait(_SLICE):
+            return True
+        _shell(link, ":")
+    return False
+
+
+def _number(server: BenchServer) -> str:
+    try:
+        return server.number()
+    except DeviceError:
+        raise
+    except SchoolbagError as error:
+        raise Refused(error.what, error.next_action) from error
+
+
+def _place(link: Link, text: bytes) -> None:
+    """By the first way that the phone lets us take; that it is there is read back."""
+    with contextlib.suppress(Refused):
+        link.push(text, headwind.ENROLMENT)
+    if _is_there(link, len(text)):
+        return
+    with contextlib.suppress(Refused):
+        link.push(text, _ELSEWHERE, mode=0o600)
+        _shell(link, _COPY, _ELSEWHERE, headwind.ENROLMENT)
+    if not _is_there(link, len(text)):
+        raise Refused("This phone does not let the computer put a file into the agent's folder.", _NO_WAY_IN)
+
+
+def _is_there(link: Link, size: int) -> bool:
+    return _shell(link, _SIZE, headwind.ENROLMENT).strip() == str(size)
+
+
+def _shell(link: Link, text: str, *words: str) -> str:
+    result = link.shell(script(text, *words).raw, _SECONDS)
+    return (result.stdout + result.stderr).decode("utf-8", "replace")
