@@ -7,7 +7,6 @@ A command's module is imported when the command is run, not before.
 from __future__ import annotations
 
 import atexit
-import difflib
 import errno
 import gc
 import importlib
@@ -107,6 +106,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else " fleet --help lists them."
             ctx.fail(f"No such command {args[0]!r}.{hint}")

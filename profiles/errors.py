@@ -8,7 +8,6 @@ SchoolbagError            what went wrong, and what to do next
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +65,8 @@ def shown(file: Path) -> str:
 
 def meant(word: str, known: Iterable[str]) -> str:
     """`` (did you mean "x"?)``, or nothing when no known word is near."""
+    import difflib
+
     by_fold = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
     return f' (did you mean "{by_fold[near[0]]}"?)' if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +74,8 @@ def check(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
 
     Example: fleet site check district-5
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from fleet.db import snapshot
     from fleet.remote.releases import keys
     from fleet.remote.sites import records, screen
