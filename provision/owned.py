@@ -21,13 +21,14 @@ class BenchServer:
     """The bench's own server for agents, on this computer.
 
     ``port``: where it listens on 127.0.0.1. ``number`` makes a new enrolment of the unit, records it and then says its
-    number; what was enrolled before is dead from then on. ``wait`` waits (s at most) until the phone, under its present
-    number, has been answered what it should be and has told how it is, both since this value was made; whether it has.
+    number; what was enrolled before is dead from then on. ``wait(since, seconds)`` waits (s at most) until the phone,
+    under its present number, has been answered what it should be and has told how it is, both after ``since``
+    (``time.monotonic()``); whether it has.
     """
 
     port: int
     number: Callable[[], str] = field(repr=False)
-    wait: Callable[[float], bool] = field(repr=False)
+    wait: Callable[[float, float], bool] = field(repr=False)
 
 
 @dataclass(frozen=True)

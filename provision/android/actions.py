@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from provision.agents import headwind
 from provision.android.command import Command
-from provision.owned import BenchServer
+from provision.owned import Agent, BenchServer
 
 VERIFIER = "verifier_verify_adb_installs"
 """Settings.Global: whether apps that come over USB are checked; on unless it is 0 (facts §2.2)."""
@@ -92,11 +92,11 @@ class Send:
 class Enrol:
     """Have the agent that owns the phone ask the bench's server, under a number that is made for it.
 
-    ``known``: it may have a number of ours already, which is tried first.
+    The number that it may have already is tried first, where we enrolled it.
     """
 
+    agent: Agent
     server: BenchServer
-    known: bool = False
     size: ClassVar[int] = 0
     leaves: ClassVar[str] = ""
 

@@ -9,6 +9,7 @@ the file goes the unit's number, so it is taken away again, whatever came of it,
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from profiles.errors import SchoolbagError
@@ -58,12 +59,12 @@ _SILENT = (
 def enrol(link: Link, action: Enrol) -> None:
     """See :class:`provision.android.actions.Enrol`. Returns when the server has answered it and heard how it is."""
     with _reached(link, action.server):
-        if action.known and _asked(link, action.server, _SLICES_KNOWN):
+        if action.agent.enrolled and _asked(link, action, _SLICES_KNOWN):
             return
         _shell(link, _FIRST_START, headwind.SCREEN, headwind.FOLDER, headwind.PACKAGE)
         try:
             _place(link, headwind.enrolment(_number(action.server), headwind.BENCH).encode())
-            if not _asked(link, action.server, _SLICES):
+            if not _asked(link, action, _SLICES):
                 raise Refused("The agent did not ask this computer what the phone should be.", _SILENT)
         finally:
             with contextlib.suppress(SchoolbagError):
@@ -87,13 +88,17 @@ def _fresh(link: Link) -> Link:
     return link.server.link(link.listed)
 
 
-def _asked(link: Link, server: BenchServer, slices: int) -> bool:
-    """Start the agent, and wait until it has asked. Between two looks the phone is asked whether it is still there."""
+def _asked(link: Link, action: Enrol, slices: int) -> bool:
+    """Start the agent, and wait until it has asked: here, or at home already, where it moves if it can reach that.
+
+    Between two looks the phone is asked whether it is still there.
+    """
+    since = time.monotonic()
     said = _shell(link, _START, headwind.SCREEN)
     if "Error" in said or "Exception" in said:
         raise Refused("The agent does not start.", "Check that the profile has the right APK of it.", evidence=said)
     for _ in range(slices):
-        if server.wait(_SLICE):
+        if action.server.wait(since, _SLICE) or action.agent.now().home:
             return True
         _shell(link, ":")
     return False

@@ -140,7 +140,7 @@ def _sync(profile: Profile, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     if agent.synced and fetched and not differ:
         return Met("it has asked this bench's server, and has told how it is")
     why = _why(agent, differ, fetched=fetched)
-    return Step(why, (Enrol(agent.server, known=agent.enrolled),) if agent.server else ())
+    return Step(why, (Enrol(agent, agent.server),) if agent.server else ())
 
 
 def _at_home(differ: list[str], *, fetched: bool) -> Met | Cannot:

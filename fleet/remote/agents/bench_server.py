@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import select
 
@@ -55,9 +56,8 @@ class _Heard:
             self._at[number, what] = time.monotonic()
             self._changed.notify_all()
 
-    def wait(self, number: str, seconds: float) -> bool:
-        """Whether both happened from now on, within this time."""
-        since = time.monotonic()
+    def wait(self, number: str, since: float, seconds: float) -> bool:
+        """Whether both happened after ``since``; waits for this time."""
 
         def both() -> bool:
             return all(self._at.get((number, what), 0.0) >= since for what in ("answered", "told"))
@@ -82,8 +82,9 @@ class BenchServer:
         self._ready: set[str] = set()
         self._alone = threading.Lock()
 
-    def agent_for(self, unit: str, profile: Profile, *, enrols: bool = True) -> Agent:
-        """How the unit of this key stands, for a run with ``profile``; without ``enrols`` nothing can be enrolled.
+    def agent_for(self, unit: str, profile: Profile, api: int, *, enrols: bool = True) -> Agent:
+        """How the unit of this key stands, for a run with ``profile`` on a device of this API; without ``enrols``
+        nothing can be enrolled.
 
         The first time for a profile reads all its files. Raises RegistryError, OSError, and the profile must name an
         owner.
@@ -93,7 +94,8 @@ class BenchServer:
         mine = enrols and owner.agent == "headwind"
         if mine:
             self._prepare(profile)
-        server = OnBench(self.port, lambda: self._enrol(unit, profile), lambda s: self._wait(unit, s)) if mine else None
+            self._service.apis[unit] = api
+        server = OnBench(self.port, lambda: self._enrol(unit, profile), partial(self._wait, unit)) if mine else None
         return standing(self._registry, unit, profile, server)
 
     def _prepare(self, profile: Profile) -> None:
@@ -116,10 +118,10 @@ class BenchServer:
         with transaction(self._registry.engine) as conn:
             return records.enrol(conn, self._registry.ledger, unit, **told, server=owner.server or "")
 
-    def _wait(self, unit: str, seconds: float) -> bool:
+    def _wait(self, unit: str, since: float, seconds: float) -> bool:
         with snapshot(self._registry.engine) as conn:
             enrolment = records.alive(conn, unit)
-        return enrolment is not None and self._heard.wait(enrolment.number, seconds)
+        return enrolment is not None and self._heard.wait(enrolment.number, since, seconds)
 
     def _run(self) -> None:
         asyncio.run(self._server.attend())

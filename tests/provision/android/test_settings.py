@@ -88,7 +88,7 @@ def _agent(case: Mapping[str, Any], profile: Profile) -> Agent | None:
     if told.get("fetched") == "this":
         told["fetched"] = profile.digest
     if told.get("server"):
-        told["server"] = BenchServer(8080, lambda: "N1", lambda _: True)
+        told["server"] = BenchServer(8080, lambda: "N1", lambda _since, _seconds: True)
     return Agent(profile.owner.package, **told)
 
 
