@@ -51,6 +51,42 @@ def one_phone(virtual_bench: Callable[..., Bench], adb_binary: str) -> OnePhone:
     return start
 
 
+_PHONES = 24
+
+
+@pytest.fixture(scope="module")
+def _unused(adb_server: int, adb_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[list[Any]]]:
+    """Phones with the agent that no test has had: those that it owns, and those that it does not."""
+    from tests.virtual import enrolled
+
+    states = [enrolled.OWNED] * _PHONES + [enrolled.WITH_AGENT] * 3
+    spec = {"devices": [{"preset": "pixel-13", "state": state} for state in states]}
+    bench = Bench(adb_server, spec, tmp_path_factory.mktemp("agents"))
+    phones = [enrolled.Phone(bench, one, Adb(adb_binary, bench.port, one.address)) for one in bench.devices]
+    yield [phones[:_PHONES], phones[_PHONES:]]
+    bench.close()
+
+
+@pytest.fixture
+def enrolled(_unused: list[list[Any]]) -> Iterator[Any]:
+    """Gives phones whose agent is at work; see :class:`tests.virtual.enrolled.Enrolled`."""
+    from tests.virtual.enrolled import enrol
+
+    given: list[Phone] = []
+
+    def give(server: Any = None, *, owner: bool = True, start: bool = True, **told: str) -> Phone:
+        phone: Phone = _unused[0 if owner else 1].pop()
+        given.append(phone)
+        if start:
+            enrol(phone.adb, server.port, **told)
+            phone.until(lambda state: state["agent"]["reports"])
+        return phone
+
+    yield give
+    for phone in given:  # its agent would go on asking
+        phone.bench.send({"do": "unplug", "serial": phone.device.serial})
+
+
 @dataclass(frozen=True)
 class Answer:
     out: bytes

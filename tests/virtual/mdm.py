@@ -45,6 +45,8 @@ class Mdm:
     answer: Callable[[Asked], Reply | None] = lambda _: None
     """Answers in place of the usual one, where it gives any."""
     sign_answers: bool = False
+    cut_at: int | None = None
+    """After so many bytes of an answer it hangs up."""
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
@@ -112,7 +114,9 @@ def serving(tls: ssl.SSLContext | None = None, **told: Any) -> Iterator[Mdm]:
                 text = re.sub(r"\s", "", body.decode().partition('"data":')[2][:-1])
                 self.send_header("X-Response-Signature", mdm.signature(text))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: mdm.cut_at])
+            if mdm.cut_at is not None and len(body) > mdm.cut_at:
+                self.close_connection = True
 
         do_GET = do_POST = do_PUT = _serve  # noqa: N815  (names of the standard library)
 

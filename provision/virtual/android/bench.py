@@ -83,8 +83,9 @@ def _one_of(word: str, *words: str) -> str:
 
 def _make(spec: DeviceSpec, server: AdbServer, home: Path, buses: Mapping[str, Pace], emit: Emit) -> Device:
     common = spec.common
-    api = presets.resolve(common.preset, common.overrides)["api"]
-    files = Files(home, api, spec.capacity, deny_app_dirs=spec.deny_app_dirs)
+    tree = presets.resolve(common.preset, common.overrides)
+    by_copy = bool(tree["app_dirs_by_copy"])
+    files = Files(home, tree["api"], spec.capacity, deny_app_dirs=spec.deny_app_dirs, app_dirs_by_copy=by_copy)
     phone = Phone(common.preset, common.overrides, files)
     device = Device(phone, server, emit, buses=(buses[common.link],) if common.link else ())
     for fault in spec.faults:

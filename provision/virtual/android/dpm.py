@@ -18,6 +18,7 @@ from provision.virtual.android.policy import give_up
 from provision.virtual.android.process import Process
 
 GUARD = "android.permission.BIND_DEVICE_ADMIN"
+_ONE_UI_SAYS_MORE = 36
 
 
 def dpm(process: Process) -> int:
@@ -89,6 +90,8 @@ def _set_owner(process: Process, component: str, user: int) -> None:
     _precondition(phone, admin, user)
     phone.owner = admin
     phone.admins = [other for other in phone.admins if other.component != component] + [admin]
+    if phone.vendor == "samsung" and phone.api >= _ONE_UI_SAYS_MORE:
+        process.say(f"{admin.short} was already an admin for user {user}. No need to set it again.\n")
     phone.restrictions.own |= {"no_add_managed_profile"} | ({"no_add_clone_profile"} if phone.api >= 33 else set())
     if phone.api <= 30:
         process.say(f"Success: Device owner set to package ComponentInfo{{{component}}}\n")
@@ -101,6 +104,11 @@ def _set_owner(process: Process, component: str, user: int) -> None:
 def _accounts_forbid(phone: Phone, admin: Owner) -> bool:
     """From 14 on an admin that is no test app and any account do not go together (§3.2)."""
     return phone.api >= 34 and _set_up(phone) and bool(phone.accounts) and not admin.test_only
+
+
+def _accounts_in_the_way(phone: Phone, admin: Owner) -> bool:
+    """A test app may own a phone whose accounts all say that they do not mind (``owner_allowed``)."""
+    return any(not (admin.test_only and account.get("owner_allowed")) for account in phone.accounts)
 
 
 def _set_up(phone: Phone) -> bool:
@@ -129,11 +137,15 @@ def _precondition(phone: Phone, admin: Owner, user: int) -> None:
         raise illegal_state(f"User {user} not running." if phone.api >= 31 else f"User not running: {user}")
     if phone.tree["paired_watch"] and phone.api >= 26:
         raise illegal_state("Not allowed to set the device owner because this device has already paired")
-    if _set_up(phone) and len(phone.users) > 1:
+    if phone.tree["headless"] and phone.api >= 34:
+        raise JavaError(
+            "android.os.ServiceSpecificException", "Cannot provision an unsupported DPC into DO on a headless device"
+        )
+    if _set_up(phone) and len(phone.users) > (2 if phone.tree["headless"] else 1):
         raise illegal_state(
             f"Not allowed to set the device owner because there are already several users on the device{dot}"
         )
-    if _set_up(phone) and phone.accounts:
+    if _set_up(phone) and _accounts_in_the_way(phone, admin):
         raise illegal_state(
             f"Not allowed to set the device owner because there are already some accounts on the device{dot}"
         )

@@ -70,15 +70,19 @@ class Files(Paths):
     """One phone's files. ``capacity`` is the size of its data partition in bytes; a write beyond it gets ENOSPC.
 
     ``deny_app_dirs``: this device refuses the shell ``Android/data`` and ``Android/obb``, as some do (facts §3.5).
+    ``app_dirs_by_copy``: it takes no file into ``Android/data`` by sync, as adbd cannot give it to its app (facts §3.5).
     ``full``: while true nothing more fits, whatever the capacity (the fault ``storage_full``).
     """
 
-    def __init__(self, root: Path, api: int, capacity: int, *, deny_app_dirs: bool = False) -> None:
+    def __init__(
+        self, root: Path, api: int, capacity: int, *, deny_app_dirs: bool = False, app_dirs_by_copy: bool = False
+    ) -> None:
         super().__init__(os.fspath(root), deny_app_dirs=deny_app_dirs)
         self.root = root
         self.api = api
         self.capacity = capacity
         self.deny_app_dirs = deny_app_dirs
+        self.app_dirs_by_copy = app_dirs_by_copy
         self.full = False
         self._lock = threading.Lock()
         self._used = 0
@@ -100,7 +104,17 @@ class Files(Paths):
 
     def empty(self, root: Path) -> Files:
         """The same storage with nothing on it, kept in ``root``."""
-        return Files(root, self.api, self.capacity, deny_app_dirs=self.deny_app_dirs)
+        return Files(
+            root,
+            self.api,
+            self.capacity,
+            deny_app_dirs=self.deny_app_dirs,
+            app_dirs_by_copy=self.app_dirs_by_copy,
+        )
+
+    def may_be_given(self, path: str) -> bool:
+        """Whether adbd can give a file there to its owner, as it does with every file that it makes."""
+        return not (self.app_dirs_by_copy and self.resolve(path).startswith(f"{SHARED}/Android/data/"))
 
     # Room -----------------------------------------------------------------------------------------------------
 

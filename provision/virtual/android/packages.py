@@ -124,7 +124,9 @@ class Packages:
 
     def _preinstall(self, name: str, given: dict[str, Any], uid: int, users: list[int]) -> None:
         system = bool(given.get("system", True))
-        states = {user: UserState(stopped=False, **given.get("state", {})) for user in users}
+        kept = dict(given.get("state", {}))
+        granted = kept.pop("granted", ())
+        states = {user: UserState(stopped=False, granted=set(granted), **kept) for user in users}
         author = "google" if "google" in name or name == "com.android.vending" else self._vendor
         certificate = f"{author} {'platform' if system else name}".encode()
         path = given.get("path", f"/system/app/{name}/{name}.apk")

@@ -181,9 +181,14 @@ class _Session:
         try:
             self._clear(path)
             self._make_parents(path)
-            return self._files.create(path, mode=mode & 0o777)
+            file = self._files.create(path, mode=mode & 0o777)
         except OSError as error:
             raise _Refused(f"couldn't create file: {error.strerror}") from None
+        if not self._files.may_be_given(path):
+            file.close()
+            self._clear(path)
+            raise _Refused("fchown failed: Operation not permitted")
+        return file
 
     def _clear(self, path: str) -> None:
         _, found = self._look(path, follow=False)
