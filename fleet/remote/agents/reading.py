@@ -22,7 +22,7 @@ from fleet.db import shown, snapshot
 from fleet.db_errors import told
 from fleet.errors import RegistryError
 from fleet.models import agent_contacts, agents, orders, units
-from fleet.remote.agents import wanted
+from fleet.remote.agents import quota, wanted
 from fleet.remote.agents.reports import Phone
 from fleet.units import Registry
 
@@ -44,7 +44,8 @@ class Order:
 class Known:
     """An enrolment that lives, by its (hashed) number; the columns of its contacts are "" or ``None`` before the first.
 
-    ``wanted`` is the digest of what it should have; ``enrolled`` of what it was set up with.
+    ``wanted`` is the digest of what it should have; ``enrolled`` of what it was set up with. ``quota``: bytes that its
+    SIM has a day, where that is known.
     """
 
     number: str
@@ -61,6 +62,7 @@ class Known:
     told: tuple[Any, ...]
     drift: tuple[str, ...]
     orders: tuple[Order, ...]
+    quota: int | None
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -199,6 +201,7 @@ def _query(pushes: wanted.Standing) -> Select[Any]:
             *(units.c.serial, units.c.model, units.c.imei, units.c.facts),
             *(orders.c.order_id, orders.c.kind, orders.c.text, orders.c.changed),
             *wanted.columns(pushes),
+            *quota.columns(),
         )
         .select_from(source)
         .where(agents.c.number.in_(bindparam("numbers", expanding=True)), agents.c.ended_at.is_(None))
@@ -221,6 +224,7 @@ def _known(rows: Sequence[Row[Any]], pushes: wanted.Standing, now: datetime) -> 
         told_at=row.told_at or "",
         told=(row.owner, row.battery_level, row.iccid, row.missing, row.drift),
         drift=tuple(json.loads(row.drift)) if row.drift and row.drift != "[]" else (),
+        quota=quota.of(row),
         orders=tuple(
             sorted((Order(one.order_id, one.kind, one.text, one.changed) for one in rows if one.order_id), key=_age)
         ),
@@ -231,6 +235,6 @@ _age: Callable[[Order], tuple[str, str]] = lambda one: (one.changed, one.id)  # 
 
 
 def _api(facts: str | None) -> int:
-    """What a bench read; 0 where none did."""
+    """What a bench read; 0 where none did yet."""
     api = json.loads(facts).get("api") if facts else None
     return api if isinstance(api, int) else 0

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from fleet.db import snapshot
 from fleet.errors import RegistryError
 from fleet.models import agents
-from fleet.remote.agents import answers, doing
+from fleet.remote.agents import answers, doing, quota
 from fleet.remote.agents.answers import Answers, Asking
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.configurations import Configurations, Document, NoDocument
@@ -36,6 +36,8 @@ _TO_WRITE = 2.0
 _TOLD = 60.0
 _SHOWN = 600.0
 _LOOKED = 2.0
+_MOST_LIGHTS = 1000
+_NEWEST = 1000
 """Seconds after which an agent is told once more that there is another configuration, or a message."""
 
 Noticed = Callable[[str, str], None]
@@ -48,13 +50,15 @@ class Busy(SchoolbagError):
 
 @dataclass
 class Service:
-    """``home``: it is where phones reach it from home, not a bench's. Used by one loop; see :meth:`close`."""
+    """``home``: it is where phones reach it from home, not a bench's. ``apis``: of units on the bench that the registry
+    may not know yet. Used by one loop; see :meth:`close`."""
 
     registry: Registry
     blobs: Blobs
     secrets: Secrets
     home: bool
     noticed: Noticed = lambda _number, _what: None
+    apis: dict[str, int] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     by_number: Rate = field(default_factory=lambda: Rate(1, 120))
     told: Lately = field(default_factory=lambda: Lately(_TOLD))
@@ -66,6 +70,7 @@ class Service:
     waiting: Waiting = field(init=False)
     _revealed: dict[str, str] = field(default_factory=dict)
     _missed: set[str] = field(default_factory=set)
+    _lights: dict[tuple[str, int | None], frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.configurations = Configurations(self.registry)
@@ -131,10 +136,14 @@ class Service:
             self._revealed[name] = self.secrets.get(name).reveal()
         return self._revealed[name]
 
+    def api(self, known: Known) -> int:
+        """The phone's; where nobody knows it the newest, as Android passes over restrictions that it does not know."""
+        return self.apis.get(known.unit) or known.phone.api or _NEWEST
+
     def asking(self, known: Known, document: Document, *, host: str, wifi: bool) -> Asking:
         """How the phone is answered: at home by the address in its profile, at a bench by the one it used."""
         base = document["server"] if self.home else f"http://{host}"
-        light = self.light(document) if self.home and not wifi else None
+        light = self._light(document, known.quota) if self.home and not wifi else None
         return Asking(base, known.home_at is not None, lambda sha256: self.has(sha256, light))
 
     def has(self, sha256: str, light: frozenset[str] | None = None) -> bool:
@@ -145,9 +154,17 @@ class Service:
             LOG.warning("The content %s… is not on this computer: no phone is told of it from here.", sha256[:12])
         return here and (light is None or sha256 in light)
 
-    def light(self, document: Document) -> frozenset[str]:
-        """What may be fetched over a SIM."""
-        return frozenset(one["sha256"] for one in (*document["apps"], *document["files"]))
+    def _light(self, document: Document, quota_: int | None) -> frozenset[str]:
+        """What may be fetched by a SIM that has so many bytes a day."""
+        key = (document["digest"], quota_)
+        if key not in self._lights:
+            if len(self._lights) > _MOST_LIGHTS:
+                self._lights.clear()
+            every = (*document["apps"], *document["files"])
+            self._lights[key] = frozenset(
+                one["sha256"] for one in every if not quota.waits_for_wifi(one["size"], quota_)
+            )
+        return self._lights[key]
 
     async def note(self, contact: Contact | None) -> None:
         """Keep a contact if that is soon done: nobody's answer depends on it."""
