@@ -17,6 +17,7 @@ from provision.virtual.android.phone import Phone
 from provision.virtual.android.server import AdbServer
 from provision.virtual.android.shell.pipe import Bytes, Collector
 from tests.benches import Bench, VirtualDevice
+from tests.virtual import enrolled as agents_at_work
 
 _CAPACITY = 100_000_000
 
@@ -57,12 +58,10 @@ _PHONES = 24
 @pytest.fixture(scope="module")
 def _unused(adb_server: int, adb_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[list[Any]]]:
     """Phones with the agent that no test has had: those that it owns, and those that it does not."""
-    from tests.virtual import enrolled
-
-    states = [enrolled.OWNED] * _PHONES + [enrolled.WITH_AGENT] * 3
+    states = [agents_at_work.OWNED] * _PHONES + [agents_at_work.WITH_AGENT] * 3
     spec = {"devices": [{"preset": "pixel-13", "state": state} for state in states]}
     bench = Bench(adb_server, spec, tmp_path_factory.mktemp("agents"))
-    phones = [enrolled.Phone(bench, one, Adb(adb_binary, bench.port, one.address)) for one in bench.devices]
+    phones = [agents_at_work.Phone(bench, one, Adb(adb_binary, bench.port, one.address)) for one in bench.devices]
     yield [phones[:_PHONES], phones[_PHONES:]]
     bench.close()
 
@@ -70,21 +69,19 @@ def _unused(adb_server: int, adb_binary: str, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def enrolled(_unused: list[list[Any]]) -> Iterator[Any]:
     """Gives phones whose agent is at work; see :class:`tests.virtual.enrolled.Enrolled`."""
-    from tests.virtual.enrolled import enrol
+    given: list[agents_at_work.Phone] = []
 
-    given: list[Phone] = []
-
-    def give(server: Any = None, *, owner: bool = True, start: bool = True, **told: str) -> Phone:
-        phone: Phone = _unused[0 if owner else 1].pop()
+    def give(server: Any = None, *, owner: bool = True, start: bool = True, **told: str) -> agents_at_work.Phone:
+        phone: agents_at_work.Phone = _unused[0 if owner else 1].pop()
         given.append(phone)
         if start:
-            enrol(phone.adb, server.port, **told)
+            phone.enrol(server.port, **told)
             phone.until(lambda state: state["agent"]["reports"])
         return phone
 
     yield give
     for phone in given:  # its agent would go on asking
-        phone.bench.send({"do": "unplug", "serial": phone.device.serial})
+        phone.bench.send({"do": "reset", "serial": phone.device.serial})
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.benches import Bench, VirtualDevice
 from tests.virtual import mdm
-from tests.virtual.conftest import Adb
+
+if TYPE_CHECKING:
+    from tests.virtual.conftest import Adb
 
 NUMBER = "sb-7f3a 9c/é"
 PACKAGE = "com.hmdm.launcher"
@@ -59,6 +61,14 @@ class Phone:
     bench: Bench
     device: VirtualDevice
     adb: Adb
+
+    def enrol(self, port: int, **told: str) -> None:
+        """See :func:`enrol`."""
+        enrol(self.adb, port, **told)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the bench told of it so far."""
+        return [event for event in self.bench.events if event.get("serial") == self.device.serial]
 
     def state(self) -> State:
         return self.bench.state(self.device.serial)

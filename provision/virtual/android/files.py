@@ -70,7 +70,7 @@ class Files(Paths):
     """One phone's files. ``capacity`` is the size of its data partition in bytes; a write beyond it gets ENOSPC.
 
     ``deny_app_dirs``: this device refuses the shell ``Android/data`` and ``Android/obb``, as some do (facts §3.5).
-    ``app_dirs_by_copy``: it takes no file into ``Android/data`` by sync, as adbd cannot give it to its app (facts §3.5).
+    ``app_dirs_by_copy``: it takes no file into ``Android/data`` by sync: adbd cannot give it to the app (facts §3.5).
     ``full``: while true nothing more fits, whatever the capacity (the fault ``storage_full``).
     """
 
