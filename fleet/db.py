@@ -11,15 +11,18 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     URL,
     Connection,
     Engine,
     NullPool,
+    Pool,
     StaticPool,
     create_engine,
     event,
@@ -41,7 +44,11 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema that this program knows, oldest first; a test holds it equal to the migrations."""
 
 PATIENCE = 10.0
-"""Seconds that one writer waits for another."""
+"""Seconds that one program waits for another that writes."""
+
+_TURNS: WeakKeyDictionary[Pool, Lock] = WeakKeyDictionary()
+"""The threads of one program wait for one another here, as long as it takes: at a server each that waits has a
+connection, and SQLite looks every tenth of a second whether it is free."""
 
 
 def database_of(named: str | None, home: Home, environment: Mapping[str, str] = os.environ) -> URL:
@@ -119,7 +126,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """All or nothing, one writer at a time."""
     with (
         told(shown(engine.url)),
-        db_postgres.in_turn(engine),
+        _TURNS[engine.pool],
         engine.execution_options(writing=True).begin() as conn,
     ):
         yield conn
@@ -129,7 +136,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def noting(engine: Engine) -> Iterator[Connection]:
     """All or nothing, of rows that are no record and that the ledger knows nothing of: a database server takes them
     without waiting for whoever writes to the ledger."""
-    with told(shown(engine.url)), engine.execution_options(writing="beside").begin() as conn:
+    turn = _TURNS[engine.pool] if _is_sqlite(engine.url) else nullcontext()
+    with told(shown(engine.url)), turn, engine.execution_options(writing="beside").begin() as conn:
         yield conn
 
 
@@ -186,8 +194,15 @@ def _engine(url: URL, mode: str, patience: float, *, checked: bool = True) -> En
 
     ``checked``: whether rows have to be there that others refer to; SQLite's tables cannot be made anew otherwise.
     """
-    if not _is_sqlite(url):
-        return db_postgres.engine(url, patience)
+    if _is_sqlite(url):
+        made = _sqlite_engine(url, mode, patience, checked=checked)
+    else:
+        made = db_postgres.engine(url, patience)
+    _TURNS[made.pool] = Lock()
+    return made
+
+
+def _sqlite_engine(url: URL, mode: str, patience: float, *, checked: bool) -> Engine:
     place = f"file:{quote(str(_file(url)))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:

@@ -3,12 +3,7 @@ text is compared by code point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from threading import Lock
-from weakref import WeakKeyDictionary
-
-from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from fleet.errors import RegistryError
 
@@ -17,8 +12,6 @@ _WRITERS = 0x5C_00_1B_A6
 
 _GONE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 """The server takes a computer for gone after a minute of silence, and gives back what it had locked."""
-
-_TURNS: WeakKeyDictionary[Pool, Lock] = WeakKeyDictionary()
 
 
 def engine(url: URL, patience: float) -> Engine:
@@ -48,16 +41,7 @@ def engine(url: URL, patience: float) -> Engine:
             conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     event.listen(made, "begin", begin)
-    _TURNS[made.pool] = Lock()
     return made
-
-
-@contextmanager
-def in_turn(engine: Engine) -> Iterator[None]:
-    """The threads of one program wait for one another here: one that waits at the server takes a connection with it."""
-    turn = _TURNS.get(engine.pool)
-    with turn or nullcontext():
-        yield
 
 
 def check_encoding(conn: Connection, where: str) -> None:
