@@ -64,16 +64,20 @@ def test_first_sync_through_the_cable(one_phone: OnePhone, server: mdm.Mdm, apk:
     assert b"java.lang.SecurityException: User restriction prevents installing" in refused.stderr + refused.stdout
 
 
-def test_enrolment_is_read_at_a_start_of_its_own(enrolled: Enrolled, server: mdm.Mdm) -> None:
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_enrolment_is_read_when_its_screen_is_made(enrolled: Enrolled, server: mdm.Mdm, made_anew: bool) -> None:
     phone = enrolled(start=False)
     told = json.dumps({"com.hmdm.DEVICE_ID": NUMBER, "com.hmdm.BASE_URL": "http://localhost:8080"}).encode()
-    assert phone.adb("shell", f"ls {FOLDER}").returncode == 1
+    assert phone.adb("shell", f"ls {FOLDER}").returncode == 1  # the first start makes it
     phone.adb.ok("shell", f"am start -n {SCREEN}")
     phone.adb.ok("shell", f"cat > {FOLDER}/init.json", stdin=told)
     phone.adb.ok("reverse", "tcp:8080", f"tcp:{server.port}")
     phone.adb.ok("shell", f"am start -n {SCREEN}")  # brings it to the front, and reads nothing
-    assert phone.state()["agent"] | {"number": ""} == phone.state()["agent"]
-    phone.adb.ok("shell", f"am force-stop com.hmdm.launcher; am start -n {SCREEN}")
+    assert phone.state()["agent"]["number"] == ""
+    again = (
+        f"am start -f 0x10008000 -n {SCREEN}" if made_anew else f"am force-stop com.hmdm.launcher; am start -n {SCREEN}"
+    )
+    phone.adb.ok("shell", again)
     assert phone.until(lambda state: state["agent"]["reports"])["agent"]["number"] == NUMBER
 
 

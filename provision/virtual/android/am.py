@@ -8,6 +8,8 @@ from provision.virtual.android.process import Process
 
 VALUES = {"-a", "-d", "-t", "-c", "-n", "-f", "-p", "--user", "--es", "--ez", "--ei", "--el", "--esn"}
 TWO_VALUES = {"--es", "--ez", "--ei", "--el"}
+CLEAR_TASK = 0x8000
+"""The flag by which an activity that is there already is made anew."""
 FORBIDDEN = {"android.intent.action.MASTER_CLEAR", "android.intent.action.FACTORY_RESET"}
 FORBIDDEN |= {"android.intent.action.BOOT_COMPLETED", "android.intent.action.AIRPLANE_MODE"}
 
@@ -59,6 +61,14 @@ def _shown(intent: dict[str, str]) -> str:
     return "Intent { " + " ".join(f"{names[key]}={value}" for key, value in intent.items() if key in names) + " }"
 
 
+def _flags(intent: dict[str, str]) -> int:
+    """Java's ``Integer.decode`` of ``-f``; 0 without one, or for what is none."""
+    try:
+        return int(intent.get("-f", "0"), 0)
+    except ValueError:
+        return 0
+
+
 def _full(component: str) -> str:
     """``package/class`` with the whole name of the class."""
     package, _, name = component.partition("/")
@@ -86,7 +96,7 @@ def _start(process: Process, args: Args) -> int:
         package_of = process.phone.packages.get(component.partition("/")[0])
         assert package_of is not None
         package_of.state(0).stopped = False
-        process.phone.on_start(_full(component))
+        process.phone.on_start(_full(component), bool(_flags(intent) & CLEAR_TASK))
     return 0
 
 

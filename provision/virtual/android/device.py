@@ -83,7 +83,7 @@ class Device:
         phone.on_reboot = self.reboot
         phone.on_adb_off = lambda: self.later(_ADB_OFF_SECONDS, self.unplug)
         phone.on_wipe = self.erase
-        phone.on_start = lambda activity: self.agent.start() if activity == SCREEN else None
+        phone.on_start = self._start_agent
         phone.on_stop = lambda package: self.agent.stop() if package == PACKAGE else None
         phone.on_replaced = self._restart
 
@@ -161,6 +161,10 @@ class Device:
         package = self.phone.packages.installed(PACKAGE, 0)
         if package is not None and not package.state(0).stopped:
             self.agent.start()
+
+    def _start_agent(self, activity: str, anew: bool) -> None:
+        if activity == SCREEN:
+            self.agent.start(anew=anew)
 
     def _restart(self, package: str) -> None:
         """An app was replaced: its process is killed, and begins anew where it lived."""

@@ -84,9 +84,9 @@ class Phone:
     """A phone of a preset, with ``overrides`` merged over it (same keys as presets.yaml). Raises KeyError for no such.
 
     ``on_reboot`` is called with the mode ("", recovery, bootloader, shutdown) when the phone is told to restart,
-    ``on_adb_off`` when USB debugging is switched off, ``on_wipe`` when the owner erases it, ``on_start``
-    with each activity (``package/class``) that is started, ``on_stop`` and ``on_replaced`` with a package whose
-    processes are killed, for good or to begin anew.
+    ``on_adb_off`` when USB debugging is switched off, ``on_wipe`` when the owner erases it; ``on_start`` with each
+    activity (``package/class``) that is started, and whether it is made anew; ``on_stop`` and ``on_replaced`` with a
+    package whose processes are killed, for good or to begin anew.
     """
 
     def __init__(self, preset: str, overrides: Mapping[str, Any], files: Files) -> None:
@@ -108,7 +108,7 @@ class Phone:
         self.on_reboot: Callable[[str], object] = lambda _mode: None
         self.on_adb_off: Callable[[], object] = lambda: None
         self.on_wipe: Callable[[], object] = lambda: None
-        self.on_start: Callable[[str], object] = lambda _activity: None
+        self.on_start: Callable[[str, bool], object] = lambda _activity, _anew: None
         self.on_stop: Callable[[str], object] = lambda _package: None
         self.on_replaced: Callable[[str], object] = lambda _package: None
         self.screen_off = False

@@ -50,19 +50,30 @@ class Agent:
         self.updates: list[str] = []
         self.reports = 0
 
-    def start(self) -> None:
-        """``MainActivity`` is started: a new process begins; one that lives is only brought to the front."""
+    def start(self, *, anew: bool = False) -> None:
+        """``MainActivity`` is started, in a new process where none lives; else it is only brought to the front, or made
+        ``anew``."""
         with self._lock:
             package = self._phone.packages.installed(PACKAGE, 0)
-            if package is None or (self._process is not None and self._process.lives):
+            if package is None:
+                return
+            if self._process is not None and self._process.lives:
+                if anew:
+                    self._create(self._process)
                 return
             if package.uid != self._uid:  # it was taken away and came again: what it knew went with it
                 self._uid, self.memory = package.uid, Memory()
             self._phone.files.mkdir(HOME, parents=True, uid=SYSTEM)
-            if not self.memory.number:
-                self.memory.read_enrolment(self._phone.files)
             self._process = AgentProcess(self, self._phone, self._internet, build_of(package, self._phone.files))
             self._process.start()
+            self._create(self._process)
+
+    def _create(self, process: AgentProcess) -> None:
+        """What ``onCreate`` does: the enrolment counts while it has no number."""
+        if not self.memory.number:
+            self.memory.read_enrolment(self._phone.files)
+        if self.memory.number:
+            process.kick("update")
 
     def stop(self) -> None:
         """Its process is killed."""
@@ -147,8 +158,6 @@ class AgentProcess:
     # The main loop --------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        if self._agent.memory.number:
-            self.kick("update")
         with contextlib.suppress(Gone):
             due = time.monotonic() + _EVERY / self._speed
             while self.lives:
