@@ -36,7 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Account": {
         "status": ("fleet.account.status.commands", "How many units where, what is wrong, what changed."),
-        "unit": ("fleet.account.status.unit_commands", "List units, show one; give it a tag."),
+        "unit": ("fleet.unit_commands", "List units, show one; give it a tag, or an order at home."),
         "roster": ("fleet.account.roster.commands", "Take over lists of students, as schools send them."),
         "student": ("fleet.account.people.student_commands", "Show, find, see off and forget students."),
         "vault": (

@@ -32,9 +32,13 @@ def moved(mine: Mine, event: Event, was: str, state: str) -> None:
 
 
 def _end(mine: Mine, event: Event, why: str) -> None:
+    """What was ordered goes with it: the next to have the device is not locked or wiped for the last."""
     for row in mine.all(agents):
         if row["ended_at"] is None:
             mine.put(agents, {**row, "ended_at": event.at, "why": why})
+    for row in mine.all(orders):
+        if row["state"] in ("asked", "open"):
+            mine.put(orders, {**row, "state": "withdrawn", "changed": event.at, "by": event.actor})
 
 
 def _unit_ordered(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 SchoolbagError
  └─ RemoteError
+     ├─ OrderError       a unit cannot be ordered that, now
      ├─ ReleaseError     a release, its signature or a file of it is not what it should be
      ├─ SiteError        no such site, or something of it that cannot be
      │   └─ HostKeyChanged   the host is another one than when its key was noted
@@ -18,6 +19,10 @@ from profiles.errors import SchoolbagError
 
 class RemoteError(SchoolbagError):
     """Something about a release, a site or a push."""
+
+
+class OrderError(RemoteError):
+    """A unit cannot be ordered that, or not now."""
 
 
 class ReleaseError(RemoteError):

@@ -16,7 +16,7 @@ from fleet.account.custody import names as custody_names
 from fleet.account.custody.balance import balance
 from fleet.account.custody.joining import join
 from fleet.account.custody.steps import do
-from fleet.account.status.unit_commands import unit
+from fleet.unit_commands import unit
 from fleet.db import snapshot, transaction
 from fleet.errors import CustodyError, UnitError
 from fleet.home import Home, Options

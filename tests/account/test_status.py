@@ -31,11 +31,11 @@ from fleet.account.status.by import DIMENSIONS, by
 from fleet.account.status.commands import status
 from fleet.account.status.counts import status as read_status
 from fleet.account.status.health_rules import FILE, rules_of
-from fleet.account.status.unit_commands import unit
 from fleet.db import snapshot, transaction
 from fleet.errors import FileError
 from fleet.home import Home, Options
 from fleet.models import events, health_now, sims
+from fleet.unit_commands import unit
 from fleet.units import Registry, open_registry
 from profiles.errors import ProfileError
 from profiles.strict_yaml import parse as parse_yaml

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from fleet.account.status.commands import status
 from fleet.account.status.health_rules import rules_of
-from fleet.account.status.unit_commands import unit
+from fleet.unit_commands import unit
 from fleet.errors import RegistryError, UnitError
 from fleet.home import Home, Options
 from fleet.ledger_commands import ledger

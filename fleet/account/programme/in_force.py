@@ -94,7 +94,8 @@ class HandOver:
 @dataclass(frozen=True)
 class Programme:
     """``key`` "" when none was applied yet. ``most`` ``None``: a household may share without a limit.
-    ``sims_only``: categories that are due a SIM and no device."""
+    ``sims_only``: categories that are due a SIM and no device. ``second_person_wipes``: wiping a device at home takes
+    somebody else's word, too."""
 
     key: str
     name: str
@@ -114,6 +115,7 @@ class Programme:
     tablets: tuple[str, ...]
     data_plans: tuple[DataPlan, ...]
     hand_over: HandOver
+    second_person_wipes: bool
     lesson_apps: Mapping[str, tuple[str, ...]]
 
     @property
@@ -209,6 +211,7 @@ def of(body: Mapping[str, Any]) -> Programme:
         tablets=tuple(body.get("tablets", ())),
         data_plans=tuple(_offer(offer) for offer in body.get("data_plans", ())),
         hand_over=HandOver(tuple(over.get("takers", ())), tuple(over.get("id_checks", ())), dict(over.get("kit", {}))),
+        second_person_wipes=body.get("wipe", {}).get("second_person", False),
         lesson_apps=_by_grade(body.get("lesson_apps", ()), "apps"),
     )
 

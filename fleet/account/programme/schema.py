@@ -182,6 +182,10 @@ class HandOver(Section):
     )
 
 
+class Wipe(Section):
+    second_person: bool = Field(description="Whether somebody else has to say, too, that a device at home is wiped.")
+
+
 class LessonApps(Section):
     grades: Grades = Field(description="Which grades.")
     apps: tuple[Id, ...] = Field(description="The apps that a device must have, by their id in profiles.")
@@ -208,4 +212,5 @@ class Programme(Section):
     )
     data_plans: tuple[DataPlan, ...] = Field(default=(), description="What is offered to whom: the first that fits.")
     hand_over: HandOver | None = Field(default=None, description="What a hand-over needs.")
+    wipe: Wipe | None = Field(default=None, description="What wiping a device at home needs.")
     lesson_apps: tuple[LessonApps, ...] = Field(default=(), description="What lessons need on a device.")

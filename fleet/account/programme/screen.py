@@ -60,6 +60,7 @@ def _rules(found: Programme) -> Table:
             for offer in found.data_plans
         ),
         "Hand-over to": ", ".join(found.hand_over.takers),
+        "Wiping": "takes a second person" if found.second_person_wipes else "",
         "Kit": ", ".join(f"{number} {piece}" for piece, number in found.hand_over.kit.items()),
         "Quiet": "; ".join(f"{begin} to {end} ({why})" for begin, end, why in found.quiet),
     }

@@ -1,4 +1,4 @@
-"""``fleet unit``: units one by one, and as a list. What reads makes nothing, not even an empty registry."""
+"""``fleet unit``: units as a list, their tags and PINs. What reads makes nothing, not even an empty registry."""
 
 from __future__ import annotations
 
@@ -21,15 +21,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print lines of JSO
 _PAGE = 50
 
 
-@click.group()
-def unit() -> None:
-    """List units, show one, or give it a tag.
-
-    Example: fleet unit show A-0001
-    """
-
-
-@unit.command("list")
+@click.command("list")
 @click.option("--where", metavar="FILTER", help="Only units that fit, as of fleet status (docs/status.md).")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="So many at most; 50, with --csv all.")
 @click.option("--after", default="", metavar="KEY", help="Go on after this unit: the last of the page before.")
@@ -47,7 +39,7 @@ def list_(ctx: click.Context, where: str | None, limit: int | None, after: str, 
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json are two answers: name one.")
-    with _registry(ctx) as (conn, rules):
+    with known_units(ctx) as (conn, rules):
         within = filter_known.asked(conn, rules, where, _now())
         if as_csv:
             head = tuple(field.name for field in fields(Line))
@@ -74,29 +66,7 @@ def list_(ctx: click.Context, where: str | None, limit: int | None, after: str, 
         click.echo(f"There are more: --after {printable(more)} shows the next page.")
 
 
-@unit.command()
-@click.argument("name", metavar="TAG-OR-SERIAL")
-@_json
-@click.pass_context
-def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show all that is known of a unit: where it is, who has it, its SIM, what is wrong, its last run, history.
-
-    Example: fleet unit show A-0001
-    """
-    from fleet.account.status.unit_view import unit_view
-
-    with _registry(ctx) as (conn, rules):
-        found = unit_view(conn, rules, name, _now())
-    if as_json:
-        json_line("unit", asdict(found))
-    else:
-        from fleet import screen
-        from fleet.account.status import unit_screen
-
-        screen.show(*unit_screen.unit(found))
-
-
-@unit.command()
+@click.command()
 @click.argument("serial")
 @click.argument("tag")
 @_json
@@ -117,7 +87,7 @@ def tag(ctx: click.Context, serial: str, tag: str, as_json: bool) -> None:
         click.echo(f"{printable(serial)} is {given}.")
 
 
-@unit.command()
+@click.command()
 @click.argument("name", metavar="TAG-OR-SERIAL")
 @click.option("--why", default="to unlock it", show_default=True, help="For the record.")
 @_json
@@ -156,7 +126,7 @@ def pin(ctx: click.Context, name: str, why: str, as_json: bool) -> None:
             click.echo(f"Whether it is set is not known: it {said} the last run (fleet unit show).", err=True)
 
 
-@unit.command()
+@click.command()
 @click.argument("one", metavar="TAG-OR-SERIAL")
 @click.argument("other", metavar="TAG-OR-SERIAL")
 @click.option("--why", default="its serial was misread", show_default=True, help="For the record.")
@@ -182,7 +152,7 @@ def join(ctx: click.Context, one: str, other: str, why: str, as_json: bool) -> N
         click.echo(f"{printable(done.was)} was {done.shown}.{papers}")
 
 
-@unit.command()
+@click.command()
 @_json
 @click.pass_context
 def alike(ctx: click.Context, as_json: bool) -> None:
@@ -192,7 +162,7 @@ def alike(ctx: click.Context, as_json: bool) -> None:
     """
     from fleet import lookalikes
 
-    with _registry(ctx) as (conn, _):
+    with known_units(ctx) as (conn, _):
         found = lookalikes.groups(conn)
     for some, sentence in zip(found, lookalikes.told(found), strict=True):
         if as_json:
@@ -204,7 +174,8 @@ def alike(ctx: click.Context, as_json: bool) -> None:
 
 
 @contextmanager
-def _registry(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
+def known_units(ctx: click.Context) -> Iterator[tuple[Connection, Rules]]:
+    """One moment of the registry, and the rules of health; without a registry nothing, and nothing is made."""
     from fleet.account.status.health_rules import rules_of
     from fleet.db import database_of, is_there, reading
     from fleet.home import home_of

@@ -39,13 +39,14 @@ def listed(found: Iterable[Line]) -> Table:
     return grid
 
 
-def unit(found: UnitView) -> Iterable[RenderableType]:
-    """Who it is, its last run item by item, and what happened to it."""
+def unit(found: UnitView, at_home: Iterable[RenderableType] = ()) -> Iterable[RenderableType]:
+    """Who it is, how its device is ``at_home``, its last run item by item, and what happened to it."""
     yield _facts(found)
     if found.alarms or found.remarks:
         yield Text()
         yield from (text(f"{sentence(one.meaning)} {one.next_action}", _STYLE[one.severity]) for one in found.alarms)
         yield from (text(remark, "yellow") for remark in found.remarks)
+    yield from at_home
     if found.run:
         yield Text()
         yield _run(found.run)

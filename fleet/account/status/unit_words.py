@@ -118,6 +118,26 @@ def _vault_read(body: Body) -> str:
     return f"its PIN was shown: {body['why']}"
 
 
+def _enrolled(body: Body) -> str:
+    return f"set up for home with {body['agent']}, {body['profile']}"
+
+
+def _agent_ended(body: Body) -> str:
+    return f"its agent is of no effect any more: {body['why']}"
+
+
+def _ordered(body: Body) -> str:
+    asked = "asked to" if body["state"] == "asked" else "ordered to"
+    said = f" “{body['text']}”" if body["text"] else ""
+    return f"{asked} {body['kind'].replace('_', ' ')}{said}: {body['why']}"
+
+
+def _order_changed(body: Body) -> str:
+    said = {"open": "is approved", "withdrawn": "is taken back"}.get(body["state"], "is done")
+    kind = str(body.get("kind", "an order")).replace("_", " ")
+    return f"{kind} {said}" + (f": {body['why']}" if body.get("why") else "")
+
+
 _BY_KIND: Mapping[str, Callable[[Body], str]] = {
     "unit.added": _added,
     "unit.tagged": _tagged,
@@ -130,4 +150,8 @@ _BY_KIND: Mapping[str, Callable[[Body], str]] = {
     "unit.joined": _joined,
     "unit.papers": _papers,
     "vault.read": _vault_read,
+    "agent.enrolled": _enrolled,
+    "agent.ended": _agent_ended,
+    "unit.ordered": _ordered,
+    "unit.order_changed": _order_changed,
 }

@@ -29,6 +29,7 @@ from fleet.db import snapshot, transaction
 from fleet.models import agent_contacts, agents
 from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen, chosen
 from fleet.remote.agents.gate import Wave, gate
+from fleet.remote.agents.orders import settle
 from fleet.remote.waves import kept
 from fleet.remote.waves.kept import Push, State, Via
 from fleet.remote.waves.rules import stamp
@@ -48,9 +49,10 @@ _SHARE = 20
 def judge(registry: Registry) -> float:
     """Open the next wave of pushes whose last one is well, end and pause others; in how many seconds to ask again.
 
-    Raises RegistryError.
+    Orders that are done by having been told are done. Raises RegistryError.
     """
     begun = time.perf_counter()
+    settle(registry)
     with snapshot(registry.engine) as conn:
         running = [one for one in kept.active(conn, Via.AGENT) if one.state is State.RUNNING]
     for push in running:

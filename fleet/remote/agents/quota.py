@@ -1,4 +1,4 @@
-"""What a phone may fetch by its SIM: an app or a file that takes more than a quarter of a day's quota waits for Wi-Fi."""
+"""What a phone may fetch by its SIM: an app or file that takes more than a quarter of a day's quota waits for Wi-Fi."""
 
 from __future__ import annotations
 

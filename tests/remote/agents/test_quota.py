@@ -13,6 +13,7 @@ from fleet.values import Json
 from tests.remote.agents.at_home import school
 
 MB = 1_000_000
+_MINE = "8984048000012345671"
 
 
 @pytest.mark.parametrize(
