@@ -29,18 +29,19 @@ _SLICES_KNOWN = 8
 
 _SECONDS = 60.0
 
-# An activity that is there already is made anew (NEW_TASK, CLEAR_TASK): only then the agent reads its file. The screen
-# is lit, since many phones make no activity behind a dark one.
+# Only a process that is new asks at once, and only a screen that is new reads the file: hence the force-stop, and the
+# flags NEW_TASK and CLEAR_TASK where that is refused. The screen is lit, since many phones make none behind a dark one.
 _START = """
+am force-stop "$2" >/dev/null 2>&1
 input keyevent KEYCODE_WAKEUP >/dev/null 2>&1
 am start -f 0x10008000 -n "$1" 2>&1
 """
 _FIRST_START = f"""
 {_START}
 n=0
-while [ ! -d "$2" ] && [ $n -lt 20 ]; do sleep 0.5; n=$((n + 1)); done
-am force-stop "$3" >/dev/null 2>&1
-[ -d "$2" ] || mkdir -p "$2"
+while [ ! -d "$3" ] && [ $n -lt 10 ]; do sleep 0.5; n=$((n + 1)); done
+am force-stop "$2" >/dev/null 2>&1
+[ -d "$3" ] || mkdir -p "$3"
 """
 _COPY = 'cp "$1" "$2"; rm -f "$1"'
 _SIZE = 'wc -c < "$1"'
@@ -61,7 +62,7 @@ def enrol(link: Link, action: Enrol) -> None:
     with _reached(link, action.server):
         if action.agent.enrolled and _asked(link, action, _SLICES_KNOWN):
             return
-        _shell(link, _FIRST_START, headwind.SCREEN, headwind.FOLDER, headwind.PACKAGE)
+        _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
         try:
             _place(link, headwind.enrolment(_number(action.server), headwind.BENCH).encode())
             if not _asked(link, action, _SLICES):
@@ -94,7 +95,7 @@ def _asked(link: Link, action: Enrol, slices: int) -> bool:
     Between two looks the phone is asked whether it is still there.
     """
     since = time.monotonic()
-    said = _shell(link, _START, headwind.SCREEN)
+    said = _shell(link, _START, headwind.SCREEN, headwind.PACKAGE)
     if "Error" in said or "Exception" in said:
         raise Refused("The agent does not start.", "Check that the profile has the right APK of it.", evidence=said)
     for _ in range(slices):

@@ -1,0 +1,262 @@
+"""A phone gets its owner on the bench, with no internet, by a real run over the real adb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from provision.agents import headwind
+from provision.model import Verdict
+from provision.run import Mode
+from tests.provision.owner.conftest import SECRET, Phone, outcome, results
+
+Give = Callable[..., Phone]
+
+OWNER = """
+owner: {agent: headwind, file: headwind.apk, secret: !secret agent, server: "https://agents.example.org"}
+"""
+PROFILE = f"""
+restrictions: {{install_apps: deny, factory_reset: {{deny: true, required: true}}, sms: deny, calls: allow}}
+{OWNER}
+"""
+
+
+def told(phone: Phone) -> str:
+    """All that people and logs were told."""
+    return " ".join(str(event) for event in phone.events)
+
+
+@pytest.mark.parametrize(
+    "preset", ["samsung-9", "pixel-11", "xiaomi-11-ready", "pixel-13", "oppo-13-ready", "pixel-15"]
+)
+def test_a_fresh_phone_is_owned_and_its_rules_are_read_back(preset: str, phone: Give) -> None:
+    one = phone(preset)
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+
+    report = one.run(profile)
+
+    assert report.verdict is Verdict.VERIFIED, [(o.item.id, o.why, o.next_action) for o in report.outcomes]
+    assert set(results(report)) >= {"owner.agent", "owner.owner", "owner.sync", "restrictions.factory_reset"}
+    state = one.state()
+    assert set(state["policy_restrictions"]) == {"no_factory_reset", "no_install_apps", "no_sms"}
+    assert state["settings"]["global"].get("verifier_verify_adb_installs") == "1"
+
+
+def test_the_second_run_does_nothing(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+
+    again = one.run(profile)
+
+    assert (again.verdict, again.steps, again.stops) == (Verdict.VERIFIED, 0, ())
+
+
+def test_nothing_is_left_on_the_phone_or_on_the_cable_and_no_number_is_told(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+
+    assert one.registry
+    assert one.registry.numbers == ["number-1"]
+    said = one.device.link.shell(
+        "ls -a /data/local/tmp; ls /sdcard/Android/data/com.hmdm.launcher/files"
+    ).stdout.decode()
+    assert "init.json" not in said
+    assert "enrolment" not in said
+    assert one.device.link.reverse_list() == ()
+    assert "number-1" not in told(one)
+    assert SECRET not in told(one)
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+
+    report = one.run(profile, Mode.PLAN)
+
+    assert report.verdict is Verdict.PLANNED
+    assert one.state()["owner"] is None
+    assert one.registry
+    assert one.registry.numbers == []
+
+
+def test_where_files_are_refused_in_the_agents_folder_it_is_copied_there(phone: Give) -> None:
+    one = phone("pixel-13", app_dirs_by_copy=True)
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+
+    assert one.run(profile).verdict is Verdict.VERIFIED
+
+
+def test_where_the_shell_has_no_way_in_it_is_told_what_to_do(phone: Give) -> None:
+    one = phone("pixel-13", {"deny_app_dirs": True})
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+
+    report = one.run(profile)
+
+    sync = outcome(report, "owner.sync")
+    assert (str(sync.result), report.verdict) == ("failed", Verdict.FAILED)
+    assert sync.why == "This phone does not let the computer put a file into the agent's folder."
+    assert "testdpc" in sync.next_action
+    assert one.device.link.reverse_list() == ()
+
+
+def test_an_agent_that_is_not_answered_fails_within_its_time_and_the_next_run_mends_it(
+    phone: Give, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provision.android.enrolling._SLICES", 2)
+    monkeypatch.setattr("provision.android.enrolling._SLICES_KNOWN", 3)
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    usual, one.server.answer = one.server.answer, lambda asked: (404, b"") if "configuration" in asked.path else None
+
+    failed = one.run(profile)
+    assert outcome(failed, "owner.sync").why == "The agent did not ask this computer what the phone should be."
+    assert outcome(failed, "restrictions.sms").why == "no_sms is not in force"
+
+    one.server.answer = usual
+    mended = one.run(profile)
+    assert mended.verdict is Verdict.VERIFIED
+    assert one.registry
+    assert one.registry.numbers == ["number-1"], "it had its number, and was only asked again"
+
+
+def test_a_changed_profile_reaches_a_phone_that_is_still_at_the_bench(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    changed = one.profile(PROFILE.replace("sms: deny", "sms: allow, bluetooth: deny"))
+    one.serve(changed)
+
+    report = one.run(changed)
+
+    assert report.verdict is Verdict.VERIFIED
+    assert set(one.state()["policy_restrictions"]) == {"no_factory_reset", "no_install_apps", "no_bluetooth"}
+
+
+def test_a_phone_that_asks_at_home_is_not_changed_at_the_bench(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    assert one.registry
+    one.registry.home = True
+    changed = one.profile(PROFILE.replace("sms: deny", "bluetooth: deny"))
+
+    report = one.run(changed)
+
+    sync = outcome(report, "owner.sync")
+    assert str(sync.result) == "failed"
+    assert "fleet push RELEASE --via agent" in sync.next_action
+    assert len(one.registry.numbers) == 1
+
+
+def test_an_app_that_the_owner_forbids_us_to_install_says_so(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    app = "apps: [{id: t, android: {package: com.afwsamples.testdpc, file: testdpc.apk}}]\n"
+
+    report = one.run(one.profile(app + PROFILE))
+
+    forbidden = outcome(report, "apps.t")
+    assert str(forbidden.result) == "failed"
+    assert forbidden.why == "it is not on this phone, and the phone's owner forbids installing apps"
+
+
+def test_debugging_is_not_barred_at_the_bench(phone: Give) -> None:
+    one = phone()
+    profile = one.profile("restrictions: {sms: deny, debugging: deny}\n" + OWNER)
+    one.serve(profile)
+
+    report = one.run(profile)
+
+    assert report.verdict is Verdict.PARTIAL
+    assert "once it has seen the phone there" in outcome(report, "restrictions.debugging").why
+    assert one.state()["policy_restrictions"] == ["no_sms"]
+
+
+def test_verify_says_what_is_not_in_force_any_more(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    one.bench.send({"do": "remove_owner", "serial": one.serial})
+
+    report = one.run(profile, Mode.VERIFY)
+
+    assert report.verdict is Verdict.FAILED
+    assert str(outcome(report, "owner.owner").result) == "failed"
+    assert str(outcome(report, "restrictions.sms").result) == "failed"
+
+
+def test_the_address_of_the_bench_is_the_same_on_every_phone(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+
+    assert one.state()["agent"]["server"] == headwind.BENCH
+    assert json.dumps(one.server.config)
+
+
+@pytest.mark.parametrize(
+    ("preset", "state", "item", "says"),
+    [
+        ("xiaomi-11", {}, "owner.owner", "USB debugging (Security settings)"),
+        ("pixel-13", {"accounts": [{"name": "a@example.org", "type": "com.google"}]}, "owner.owner", "1 × com.google"),
+        ("phone-two-users", {}, "owner.owner", "users"),
+        ("pixel-13", {"owner_precondition": 99}, "owner.owner", "condition 99"),
+        ("pixel-13", {"paired_watch": True}, "owner.owner", "watch"),
+        ("tablet-7", {}, "owner.owner", "headwind takes Android 8"),
+    ],
+)
+def test_what_keeps_android_from_taking_an_owner_is_named_with_what_to_do(
+    preset: str, state: dict[str, object], item: str, says: str, phone: Give
+) -> None:
+    one = phone(preset, **state)
+    profile = one.profile(OWNER)
+    one.serve(profile)
+
+    report = one.run(profile, allow="a test of what comes behind the gate")
+
+    found = outcome(report, item)
+    assert str(found.result) in {"failed", "impossible"}
+    assert says in found.why
+    assert found.next_action
+    assert one.state()["owner"] is None
+    assert not one.heard, "an agent that owns nothing is not enrolled"
+
+
+def test_the_gate_stops_before_an_account_is_met(phone: Give) -> None:
+    one = phone("phone-with-account")
+    profile = one.profile(PROFILE)
+
+    report = one.run(profile)
+
+    assert [stop.kind for stop in report.stops] == ["account"]
+    assert report.steps == 0
+
+
+def test_somebody_elses_owner_of_the_same_name_stops_the_run(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    changed = one.profile(PROFILE.replace("sms: deny", "sms: allow"))
+    assert one.registry
+    one.registry.numbers.clear()
+
+    report = one.run(changed)
+
+    assert [stop.kind for stop in report.stops] == ["owner"]
