@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -111,7 +112,8 @@ class Requests:
         body = service.answers.configuration(number, service.api(known), document, todo, asking)
         await service.note(answers.asked(known, now(), home=service.home, fetched=known.wanted))
         service.noticed(known.number, "answered")
-        return _json(body, {"X-Response-Signature": answers.response_signature(secret, body)})
+        after = BackgroundTask(service.settle, known)
+        return _json(body, {"X-Response-Signature": answers.response_signature(secret, body)}, after)
 
     async def info(self, request: Request) -> Response:
         """How a phone is: a hint, kept as such."""
@@ -311,8 +313,8 @@ def _host(request: Request) -> str:
     return said if _HERE.fullmatch(said) else "localhost"
 
 
-def _json(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, media_type=_JSON, headers=headers)
+def _json(body: bytes, headers: Mapping[str, str] | None = None, after: BackgroundTask | None = None) -> Response:
+    return Response(body, media_type=_JSON, headers=headers, background=after)
 
 
 def _ours() -> Response:

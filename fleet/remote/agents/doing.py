@@ -9,6 +9,7 @@ from sqlalchemy import select
 from fleet.db import snapshot, transaction
 from fleet.models import agents, orders
 from fleet.remote.agents import pages
+from fleet.remote.agents.orders import carried_out
 from fleet.remote.agents.reading import Order
 from fleet.units import Registry
 from provision.agents.configuration import Orders
@@ -25,13 +26,9 @@ def todo(given: Sequence[Order]) -> Orders:
 
 
 def confirm(registry: Registry, unit: str, order: str) -> bool:
-    """The agent did it: the order is done. False where it is not open (any more). RegistryError."""
-    mine = (orders.c.unit == unit) & (orders.c.order_id == order) & (orders.c.state == "open")
+    """The agent did it. False where the order is not open (any more). RegistryError."""
     with transaction(registry.engine) as conn:
-        if conn.execute(select(orders.c.order_id).where(mine)).first() is None:
-            return False
-        registry.ledger.append(conn, "unit.order_changed", unit, {"v": 1, "order": order, "state": "done"})
-    return True
+        return carried_out(conn, registry.ledger, unit, order)
 
 
 def opened(registry: Registry, place: str) -> str | None:

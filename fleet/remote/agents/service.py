@@ -19,6 +19,7 @@ from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.configurations import Configurations, Document, NoDocument
 from fleet.remote.agents.contacts import Contact, stamp
 from fleet.remote.agents.desk import Desk
+from fleet.remote.agents.orders import Kind, settle
 from fleet.remote.agents.polling import Waiting
 from fleet.remote.agents.rates import Lately, Rate
 from fleet.remote.agents.reading import Known, Reader
@@ -178,6 +179,14 @@ class Service:
         given = [one for one in known.orders if one.kind == kind and one.changed <= known.fetched_at]
         done = [await self.desk.work(doing.confirm, self.registry, known.unit, one.id) for one in given]
         return any(done)
+
+    async def settle(self, known: Known) -> None:
+        """What takes back another order is done by being told. It may take its time: nobody waits for it."""
+        if any(order.kind in (Kind.UNLOCK, Kind.LOCATE_ON) for order in known.orders):
+            try:
+                await self.desk.work(settle, self.registry)
+            except RegistryError as error:
+                LOG.warning("%s", error)
 
     async def opened(self, place: str) -> str | None:
         """The text of the message at this address, if there is one. RegistryError."""

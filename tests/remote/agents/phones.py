@@ -8,7 +8,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,13 +126,20 @@ def enrol(registry: Registry, unit: str, wanted: Profile, server: str = "http://
 
 @contextmanager
 def serving(
-    registry: Registry, *profiles: Profile, behind: tuple[str, ...] = (), wifi: tuple[str, ...] = (), port: int = 0
+    registry: Registry,
+    *profiles: Profile,
+    documents: Sequence[Mapping[str, Any]] = (),
+    behind: tuple[str, ...] = (),
+    wifi: tuple[str, ...] = (),
+    port: int = 0,
 ) -> Iterator[int]:
-    """The port of a server for phones at home that has these profiles and their files."""
+    """The port of a server for phones at home that has these profiles with their files, and documents without."""
     paths = {sha256: path for one in profiles for sha256, path in files(one).items()}
     service = Service(registry, Blobs(paths=paths), Secrets({"FLEET_SECRET_AGENT": SECRET}), home=True)
     for one in profiles:
         service.configurations.keep(document(one))
+    for made in documents:
+        service.configurations.keep(made)
     place = Place(listen("127.0.0.1", port), behind=networks(behind), wifi=networks(wifi))
     server = Server(service, place)
     thread = threading.Thread(target=lambda: asyncio.run(server.attend()), daemon=True)
