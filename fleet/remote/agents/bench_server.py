@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from fleet.db import snapshot, transaction
 from fleet.errors import RegistryError
-from fleet.models import agent_contacts
+from fleet.models import agent_contacts, items
 from fleet.remote.agents import records
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.server import Place, Server, listen
@@ -165,9 +165,10 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
             mine = enrolment is not None and enrolment.agent == owner.agent
             query = select(agent_contacts).where(agent_contacts.c.number == (enrolment.number if enrolment else ""))
             row = conn.execute(query).first() if mine else None
+            ours = mine or _owned(conn, unit, package)
         return Agent(
             package=package,
-            enrolled=mine,
+            enrolled=ours,
             synced=row is not None and row.fetched is not None,
             home=row is not None and row.home_at is not None,
             fetched=(row.fetched or "") if row else "",
@@ -176,3 +177,11 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
         )
 
     return look()
+
+
+def _owned(conn: Connection, unit: str, package: str) -> bool:
+    """Whether our last run read back that this package owns it: all that is known of an agent that asks no server."""
+    query = select(items.c.want).where(
+        items.c.unit == unit, items.c.item == "owner.owner", items.c.result == "verified"
+    )
+    return (conn.scalar(query) or "").startswith(f"{package} ")
