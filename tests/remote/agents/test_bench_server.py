@@ -1,0 +1,117 @@
+"""The bench's own server: a phone's first questions, over its cable, before it has ever been on the internet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from sqlalchemy import select
+
+from fleet.db import snapshot
+from fleet.models import agent_configs, agents
+from fleet.remote.agents.bench_server import bench_server, standing
+from fleet.remote.agents.records import hashed
+from fleet.units import Registry
+from tests.remote.agents.at_home import unit
+from tests.remote.agents.phones import READER, Phone, profile, serving
+
+
+def test_a_phone_is_enrolled_answered_and_heard(registry: Registry, tmp_path: Path) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    before = set(threading.enumerate())
+    with bench_server(registry) as bench:
+        agent = bench.agent_for(key, wanted, 26)
+        assert (agent.enrolled, agent.synced, agent.home, agent.fetched) == (False, False, False, "")
+        assert agent.server is not None
+        assert agent.server.port == bench.port
+        number = agent.server.number()
+        with snapshot(registry.engine) as conn:
+            assert conn.scalar(select(agents.c.number).where(agents.c.unit == key)) == hashed(number)
+        assert agent.now().enrolled
+        assert not agent.now().synced
+        since = time.monotonic()
+        assert not agent.server.wait(since, 0.05)
+        phone = Phone(bench.port, number)
+        data = phone.configuration("POST", Host="localhost:8080").data
+        assert data["restrictions"] == "no_install_apps", "what the phone's API knows, and debugging goes on"
+        assert data["newServerUrl"] == "http://localhost:9"
+        (app,) = data["applications"]
+        assert app["url"].startswith("http://localhost:8080/files/")
+        assert phone.file(app["url"]).body == READER.read_bytes()
+        assert not agent.server.wait(since, 0.05), "it has not told how it is"
+        phone.carry_out(data)
+        assert phone.info().status == 200
+        assert agent.server.wait(since, 5)
+        assert not agent.server.wait(time.monotonic(), 0.05)
+        now = agent.now()
+        assert (now.synced, now.home, now.fetched) == (True, False, wanted.digest)
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_wait_ends_as_soon_as_the_phone_has_told(registry: Registry, tmp_path: Path) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        server = bench.agent_for(key, wanted, 33).server
+        assert server is not None
+        phone = Phone(bench.port, server.number())
+
+        def sync() -> None:
+            time.sleep(0.2)
+            phone.carry_out(phone.configuration().data)
+            phone.info()
+
+        since = time.monotonic()
+        asking = threading.Thread(target=sync)
+        asking.start()
+        assert server.wait(since, 20)
+        assert time.monotonic() - since < 15
+        asking.join()
+
+
+def test_a_new_number_ends_the_old_one(registry: Registry, tmp_path: Path) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        server = bench.agent_for(key, wanted, 33).server
+        assert server is not None
+        old, new = Phone(bench.port, server.number()), Phone(bench.port, server.number())
+        assert old.configuration().status == 404
+        assert new.configuration().status == 200
+
+
+def test_two_profiles_at_one_bench(registry: Registry, tmp_path: Path) -> None:
+    one, two = profile(tmp_path / "one", "one"), profile(tmp_path / "two", "two", "Another book.")
+    with bench_server(registry) as bench:
+        for number, wanted in enumerate((one, two), 1):
+            server = bench.agent_for(unit(registry, number), wanted, 33).server
+            assert server is not None
+            phone = Phone(bench.port, server.number())
+            (file,) = phone.configuration().data["files"]
+            book = (tmp_path / wanted.profile / "book.txt").read_bytes()
+            assert phone.file(file["url"]).body == book
+
+
+def test_the_server_at_home_goes_on_from_there(registry: Registry, tmp_path: Path) -> None:
+    """With the same registry nothing has to be carried anywhere; the bench's contacts are none at home."""
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        server = bench.agent_for(key, wanted, 33).server
+        assert server is not None
+        phone = Phone(bench.port, server.number())
+        phone.configuration()
+    assert not standing(registry, key, wanted).home
+    with serving(registry) as port:
+        at_home = Phone(port, phone.number)
+        data = at_home.configuration().data
+        assert "no_debugging" not in data["restrictions"]
+        assert data["applications"] == [], "its bytes are not on this computer"
+    assert standing(registry, key, wanted).home
+
+
+def test_who_only_looks_enrols_nobody(registry: Registry, tmp_path: Path) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        agent = bench.agent_for(key, wanted, 33, enrols=False)
+        assert agent.server is None
+        with snapshot(registry.engine) as conn:
+            assert conn.execute(select(agent_configs)).all() == []
