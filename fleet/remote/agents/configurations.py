@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from fleet.bulk import insert_missing
+from fleet.bulk import put_rows
 from fleet.db import noting, snapshot
 from fleet.home import Home
 from fleet.models import agent_configs
@@ -27,6 +27,7 @@ from profiles.errors import SchoolbagError
 from profiles.load import load
 from profiles.schema import Profile
 from profiles.secrets import AnySecret
+from provision.android.agent_document import VERSION
 from provision.android.agent_document import document as made_of
 from provision.progress import now
 
@@ -82,7 +83,7 @@ class Configurations:
             "at": now(),
         }
         with noting(self.registry.engine) as conn:
-            insert_missing(conn, agent_configs, [row])
+            put_rows(conn, agent_configs, [row])
         self._take(document)
 
     def secrets_of(self, sha256: str) -> frozenset[str]:
@@ -123,9 +124,10 @@ class Configurations:
 
 
 def stored(conn: Connection, digests: Iterable[str]) -> dict[str, Document]:
-    """Those documents of these profiles that some server has made."""
+    """Those documents of these profiles that some server has made, as this version makes them."""
     query = select(agent_configs.c.digest, agent_configs.c.document).where(agent_configs.c.digest.in_(list(digests)))
-    return {row.digest: json.loads(row.document) for row in conn.execute(query)}
+    found = {row.digest: json.loads(row.document) for row in conn.execute(query)}
+    return {digest: document for digest, document in found.items() if document["v"] == VERSION}
 
 
 def of_release(home: Home, digest: str) -> Profile:

@@ -6,14 +6,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet.db import snapshot, transaction
+from fleet.home import Bench
 from fleet.remote.agents import orders
+from fleet.remote.agents.answers import news
 from fleet.remote.agents.orders import Kind
+from fleet.remote.agents.reading import Reader
+from fleet.remote.agents.records import hashed
+from fleet.remote.agents.service import now
 from fleet.tags import find
 from provision.android.agent_document import document
 from tests.remote.agents.conftest import AtHome
@@ -172,3 +179,20 @@ def test_what_is_not_on_this_computer_is_not_named(at_home: AtHome, tmp_path: Pa
         data = phone.configuration().data
         assert (data["applications"], data["files"]) == ([], [])
         assert phone.ask("GET", "/health").json["missing"] == 2
+
+
+def test_a_clock_that_is_a_year_ahead_orders_once(at_home: AtHome) -> None:
+    """The computer that gave the order, not the server's: it is told, done, and not told without end."""
+    ahead = (datetime.now(UTC) + timedelta(days=365)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ledger = replace(at_home.registry.ledger, bench=Bench("a-year-ahead", "other"), clock=lambda: ahead)
+    at_home.phone.configuration()
+    with transaction(at_home.registry.engine) as conn:
+        (unit,) = find(conn, "A-1")
+        orders.give(conn, ledger, unit, Kind.LOCK, "because", "x")
+    assert at_home.phone.poll().data == [UPDATE]
+    assert at_home.phone.configuration().data["lock"] is True
+    known = Reader(at_home.registry, home=True).one(hashed(at_home.phone.number))
+    assert known is not None
+    assert not news(known, now(), wifi=False)
+    assert at_home.contact().seen_at < ahead
+    assert at_home.phone.info(location={"ts": 1, "lat": 0.0, "lon": 0.0}).status == 200

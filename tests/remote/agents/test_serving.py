@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
-from fleet.db import transaction
+from sqlalchemy import update
+
+from fleet.db import noting, snapshot, transaction
+from fleet.models import agent_configs
 from fleet.remote.agents import records
+from fleet.remote.agents.configurations import stored
 from tests.remote.agents.conftest import AtHome
 from tests.remote.agents.phones import READER, SECRET, Phone, enrol
 
@@ -112,3 +117,22 @@ def test_a_number_is_dead_after_a_return_and_another_enrolment(at_home: AtHome) 
         records.end(conn, at_home.registry.ledger, at_home.unit, "came back")
     assert again.configuration().status == 404
     assert again.poll().status == 404
+
+
+def test_whoever_writes_to_the_registry_keeps_no_phone_waiting(at_home: AtHome) -> None:
+    """A bench that takes its time: the answer does not depend on the note of it, and is there in time."""
+    with transaction(at_home.registry.engine):
+        began = time.monotonic()
+        assert at_home.phone.configuration().status == 200
+        assert time.monotonic() - began < 6
+    assert at_home.phone.configuration().status == 200
+    assert at_home.contact().fetched == at_home.profile.digest
+
+
+def test_a_document_of_another_version_is_made_anew(at_home: AtHome) -> None:
+    digest = at_home.profile.digest
+    with noting(at_home.registry.engine) as conn:
+        assert stored(conn, [digest]).keys() == {digest}
+        conn.execute(update(agent_configs).values(document='{"v":0}'))
+    with snapshot(at_home.registry.engine) as conn:
+        assert stored(conn, [digest]) == {}
