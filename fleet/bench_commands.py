@@ -139,6 +139,7 @@ def _work(
     from fleet.doors import doors_of
     from fleet.home import home_of
     from fleet.provisioning import Order, provision, run_log
+    from fleet.remote.agents.on_bench import own_agents
     from fleet.remote.releases.in_force import wanted
     from fleet.sinks import Sinks
     from provision import bench, results_screen, screen
@@ -154,8 +155,8 @@ def _work(
     if not (asked.profile or asked.release):
         raise click.UsageError("Say what devices are to be: --profile NAME|FILE, or --release current.")
     profile = wanted(home, asked.profile, asked.release)
-    with to_write(options) as registry, run_log(home) as log:
-        order = Order(profile, mode, allow, asked.deep, tags, erase, again, own_pins(registry))
+    with to_write(options) as registry, own_agents(registry) as agents, run_log(home) as log:
+        order = Order(profile, mode, allow, asked.deep, tags, erase, again, own_pins(registry), agents)
         found = bench.attach_all(doors_of(home, asked.sysfs))
         meant = [one for one in found.attached if only is None or "*" in only or one.serial in only]
         places: tuple[Attached, ...] = ()

@@ -23,6 +23,7 @@ from provision.errors import DeviceError
 from provision.lanes import Lane, Lanes
 from provision.lines import Lines
 from provision.model import Identity, Report, Stop, Unit, Verdict
+from provision.owned import Agent
 from provision.progress import Emit, Progress, now
 from provision.run import Mode, report_fields, run
 
@@ -46,6 +47,10 @@ OwnPin = Callable[[Identity, bool], UnitPin | None]
 """The PIN that is kept for a unit; the flag says to make one where there is none. It is kept before it is given."""
 
 
+OwnAgent = Callable[[Identity, Profile, bool], Agent]
+"""How a unit stands with the agent that is to own it, by the profile; the flag says that it may be enrolled anew."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What a command asks of every device.
@@ -62,6 +67,13 @@ class Order:
     erase: bool = False
     again: bool = False
     own_pin: OwnPin | None = None
+    own_agent: OwnAgent | None = None
+
+    def agent_of(self, who: Identity) -> Agent | None:
+        """How this unit stands with its agent; ``None`` where the profile names none for it. RegistryError, OSError."""
+        if self.own_agent is None or self.profile.owner is None or who.platform != "android":
+            return None
+        return self.own_agent(who, self.profile, self.mode is Mode.PROVISION)
 
     def for_unit(self, who: Identity) -> Profile:
         """The profile as this unit has it, with its own PIN where it has one. VaultError.
@@ -253,6 +265,7 @@ def _held(
 def _worked(place: Attached, device: Device, unit: Unit, lane: Lane, order: Order, emit: Emit) -> Ended:
     try:
         profile = order.for_unit(device.identity)
+        unit = replace(unit, agent=order.agent_of(device.identity))
         return Ended(run(device, profile, unit, emit, mode=order.mode, allow=order.allow, deep=order.deep, lane=lane))
     except Exception as error:  # noqa: BLE001
         told = as_error(error)

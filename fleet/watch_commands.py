@@ -71,6 +71,7 @@ def watch(
     from fleet.intake_screen import in_short
     from fleet.intakes import rules_of
     from fleet.provisioning import Order, run_log
+    from fleet.remote.agents.on_bench import own_agents
     from fleet.remote.releases.in_force import InForce, Named
     from fleet.sinks import Sinks
     from fleet.watching import Watch
@@ -93,11 +94,11 @@ def watch(
         return in_short(found, language)
 
     bugs: list[Bug] = []
-    with to_write(options) as registry, run_log(home) as log:
+    with to_write(options) as registry, own_agents(registry) as agents, run_log(home) as log:
         pins = own_pins(registry)
 
         def order() -> Order:
-            return Order(wished(), tag_prefix=tags, erase=erase, own_pin=pins)
+            return Order(wished(), tag_prefix=tags, erase=erase, own_pin=pins, own_agent=agents)
 
         board = contextlib.nullcontext() if as_json else Board(screen.console(), keep=True, left=left)
         with board as shown:
