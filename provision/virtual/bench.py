@@ -5,7 +5,9 @@ It says what happens as JSON lines. The first is
 where there are Android devices, ``usbmuxd`` where there are iPhones or iPads); then ``plugged``, ``unplugged``,
 ``fault``, ``reboot``, ``erased``, and while traced ``service`` and ``program``. It takes orders as JSON lines:
 ``{"do": "unplug"|"plug"|"fault"|"clear_faults"|"state"|"trace", "serial": …}``, and for iPhones ``trust``, ``deny``,
-``lock``, ``unlock``, ``tap_install``, ``finish_setup``, ``clock`` (``seconds`` pass), ``sign_in`` and ``sign_out``;
+``lock``, ``unlock``, ``tap_install``, ``finish_setup``, ``clock`` (``seconds`` pass), ``sign_in`` and ``sign_out``; for
+Android devices ``internet``, ``agent``, ``reboot``, ``reset``, ``clone``, ``sim``, ``withdraw``, ``remove_owner``,
+``add_account`` and ``clock`` (moved by ``seconds``);
 ``usbmuxd`` and ``activation_server`` (``on``) need no ``serial``. Each is answered by one line ``done``, ``state`` or
 ``refused``, with the ``id`` of the order if it had one.
 """

@@ -17,6 +17,7 @@ BUILDABLE = FRAMEWORK.exists() and shutil.which("aapt2") is not None and shutil.
 
 _MANIFEST = """<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{package}">
   <uses-permission android:name="android.permission.READ_PHONE_STATE"/>
+  <uses-permission android:name="android.permission.ACCESS_FINE_LOCATION"/>
   <application android:hasCode="false" android:label="{package}">
     <activity android:name="{activity}" android:exported="true"/>
     <receiver android:name="{receiver}" android:exported="true"

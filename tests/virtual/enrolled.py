@@ -20,14 +20,14 @@ SCREEN = f"{PACKAGE}/.ui.MainActivity"
 FOLDER = f"/sdcard/Android/data/{PACKAGE}/files"
 FAST: dict[str, Any] = {"agent": {"speed": 300}}
 ADMIN = f"{PACKAGE}/{PACKAGE}.AdminReceiver"
-_STATE = "android.permission.READ_PHONE_STATE"
+_STATE, _LOCATION = "android.permission.READ_PHONE_STATE", "android.permission.ACCESS_FINE_LOCATION"
 WITH_AGENT: dict[str, Any] = FAST | {
     "packages": {
         PACKAGE: {
             "system": False,
             "path": "/data/app/agent/base.apk",
             "receivers": {f"{PACKAGE}.AdminReceiver": "android.permission.BIND_DEVICE_ADMIN"},
-            "permissions": [_STATE],
+            "permissions": [_STATE, _LOCATION],
         }
     }
 }

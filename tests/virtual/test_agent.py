@@ -227,6 +227,26 @@ def test_an_app_that_the_phone_refuses_is_passed_over(enrolled: Enrolled, server
     assert state["packages"][READER]["version_code"] == 1
 
 
+def test_it_replaces_itself(one_phone: OnePhone, server: mdm.Mdm, apk: Path, tmp_path: Path) -> None:
+    bench, device, adb = one_phone("xiaomi-11-ready", state={**FAST, "switches": {"install_via_usb": True}})
+    adb.ok("install", apk)
+    adb.ok("shell", "dpm set-device-owner com.hmdm.launcher/.AdminReceiver")
+    enrol(adb, server.port)
+    until(bench, device, lambda state: state["agent"]["reports"])
+    newer = agents.build(tmp_path, version=2, secret="new")
+    server.files["agent"] = newer.read_bytes()
+    url = "http://localhost:8080/files/agent"
+    server.config = {"applications": [{"pkg": "com.hmdm.launcher", "version": "2.0", "code": 2, "url": url}]}
+    bench.send({"do": "agent", "serial": device.serial, "now": "update"})
+    state = until(bench, device, lambda state: state["agent"]["updates"][-2:] == ["gone", "complete"])
+    assert state["packages"]["com.hmdm.launcher"]["version_code"] == 2
+    assert state["owner"]["component"] == "com.hmdm.launcher/com.hmdm.launcher.AdminReceiver"
+    assert state["agent"]["number"] == NUMBER
+    server.secret = "new"
+    last = [one for one in server.asked if "/sync/configuration/" in one.path][-1]
+    assert last.headers["X-Request-Signature"] == server.signature(NUMBER)
+
+
 @pytest.mark.parametrize("kind", ["applications", "files"])
 def test_what_cannot_be_fetched_leaves_it_free(enrolled: Enrolled, server: mdm.Mdm, kind: str) -> None:
     server.config = {"restrictions": "no_sms"}

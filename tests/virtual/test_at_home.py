@@ -234,6 +234,22 @@ def test_reset_at_home_it_comes_back_bare(at_home: Phone, school: mdm.Mdm) -> No
     assert len(school.asked) == asked
 
 
+def server_told(phone: Phone, school: mdm.Mdm) -> Any:
+    """The report that follows one more update."""
+    phone.update()
+    return [one.body for one in school.asked if "sync/info" in one.path][-1]
+
+
+def test_password_and_home_screen(at_home: Phone, school: mdm.Mdm) -> None:
+    school.config |= {"passwordReset": "4711", "runDefaultLauncher": False}
+    state = at_home.update()
+    assert state["lock"] | {"kind": "pin", "value": "4711"} == state["lock"]
+    assert school.wait_for("/rest/plugins/devicereset/public/password/").method == "POST"
+    assert state["roles"]["android.app.role.HOME"] == ["com.hmdm.launcher"]
+    school.config = {"runDefaultLauncher": True}
+    assert server_told(at_home, school)["defaultLauncher"] is False
+
+
 def test_what_people_do_to_it(at_home: Phone, school: mdm.Mdm) -> None:
     def report() -> Any:
         count = len([one for one in school.asked if "sync/info" in one.path])
@@ -248,6 +264,11 @@ def test_what_people_do_to_it(at_home: Phone, school: mdm.Mdm) -> None:
     assert "iccid" not in report()
     at_home.order(do="withdraw", permission="android.permission.READ_PHONE_STATE")
     assert report()["serial"] == "unknown"
+    assert first["location"]["lat"] == 21.0285
+    school.config |= {"disableLocation": True, "gps": False}
+    assert "location" in server_told(at_home, school)  # neither keeps it from telling
+    school.config |= {"restrictions": "no_share_location"}
+    assert "location" not in server_told(at_home, school)
     at_home.order(do="remove_owner")
     gone = report()
     assert (gone["mdmMode"], gone["permissions"][0]) == (False, 0)

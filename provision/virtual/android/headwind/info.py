@@ -12,6 +12,7 @@ from provision.virtual.android.phone import Phone
 from provision.virtual.android.policy import owns
 
 _PHONE_STATE = "android.permission.READ_PHONE_STATE"
+_LOCATION = "android.permission.ACCESS_FINE_LOCATION"
 _IDENTIFIERS_API = 29
 """From here on only an owner reads ICCID, IMSI, IMEI and serial number."""
 _CHARGING = (2, 5)
@@ -22,6 +23,7 @@ def device_info(phone: Phone, memory: Memory) -> dict[str, Any]:
     with phone.lock:
         found = _itself(phone, memory) | _numbers(phone)
         config = memory.config or {}
+        found["location"] = _location(phone)
         found["permissions"] = _permissions(phone)
         found["applications"] = _applications(phone, config)
         found["files"] = _files(phone.files, memory)
@@ -68,6 +70,17 @@ def _numbers(phone: Phone) -> dict[str, Any]:
         found[f"iccid{ending}"] = sims[number]["iccid"] if number < len(sims) else None
         found[f"imsi{ending}"] = sims[number]["imsi"] if number < len(sims) else None
     return found
+
+
+def _location(phone: Phone) -> dict[str, Any] | None:
+    """The last one that the phone knows: told whatever the configuration says of it, as long as the agent may read it
+    and the phone looks for it."""
+    package = phone.packages.installed(PACKAGE, 0)
+    if package is None or _LOCATION not in package.state(0).granted or not phone.tree["location"]:
+        return None
+    if phone.settings["secure"].get("location_mode", "0") == "0":
+        return None
+    return dict(phone.tree["location"]) | {"ts": int(phone.now().timestamp() * 1000)}
 
 
 def _permissions(phone: Phone) -> list[int]:
