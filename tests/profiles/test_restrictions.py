@@ -13,15 +13,25 @@ from profiles.strict_yaml import parse as parse_yaml
 
 OWNER_KEYS = Path(__file__).parents[1] / "data" / "profiles" / "owner_keys.txt"
 
-# What no device owner may set on all versions, what is for work profiles, or what a student's device has no use for
 LEFT_OUT = {
-    *("no_record_audio", "no_wallpaper", "no_camera", "no_oem_unlock"),
+    # hidden in Android's API: for the system and root only, on all versions or on some
+    *(
+        "no_record_audio",
+        "no_wallpaper",
+        "no_camera",
+        "no_oem_unlock",
+        "no_run_in_background",
+        "disallow_unmute_device",
+    ),
+    # for work profiles
     *("no_cross_profile_copy_paste", "allow_parent_profile_app_linking", "no_remove_managed_profile"),
     *("no_sharing_into_profile", "no_unified_password"),
-    *("no_unmute_microphone", "disallow_unmute_device", "no_run_in_background", "no_ambient_display"),
-    *("no_system_error_dialogs", "no_content_capture", "no_content_suggestions", "no_assist_content"),
-    *("no_sharing_admin_configured_wifi", "no_ultra_wideband_radio", "no_thread_network", "no_sim_globally"),
-    "no_change_near_field_communication_radio",
+    # for networks that the owner has set up itself, which ours does not
+    "no_sharing_admin_configured_wifi",
+    # nothing that keeps a child from anything: a dark clock on the screen, messages of apps that crashed
+    *("no_ambient_display", "no_system_error_dialogs"),
+    # it would end the line that a student's device is for
+    "no_sim_globally",
 }
 
 
