@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 _push = click.argument("push", required=False, default="")
+_via = click.option(
+    "--via", type=click.Choice(["site", "agent"]), default="site", help="agent: to devices at home that come by agent."
+)
 _workers = click.option("--workers", is_flag=True, help="Leave it to fleet worker, and return at once (PostgreSQL).")
 
 
@@ -42,7 +45,7 @@ class _Pushes(click.Group):
 
 @click.group("push", cls=_Pushes, subcommand_metavar="RELEASE | COMMAND [OPTIONS]")
 def push() -> None:
-    """Send a release to sites: fleet push RELEASE. Interrupted, it is simply run again.
+    """Send a release to sites, or to devices at home: fleet push RELEASE. Interrupted, it is simply run again.
 
     Example: fleet push 7 --waves 1,10%,100% --plan
     """
@@ -61,6 +64,7 @@ def push() -> None:
 @click.option("--hours", metavar="FROM-TO", default="", help="Only then, by each site's own clock: 20:00-06:00.")
 @click.option("--until", metavar="DAY", default="", help="Give up after this day.")
 @click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
+@_via
 @click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
 @click.option("--wait", "patient", is_flag=True, help="Stay until sites that are off, or not open yet, have it too.")
 @_workers
@@ -73,8 +77,12 @@ def release(ctx: click.Context, /, number: int, patient: bool, plan: bool, as_js
     Each site gets what it has not, goes on where a link broke, and believes nothing that is not signed. A wave begins
     when the one before has it. What each site recorded comes back.
 
+    With --via agent it is wanted for devices at home: fleet serve gives it to them as they come (docs/agents.md).
+
     Example: fleet push 7 --sites district-5,district-8 --hours 20:00-06:00
     """
+    if said["via"] == "agent":
+        _by_agent(ctx, number, _rules(said), said, patient=patient, plan=plan, as_json=as_json)
     _go(ctx, number, _rules(said), said, patient=patient, plan=plan, as_json=as_json)
 
 
@@ -83,12 +91,13 @@ def release(ctx: click.Context, /, number: int, patient: bool, plan: bool, as_js
 @click.option("--to", "number", metavar="RELEASE", type=click.IntRange(min=1), help="Else the one pushed before.")
 @click.option("--no-bring", is_flag=True, help="Send it alone; devices are brought to it by the site's fleet watch.")
 @click.option("--profile", metavar="NAME", default="", help="Which of its profiles devices are brought to.")
+@_via
 @_workers
 @click.option("--plan", is_flag=True, help="Say what would be done; ask and change nothing.")
 @_json
 @click.pass_context
 def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: bool, **said: Any) -> None:
-    """Put the release from before in force again, at all sites at once.
+    """Put the release from before in force again, at all sites at once; or for all devices at home (--via agent).
 
     Example: fleet push rollback --plan
     """
@@ -96,13 +105,16 @@ def rollback(ctx: click.Context, /, number: int | None, plan: bool, as_json: boo
     from fleet.remote.waves import kept
     from fleet.remote.waves.rules import Rules
 
+    with to_read(options_of(ctx)) as conn:
+        found = list(kept.every(conn, kept.Via(said["via"])))
     if number is None:
-        with to_read(options_of(ctx)) as conn:
-            found = [one.release for one in kept.every(conn)]
-        number = next((one for one in found if one != found[0]), None)
+        number = next((one.release for one in found if one.release != found[0].release), None)
         if number is None:
             raise PushError("Nothing was pushed before that.", "Say which release: --to RELEASE")
     rules = Rules(stop_at=100, bring=not said["no_bring"], profile=said["profile"], older=True)
+    if said["via"] == "agent":
+        rules = replace(rules, where=found[0].rules.where if found else "")
+        _by_agent(ctx, number, rules, said, patient=False, plan=plan, as_json=as_json)
     _go(ctx, number, rules, said, patient=False, plan=plan, as_json=as_json)
 
 
@@ -125,11 +137,18 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
     from fleet.remote.waves import kept
     from provision.screen import console
 
+    with to_read(options_of(ctx)) as conn:
+        newest = kept.one_of(conn, push)
+    if newest.via is kept.Via.AGENT:
+        from fleet.remote.agents import push_commands
+
+        push_commands.status(ctx, newest, watch=watch, units=units, everything=everything, as_json=as_json)
+        return
     looked = tuple(state for state in work.State if everything or state is not work.State.DONE)
 
     def look() -> tuple[Push, list[work.Wave], list[work.Work]]:
         with to_read(options_of(ctx)) as conn:
-            found = kept.one_of(conn, push)
+            found = kept.one_of(conn, newest.name)
             return found, work.waves_of(conn, found.name), work.all_of(conn, found.name, states=looked)
 
     one, waves, sites = look()
@@ -137,10 +156,8 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
         _units(ctx, one, everything=everything, as_json=as_json)
         return
     if as_json:
-        json_line(
-            "push",
-            {**_fields(one), "waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]},
-        )
+        told = {"waves": [_wave(wave) for wave in waves], "sites": [asdict(site) for site in sites]}
+        json_line("push", {**kept.told(one), **told})
         return
     if watch and sys.stdout.isatty():
         with Live(Group(*screen.pictured(one, waves, sites)), console=console(), refresh_per_second=2) as live:
@@ -156,6 +173,7 @@ def status(ctx: click.Context, push: str, watch: bool, everything: bool, units: 
 
 def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) -> None:
     from fleet.remote.pushes import screen, wants
+    from fleet.remote.waves import kept
 
     with to_read(options_of(ctx)) as conn:
         counts = wants.counts(conn, push=one.name)
@@ -163,7 +181,7 @@ def _units(ctx: click.Context, one: Push, *, everything: bool, as_json: bool) ->
     if not as_json:
         print_parts(screen.units(one, counts, found))
         return
-    json_line("push", {**_fields(one), "stands": counts, "units": [asdict(unit) for unit in found]})
+    json_line("push", {**kept.told(one), "stands": counts, "units": [asdict(unit) for unit in found]})
 
 
 @push.command("list")
@@ -180,7 +198,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     with to_read(options_of(ctx)) as conn:
         found = list(kept.every(conn))
     if as_json:
-        json_line("push", {"pushes": [_fields(one) for one in found]})
+        json_line("push", {"pushes": [kept.told(one) for one in found]})
     else:
         print_parts(screen.listed(found))
 
@@ -189,13 +207,11 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @_push
 @click.pass_context
 def pause(ctx: click.Context, push: str) -> None:
-    """Begin with no more sites; what is under way ends well.
+    """Begin with no more sites or devices; what is under way ends well.
 
     Example: fleet push pause
     """
-    from fleet.remote.waves.kept import State
-
-    _change(ctx, push, (State.RUNNING,), State.PAUSED)
+    _change(ctx, push, ("running",), "paused")
 
 
 @push.command()
@@ -206,9 +222,7 @@ def resume(ctx: click.Context, push: str) -> None:
 
     Example: fleet push resume push-3
     """
-    from fleet.remote.waves.kept import State
-
-    _change(ctx, push, (State.PAUSED,), State.RUNNING)
+    _change(ctx, push, ("paused",), "running")
 
 
 @push.command()
@@ -219,9 +233,17 @@ def abort(ctx: click.Context, push: str) -> None:
 
     Example: fleet push abort push-3
     """
-    from fleet.remote.waves.kept import State
+    _change(ctx, push, ("running", "paused"), "aborted")
 
-    _change(ctx, push, (State.RUNNING, State.PAUSED), State.ABORTED)
+
+def _by_agent(
+    ctx: click.Context, number: int, rules: Rules, said: dict[str, Any], *, patient: bool, plan: bool, as_json: bool
+) -> NoReturn:
+    from fleet.remote.agents import push_commands
+
+    push_commands.refuse(said)
+    push_commands.push(ctx, number, rules, patient=patient, plan=plan, as_json=as_json)
+    ctx.exit(0)
 
 
 def _go(
@@ -282,7 +304,7 @@ def _do(registry: Registry, begun: Push, *, patient: bool, as_json: bool) -> boo
         stand = work.waves_of(conn, over.name)
         sites = work.all_of(conn, over.name, states=[one for one in work.State if one is not work.State.DONE])
     if as_json:
-        json_line("push", {**_fields(over), "waves": [_wave(wave) for wave in stand]})
+        json_line("push", {**kept.told(over), "waves": [_wave(wave) for wave in stand]})
     else:
         print_parts([*screen.pictured(over, stand, sites), screen.ended(over, stand)])
     return over.state is kept.State.DONE and not any(wave.failed for wave in stand)
@@ -299,11 +321,12 @@ def _leave(registry: Registry, begun: Push, *, as_json: bool) -> None:
     """Say that it has begun, and how many workers there are."""
     from fleet.db import snapshot
     from fleet.remote.pushes import jobs, screen, work
+    from fleet.remote.waves import kept
 
     with snapshot(registry.engine) as conn:
         stand, number = work.waves_of(conn, begun.name), jobs.workers(conn)
     if as_json:
-        json_line("push", {**_fields(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
+        json_line("push", {**kept.told(begun), "waves": [_wave(wave) for wave in stand], "workers": number})
     else:
         print_parts([screen.left(begun, number)])
 
@@ -346,7 +369,7 @@ def _rules(said: dict[str, Any]) -> Rules:
     )
 
 
-def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> None:
+def _change(ctx: click.Context, name: str, from_: tuple[str, ...], state: str) -> None:
     from datetime import UTC, datetime
 
     from fleet.db import transaction
@@ -362,19 +385,15 @@ def _change(ctx: click.Context, name: str, from_: tuple[Any, ...], to: Any) -> N
         found = kept.one_of(conn, name)
         if found.state not in from_:
             raise PushError(f"{found.name} is {found.state}.", "fleet push list shows all.")
+        to = kept.State(state)
         kept.change(conn, registry.ledger, found, to, f"by {registry.ledger.actor}")
-        if to is kept.State.RUNNING:
+        if to is kept.State.RUNNING and found.via is kept.Via.SITE:
             work.again(conn, found.name, stamp(datetime.now(UTC)))
     print_parts([f"{found.name}, of release {found.release}, is {to}."])
 
 
 def _line(site: str, state: State, fields: dict[str, Any]) -> None:
     json_line("push", {"site": site, "state": state, **fields})
-
-
-def _fields(found: Push) -> dict[str, Any]:
-    told = asdict(found)
-    return {"push": told.pop("name"), "begun": told.pop("at"), **told, "rules": found.rules.told()}
 
 
 def _wave(wave: Any) -> dict[str, Any]:

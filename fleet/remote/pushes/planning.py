@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from fleet.account.filters.sql import Asked
 from fleet.models import contacts, runs, sites, units
-from fleet.remote.errors import PushError, ReleaseError
-from fleet.remote.releases.difference import between
+from fleet.remote.errors import PushError
+from fleet.remote.releases.difference import Changes
 from fleet.remote.releases.manifest import Manifest
 from fleet.remote.releases.store import Store
 from fleet.remote.sites.records import Site
@@ -58,7 +58,7 @@ def plan(
     Raises ReleaseError and ProfileError.
     """
     rates = {row.site: row.rate for row in conn.execute(select(contacts.c.site, contacts.c.rate))}
-    changed = _Changes(store, manifest)
+    changed = Changes(store, manifest)
     found = {}
     for site in chosen:
         left = changed.bytes(site.reported)
@@ -95,38 +95,3 @@ def check_profile(manifest: Manifest, profile: str) -> None:
             f"Release {manifest.number} has several profiles: {names}.",
             "Say which attached devices are brought to: --profile NAME; or send it alone: --no-bring.",
         )
-
-
-class _Changes:
-    """What changes from each release to the new one; every release is looked into once."""
-
-    def __init__(self, store: Store, manifest: Manifest) -> None:
-        self._store = store
-        self._manifest = manifest
-        self._before: dict[int | None, Manifest | None] = {None: None}
-        self._settings: dict[tuple[int | None, str], frozenset[str]] = {}
-
-    def bytes(self, reported: int | None) -> int:
-        before = self._manifest_of(reported)
-        known = before.blobs if before else {}
-        return sum(size for sha256, size in self._manifest.blobs.items() if sha256 not in known)
-
-    def settings(self, reported: int | None, profile: str) -> frozenset[str]:
-        key = (reported, profile)
-        if key not in self._settings:
-            before = self._manifest_of(reported)
-            if before is None or profile not in before.profiles:
-                self._settings[key] = frozenset({"all"})
-            else:
-                changes = between(self._store, before, self._manifest).changes
-                self._settings[key] = frozenset(one.setting for one in changes if one.profile == profile)
-        return self._settings[key]
-
-    def _manifest_of(self, number: int | None) -> Manifest | None:
-        """``None``, too, for a release that is not here: of another hub, or taken away."""
-        if number not in self._before:
-            try:
-                self._before[number] = self._store.signed(number or 0).manifest
-            except ReleaseError:
-                self._before[number] = None
-        return self._before[number]

@@ -113,9 +113,9 @@ def listed(found: Sequence[Push]) -> Iterable[RenderableType]:
     if not found:
         yield Text("Nothing was pushed yet: fleet push RELEASE --plan")
         return
-    rows = table("Push", "Release", "State", "Begun", "By", "Why")
+    rows = table("Push", "Release", "Via", "State", "Begun", "By", "Why")
     for one in found:
-        rows.add_row(*map(text, (one.name, one.release, one.state, local_time(one.at), one.actor, one.why)))
+        rows.add_row(*map(text, (one.name, one.release, one.via, one.state, local_time(one.at), one.actor, one.why)))
     yield rows
 
 

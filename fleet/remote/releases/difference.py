@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fleet.remote.errors import ReleaseError
 from fleet.remote.releases.manifest import PROFILE, Manifest
 from fleet.remote.releases.store import Store
 from profiles.shape import list_key, types_at
@@ -57,6 +58,43 @@ def between(store: Store, before: Manifest, after: Manifest) -> Difference:
     fresh = sum(size for sha256, size in after.blobs.items() if sha256 not in before.blobs)
     added, gone = after.profiles.keys() - before.profiles.keys(), before.profiles.keys() - after.profiles.keys()
     return Difference(tuple(sorted(added)), tuple(sorted(gone)), tuple(changes), fresh)
+
+
+class Changes:
+    """What changes from each release, by number (None: nothing), to the new one; each is looked into once."""
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._before: dict[int | None, Manifest | None] = {None: None}
+        self._settings: dict[tuple[int | None, str], frozenset[str]] = {}
+
+    def bytes(self, reported: int | None) -> int:
+        """Of the contents that the other has not."""
+        before = self._manifest_of(reported)
+        known = before.blobs if before else {}
+        return sum(size for sha256, size in self._manifest.blobs.items() if sha256 not in known)
+
+    def settings(self, reported: int | None, profile: str) -> frozenset[str]:
+        """The sections of a profile that differ; "all" where the other release is not here, or has it not."""
+        key = (reported, profile)
+        if key not in self._settings:
+            before = self._manifest_of(reported)
+            if before is None or profile not in before.profiles:
+                self._settings[key] = frozenset({"all"})
+            else:
+                changes = between(self._store, before, self._manifest).changes
+                self._settings[key] = frozenset(one.setting for one in changes if one.profile == profile)
+        return self._settings[key]
+
+    def _manifest_of(self, number: int | None) -> Manifest | None:
+        """``None``, too, for a release that is not here: of another hub, or taken away."""
+        if number not in self._before:
+            try:
+                self._before[number] = self._store.signed(number or 0).manifest
+            except ReleaseError:
+                self._before[number] = None
+        return self._before[number]
 
 
 def _values(store: Store, manifest: Manifest, name: str) -> Mapping[Place, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -83,6 +83,12 @@ def change(conn: Connection, ledger: Ledger, push: Push, state: State, why: str,
     if (before.state, before.wave) != (state, wave or before.wave):
         body: dict[str, Any] = {"v": 1, "state": state.value, "why": why}
         ledger.append(conn, "push.set", push.name, body | ({"wave": wave} if wave else {}))
+
+
+def told(push: Push) -> dict[str, Any]:
+    """As JSON has it (docs/json.md)."""
+    fields = asdict(push)
+    return {"push": fields.pop("name"), "begun": fields.pop("at"), **fields, "rules": push.rules.told()}
 
 
 def _push(row: Row[Any]) -> Push:

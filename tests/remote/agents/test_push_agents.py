@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, select
 from fleet.db import snapshot, transaction
 from fleet.ledger_replay import replay
 from fleet.models import events, metadata, wants
-from fleet.remote.agents import judging
+from fleet.remote.agents import judging, stands
 from fleet.remote.agents.chosen import chosen
 from fleet.remote.agents.gate import Gate, Wave, gate
 from fleet.remote.agents.judging import judge
@@ -218,7 +218,7 @@ def _empty(folder: Path) -> Iterator[Connection]:
 
 def _waves(registry: Registry, push: Push) -> list[Wave]:
     with snapshot(registry.engine) as conn:
-        return list(judging.waves_of(conn, push, chosen(conn, registry.home, push), datetime.now(UTC)))
+        return list(stands.waves_of(conn, push, chosen(conn, registry.home, push), datetime.now(UTC)))
 
 
 @settings(max_examples=200)
