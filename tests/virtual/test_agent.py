@@ -140,6 +140,20 @@ def test_it_is_free_while_it_asks(enrolled: Enrolled, server: mdm.Mdm) -> None:
     assert state["policy_restrictions"] == ["no_install_apps", "no_sms"]
 
 
+def test_the_second_address_is_for_when_nobody_answers_at_the_first(enrolled: Enrolled, server: mdm.Mdm) -> None:
+    addresses = {"BASE_URL": "http://localhost:8081", "SECONDARY_BASE_URL": "http://localhost:8080/"}
+    phone = enrolled(server, **addresses, SERVER_PROJECT="mdm")
+    assert server.asked[0].path.startswith("/mdm/rest/public/sync/configuration/")
+    with mdm.serving() as refuses:
+        refuses.answer = lambda _: (404, b"")
+        phone.adb.ok("reverse", "tcp:8081", f"tcp:{refuses.port}")
+        asked = len(server.asked)
+        phone.order(do="agent", now="update")
+        state = phone.until(lambda state: len(state["agent"]["updates"]) == 2)
+        assert state["agent"]["updates"][1].startswith("network error")
+        assert len(server.asked) == asked
+
+
 def test_a_number_that_the_server_does_not_know(enrolled: Enrolled, server: mdm.Mdm) -> None:
     phone = enrolled(server)
     unknown = json.dumps({"status": "ERROR", "message": "error.notfound.device"}).encode()
