@@ -3,7 +3,6 @@ way. Nobody is asked: it goes by what each agent fetched last."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,12 +33,12 @@ class Planned:
 
     wave: int
     units: int = 0
-    settings: Counter[str] = field(default_factory=Counter)
+    settings: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     most: int = 0
     known: int = 0
     above: int = 0
-    waits: Counter[str] = field(default_factory=Counter)
+    waits: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def plan(conn: Connection, home: Home, manifest: Manifest, rules: Rules, mine: C
     """What the release would do. Raises PushError, ReleaseError, ProfileError."""
     numbers = ends(rules.waves, pushing.number_of(conn, mine))
     thresholds = pushing.thresholds(conn, mine, numbers)
-    look = _Look(conn, Changes(Store(home), manifest), home)
+    look = _Look(conn, Changes(Store(home), manifest), home, mine.profile)
     found = {wave: Planned(wave) for wave, _ in enumerate(numbers, 1)}
     for row in streamed(conn, _kinds(mine, thresholds)):
         look.add(found[row.wave], row)
@@ -97,8 +96,9 @@ def _kinds(mine: Chosen, thresholds: tuple[str, ...]) -> Any:
 class _Look:
     """What changes from one profile to another; every pair is looked into once."""
 
-    def __init__(self, conn: Connection, changes: Changes, home: Home) -> None:
-        self._conn, self._changes, self._home = conn, changes, home
+    def __init__(self, conn: Connection, changes: Changes, home: Home, profile: str) -> None:
+        """``profile``: the one that is for all, "" none."""
+        self._conn, self._changes, self._home, self._profile = conn, changes, home, profile
         self._releases = {digest: one.number for one in every(conn) for digest in one.profiles.values()}
         self._documents: dict[str, Document] = {}
         self._new: dict[tuple[str, str], dict[str, int]] = {}
@@ -115,9 +115,9 @@ class _Look:
             wave.above += row.units if quota.waits_for_wifi(total, daily) else 0
         for name, size in new.items():
             if quota.waits_for_wifi(size, daily):
-                wave.waits[name] += row.units
+                wave.waits[name] = wave.waits.get(name, 0) + row.units
         for setting in self._settings(row):
-            wave.settings[setting] += row.units
+            wave.settings[setting] = wave.settings.get(setting, 0) + row.units
 
     def document(self, digest: str) -> Document:
         """What agents are told of a profile; made of the release where no server has made it yet."""
@@ -129,6 +129,8 @@ class _Look:
     def _settings(self, row: Row[Any]) -> frozenset[str]:
         if row.has == row.digest:
             return frozenset()
+        if self._profile not in ("", row.name):
+            return frozenset({"all"})
         return self._changes.settings(self._releases.get(row.has), row.name)
 
     def _contents(self, has: str, digest: str) -> dict[str, int]:
