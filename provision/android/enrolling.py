@@ -51,9 +51,12 @@ _NO_WAY_IN = (
     "Look on its screen for a question and answer it, then run again; if it stays so, this phone lets no computer into "
     "apps' folders: leave the owner out of its profile, or take testdpc."
 )
+_UNHEARD = (
+    "The agent did not come to ask what the phone should be, or its build has another secret than the profile names."
+)
 _SILENT = (
-    "Look on the phone: answer what the agent asks on its screen, unlock it, and run again; if it stays so, reset the "
-    "phone from Settings and run again."
+    "Look on the phone: answer what the agent asks on its screen, unlock it, and run again; check the secret and the "
+    "APK; if it stays so, reset the phone from Settings and run again."
 )
 
 
@@ -66,7 +69,7 @@ def enrol(link: Link, action: Enrol) -> None:
         try:
             _place(link, headwind.enrolment(_number(action.server), headwind.BENCH).encode())
             if not _asked(link, action, _SLICES):
-                raise Refused("The agent did not ask this computer what the phone should be.", _SILENT)
+                raise Refused(_UNHEARD, _SILENT)
         finally:
             with contextlib.suppress(SchoolbagError):
                 _shell(_fresh(link), _CLEAR, headwind.ENROLMENT, _ELSEWHERE)

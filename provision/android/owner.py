@@ -30,7 +30,7 @@ _ADMINS = {headwind.PACKAGE: headwind.ADMIN, testdpc.PACKAGE: testdpc.ADMIN}
 _RIGHTS = "android.permission."
 """In the words of a refusal that come while a switch of the maker stands wrong: it takes rights from the shell."""
 
-_NOT_YET = "it does not own the phone yet"
+_NOT_YET = "it is enrolled once it owns the phone"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         return
     source = profile.where("owner")
     for key, want, state in _items(owner, profile, found, facts, unit):
-        yield Item("owner", key, want, state, source, ruled.strength(owner), owner.required)
+        holds = ruled.strength(owner) if key == "owner" and not isinstance(state, Cannot) else None
+        yield Item("owner", key, want, state, source, holds, owner.required)
 
 
 def _items(

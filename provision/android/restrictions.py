@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from profiles.restrictions import Restriction, table
-from profiles.schema import Profile, Rule
+from profiles.schema import Owner, Profile, Rule
 from provision.android import ruled
 from provision.android.actions import Run
 from provision.android.command import Command, command, script
@@ -141,9 +141,9 @@ def _block(name: str, found: Found, identity: Identity) -> tuple[Met | Step | Ca
 def _rule(
     row: Restriction, rule: Rule, profile: Profile, found: Found, facts: Facts
 ) -> tuple[Met | Step | Cannot, Strength | None]:
-    known = row.owner is not None and facts.identity.api >= row.owner.api
-    if profile.owner and known and (rule.deny or not row.shell):
-        return ruled.state(row, rule, profile, facts), ruled.strength(profile.owner)
+    if profile.owner and _by_owner(row, rule, profile.owner, facts.identity):
+        state = ruled.state(row, rule, profile, facts)
+        return state, None if isinstance(state, Cannot) else ruled.strength(profile.owner)
     if row.shell:
         want = row.shell.deny if rule.deny else row.shell.allow
         now = found.values.get(row.name)
@@ -156,6 +156,7 @@ def _rule(
     if row.owner is None:
         return Cannot(row.limits or "Android has no such rule"), None
     if rule.deny:
+        known = facts.identity.api >= row.owner.api
         return _NO_OWNER if known else Cannot(f"Android {facts.identity.version} does not know this rule"), None
     if facts.enforced.keys is not None and row.owner.key not in facts.enforced.keys:
         return Met("nothing forbids it"), None
@@ -164,6 +165,13 @@ def _rule(
         who = f"{locks.owner} manages the phone" if locks.owner else "it is not known whether the phone has an owner"
         return Cannot(f"{who}, so it may be forbidden", "Have the owner removed, then run again."), None
     return Met("nothing forbids it: the phone has no owner"), None
+
+
+def _by_owner(row: Restriction, rule: Rule, owner: Owner, who: Identity) -> bool:
+    """Whether the owner has to do with it: what shell may set is shell's to allow, and on phones that take no owner."""
+    if row.owner is None or who.api < row.owner.api:
+        return False
+    return row.shell is None or (rule.deny and who.api >= ruled.FIRST_API[owner.package])
 
 
 def _packages(profile: Profile, which: str) -> tuple[str, ...]:

@@ -128,9 +128,17 @@ class Phone:
     def state(self) -> dict[str, Any]:
         return self.bench.state(self.serial)
 
+    @property
+    def _place(self) -> tuple[str, str]:
+        return self.device.address, "device"
+
     def again(self) -> None:
         """A new link, as after the cable was pulled."""
-        (listed,) = (one for one in self.device.link.server.devices() if one.address == self.device.address)
+        end = time.monotonic() + 10
+        while not (here := [o for o in self.device.link.server.devices() if (o.address, o.state) == self._place]):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        (listed,) = here
         self.device = attach(self.device.link.server, listed, READERS, SETTINGS)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from provision.agents import headwind
-from provision.model import Verdict
+from provision.model import Report, Verdict
 from provision.run import Mode
 from tests.provision.owner.conftest import SECRET, Phone, outcome, results
+from tests.virtual.mdm import Asked
 
 Give = Callable[..., Phone]
 
@@ -119,7 +124,7 @@ def test_an_agent_that_is_not_answered_fails_within_its_time_and_the_next_run_me
     usual, one.server.answer = one.server.answer, lambda asked: (404, b"") if "configuration" in asked.path else None
 
     failed = one.run(profile)
-    assert outcome(failed, "owner.sync").why == "The agent did not ask this computer what the phone should be."
+    assert outcome(failed, "owner.sync").why.startswith("The agent did not come to ask")
     assert outcome(failed, "restrictions.sms").why == "no_sms is not in force"
 
     one.server.answer = usual
@@ -260,3 +265,53 @@ def test_somebody_elses_owner_of_the_same_name_stops_the_run(phone: Give) -> Non
     report = one.run(changed)
 
     assert [stop.kind for stop in report.stops] == ["owner"]
+
+
+@pytest.fixture
+def deaf(phone: Give) -> Phone:
+    """A phone whose agent is never answered."""
+    one = phone()
+    one.serve(one.profile(PROFILE))
+    one.server.answer = lambda asked: (404, b"") if "configuration" in asked.path else None
+    return one
+
+
+def in_the_middle(one: Phone, then: Callable[[], object]) -> Report:
+    """Run, and do that as soon as the agent has asked for the first time."""
+    asked = threading.Event()
+    refuse = one.server.answer
+
+    def told(what: Asked) -> Any:
+        if "configuration" in what.path:
+            asked.set()
+        return refuse(what)
+
+    one.server.answer = told
+    profile = one.profile(PROFILE)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(one.run, profile)
+        assert asked.wait(20)
+        then()
+        return running.result(20)
+
+
+def test_who_stops_waits_for_nothing_and_the_way_through_the_cable_is_closed(deaf: Phone) -> None:
+    report = in_the_middle(deaf, deaf.device.stop)
+
+    assert report.verdict is Verdict.FAILED
+    assert "Stopped" in report.error
+    deaf.again()
+    assert deaf.device.link.reverse_list() == ()
+    said = deaf.device.link.shell("ls /sdcard/Android/data/com.hmdm.launcher/files").stdout.decode()
+    assert "init.json" not in said
+
+
+def test_a_pulled_cable_ends_the_run_and_the_next_one_finishes_it(deaf: Phone) -> None:
+    report = in_the_middle(deaf, lambda: deaf.bench.send({"do": "unplug", "serial": deaf.serial}))
+    assert report.lost
+
+    deaf.bench.send({"do": "plug", "serial": deaf.serial})
+    deaf.server.answer = lambda one: deaf.heard.append((time.monotonic(), one))
+    deaf.again()
+
+    assert deaf.run(deaf.profile(PROFILE)).verdict is Verdict.VERIFIED
