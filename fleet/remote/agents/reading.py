@@ -72,11 +72,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Standing:
-    """What stands for all contacts for a moment: the pushes, the query that goes with them, what tells
+    """What stands for all contacts for a moment: the pushes, the queries that go with them, what tells
     that another one is ``going``, and until when (monotonic seconds)."""
 
     pushes: wanted.Standing
-    query: Select[Any]
+    one: Select[Any]
+    some: Select[Any]
     going: tuple[tuple[Any, ...], ...]
     until: float
 
@@ -94,7 +95,9 @@ class Reader:
 
     def one(self, number: str) -> Known | None:
         """The enrolment with this (hashed) number; ``None`` when there is none, or it is dead. RegistryError."""
-        return self.some([number]).get(number)
+        standing = self.standing()
+        rows = self._ask(standing.one, {"number": number})
+        return _known(rows, standing.pushes, datetime.now(UTC)) if rows else None
 
     def some(self, numbers: Iterable[str]) -> dict[str, Known]:
         """Those of these that live, by their numbers."""
@@ -102,7 +105,7 @@ class Reader:
         wanted_ = list(numbers)
         found: dict[str, list[Row[Any]]] = {}
         for at in range(0, len(wanted_), _NAMED):
-            rows = self._ask(standing.query, {"numbers": wanted_[at : at + _NAMED]})
+            rows = self._ask(standing.some, {"numbers": wanted_[at : at + _NAMED]})
             for row in rows:
                 found.setdefault(row.number, []).append(row)
         now = datetime.now(UTC)
@@ -184,7 +187,10 @@ class Reader:
 
 def _standing(pushes: wanted.Standing, until: float) -> Standing:
     going = [(one.push.name, one.push.state.value, one.push.wave, one.push.changed) for one in pushes.pushes]
-    return Standing(pushes, _query(pushes), tuple(going), until)
+    query = _query(pushes)
+    one = query.where(agents.c.number == bindparam("number"))
+    some = query.where(agents.c.number.in_(bindparam("numbers", expanding=True)))
+    return Standing(pushes, one, some, tuple(going), until)
 
 
 def _query(pushes: wanted.Standing) -> Select[Any]:
@@ -204,7 +210,7 @@ def _query(pushes: wanted.Standing) -> Select[Any]:
             *quota.columns(),
         )
         .select_from(source)
-        .where(agents.c.number.in_(bindparam("numbers", expanding=True)), agents.c.ended_at.is_(None))
+        .where(agents.c.ended_at.is_(None))
     )
 
 

@@ -56,6 +56,7 @@ def serve(
         raise click.UsageError(
             "Everybody on the way would read plain http along: pass --cert FILE --key FILE, or listen on 127.0.0.1."
         )
+    _check_certificate(cert, key)
     balancers, near = _networks("--behind", behind), _networks("--wifi", wifi)
     ended = _serve(ctx, _listening(host, port, cert, key, balancers, near), as_json)
     if ended == signal.SIGINT:
@@ -92,6 +93,19 @@ def _listening(host: str, port: int, cert: Path | None, key: Path | None, behind
         return Place(listen(host, port), cert, key, behind, wifi)
     except OSError as error:
         raise click.UsageError(f"Nobody can listen on {host}, port {port}: {error.strerror}.") from error
+
+
+def _check_certificate(cert: Path | None, key: Path | None) -> None:
+    if cert is None or key is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        raise click.UsageError(
+            f"--cert and --key are no certificate with its key: {error}. Both are PEM files, the key without a password."
+        ) from error
 
 
 def _networks(option: str, texts: Sequence[str]) -> Networks:

@@ -113,6 +113,7 @@ def test_ctrl_c_ends_it_too(hub: Fleet) -> None:
         (("--host", "0.0.0.0"), "pass --cert FILE --key FILE"),
         (("--host", "agents.example.org"), "pass --cert FILE --key FILE"),
         (("--cert", "README.md"), "--cert and --key go together"),
+        (("--cert", "README.md", "--key", "README.md"), "no certificate with its key"),
         (("--wifi", "10.0.0.0/99"), "--wifi:"),
         (("--behind", "here"), "--behind:"),
     ],

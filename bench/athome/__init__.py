@@ -1,0 +1,1 @@
+"""Phones at home that ask a server, and one that does nothing but read."""
