@@ -104,7 +104,7 @@ def _check_certificate(cert: Path | None, key: Path | None) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
     except (OSError, ValueError) as error:
         raise click.UsageError(
-            f"--cert and --key are no certificate with its key: {error}. Both are PEM files, the key without a password."
+            f"--cert and --key are no certificate with its key: {error}. Both are PEM; the key has no password."
         ) from error
 
 
