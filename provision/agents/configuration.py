@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from provision.agents import headwind
@@ -32,6 +33,7 @@ class Orders:
 
 
 NO_ORDERS = Orders()
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 def answer(
@@ -44,12 +46,17 @@ def answer(
     orders: Orders = NO_ORDERS,
     new_server: str = "",
     holds: Callable[[str], bool] = lambda _: True,
+    stamps: Mapping[str, int] = _NONE,
 ) -> dict[str, Any]:
     """The ``data`` of a full answer, JSON-able.
 
     ``api`` is the phone's: keys that it does not know are left out. ``base`` is the address by which it reaches us,
     without a slash at the end. ``home``: the server at home has seen it. ``new_server`` has it move there. Of the
     files, by SHA-256, only those that ``holds`` are named: the agent stops, unrestricted, at one it cannot get.
+
+    ``stamps``: ``lastUpdate`` of files by their path, 0 for all others. A new agent fetches what it never fetched, and
+    what has a greater one than it has noted, whatever the checksum; an old agent goes by the checksum. So a file that it
+    reports with another checksum needs one more than it reports.
     """
     return {
         **_FIXED,
@@ -65,7 +72,9 @@ def answer(
         "newServerUrl": new_server,
         "applications": [_app(app, base) for app in document["apps"] if holds(app["sha256"])]
         + [_removal(package) for package in document["removed"]],
-        "files": [_file(file, base) for file in document["files"] if holds(file["sha256"])],
+        "files": [
+            _file(file, base, stamps.get(file["path"], 0)) for file in document["files"] if holds(file["sha256"])
+        ],
     }
 
 
@@ -100,11 +109,11 @@ def _removal(package: str) -> dict[str, Any]:
     return {**_FIXED_APP, "name": package, "pkg": package, "version": "0", "code": 0, "url": None, "remove": True}
 
 
-def _file(file: Mapping[str, Any], base: str) -> dict[str, Any]:
+def _file(file: Mapping[str, Any], base: str, stamp: int) -> dict[str, Any]:
     return {
         "url": _address(base, file["sha256"], file["path"].rpartition("/")[2]),
         "path": f"/{file['path']}",
-        "lastUpdate": 0,
+        "lastUpdate": stamp,
         "checksum": file["md5"],
         "remove": False,
         "description": "",

@@ -145,6 +145,13 @@ def test_where_it_moves_to_is_told_when_it_is_asked_for(profile: Profile) -> Non
     assert said(document(profile), new_server="https://a.example")["newServerUrl"] == "https://a.example"
 
 
+def test_a_changed_file_is_newer_than_what_the_agent_has_noted(profile: Profile) -> None:
+    (file,) = said(document(profile), stamps={"Learning/grade-3/bài 1.txt": 4})["files"]
+
+    assert file["lastUpdate"] == 4
+    assert said(document(profile))["files"][0]["lastUpdate"] == 0
+
+
 def test_an_address_holds_nothing_that_has_to_be_escaped(profile: Profile) -> None:
     (file,) = said(document(profile))["files"]
 
