@@ -55,8 +55,8 @@ def answer(
     files, by SHA-256, only those that ``holds`` are named: the agent stops, unrestricted, at one it cannot get.
 
     ``stamps``: ``lastUpdate`` of files by their path, 0 for all others. A new agent fetches what it never fetched, and
-    what has a greater one than it has noted, whatever the checksum; an old agent goes by the checksum. So a file that it
-    reports with another checksum needs one more than it reports.
+    what has a greater one than it has noted, whatever the checksum; an old one goes by the checksum. So a file that is
+    another one than the agent has fetched needs a number greater than any that it was told of it.
     """
     return {
         **_FIXED,
