@@ -164,3 +164,8 @@ def test_a_kill_before_the_disk_has_all_costs_a_look(store: Store, tmp_path: Pat
     assert later.look_again()
     assert not later.doubtful()
     assert later.missing(release(later).manifest) == {}
+
+
+def test_a_release_that_is_not_here_is_said_so(store: Store) -> None:
+    with pytest.raises(ReleaseError, match=r"There is no release 7 on this computer\."):
+        store.signed(7)

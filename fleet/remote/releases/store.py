@@ -224,9 +224,13 @@ class Store:
         tree = self.tree(number)
         try:
             return Signed((tree / MANIFEST).read_bytes(), (tree / SIGNATURE).read_bytes())
+        except FileNotFoundError as error:
+            raise ReleaseError(
+                f"There is no release {number} on this computer.", "fleet release list shows those that there are."
+            ) from error
         except OSError as error:
             raise ReleaseError(
-                f"Release {number} is not here: {printable(error.strerror or '')}.", "fleet release list"
+                f"Release {number} cannot be read: {printable(error.strerror or '')}.", "See to that folder first."
             ) from error
 
     def check(self, number: int) -> Manifest:
