@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, text
 
 from fleet.models.base import metadata
 
@@ -44,6 +44,12 @@ agent_contacts = Table(
     Column("drift", String, nullable=False),
     Index(None, "unit"),
     Index(None, "seen_at"),
+    Index(
+        "ix_agent_contacts_told",
+        "unit",
+        sqlite_where=text("drift <> '[]' OR missing <> '[]' OR owner IS 0"),
+        postgresql_where=text("drift <> '[]' OR missing <> '[]' OR owner IS false"),
+    ),
     sqlite_with_rowid=False,
 )
 """What an agent asked and told last, by the number of its enrolment. Whoever has the secret that all agents share can

@@ -9,7 +9,7 @@ from enum import Enum
 from sqlalchemy import Column, Table
 
 from fleet.account.custody.machine import State
-from fleet.models import custody, health_now, missing, places, sims, students, units
+from fleet.models import agent_contacts, custody, health_now, missing, places, sims, students, units
 from fleet.sim_states import SimState
 
 
@@ -57,7 +57,7 @@ class Field:
 
 
 _T, _C, _N, _M = Kind.TEXT, Kind.CODE, Kind.NUMBER, Kind.MOMENT
-_U, _H, _S = units.c, health_now.c, sims.c
+_U, _H, _S, _A = units.c, health_now.c, sims.c, agent_contacts.c
 
 FIELDS: Mapping[str, Field] = {
     field.name: field
@@ -103,6 +103,13 @@ FIELDS: Mapping[str, Field] = {
         Field("plan_ends", _M, "when the data plan of its SIM ends", _S.ends_at),
         Field("sim_used", Kind.DAY, "last day with use of its SIM", _S.used_at),
         Field("sim_missing", Kind.FLAG, "a bench does not find the SIM that belongs in it", _S.missed_at),
+        Field("agent_seen", _M, "when its agent came last; none: it has no agent that lives", _A.seen_at),
+        Field("agent_battery", _N, "percent, as its agent told last", _A.battery_level),
+        Field("agent_no_owner", Kind.FLAG, "its agent told that it is not the owner any more", _A.owner),
+        Field("agent_differs", Kind.FLAG, "its agent told of apps or files that are not as they should be", _A.drift),
+        Field("agent_forbidden", Kind.FLAG, "its agent told of permissions that it has not any more", _A.missing),
+        Field("agent_twice", Kind.FLAG, "another device has used the number of its agent", _A.drift),
+        Field("sim_changed", Kind.FLAG, "its agent told of another SIM than those that belong in it", _A.iccid),
         Field("uncounted", Kind.FLAG, "the last count of its place did not find it", missing.c.unit),
         Field("outdated", Kind.FLAG, "there is a newer version of its profile", _U.last_profile),
         Field("alarm", Kind.ALARM, "an alarm of the health rules"),
@@ -112,5 +119,6 @@ FIELDS: Mapping[str, Field] = {
 OF_STUDENT: Mapping[str, Column[str]] = {"school": students.c.school, "area": students.c.area}
 """What is asked of a unit's student while one has it, else of its place."""
 
-SEVERAL: Mapping[Table, Column[str]] = {sims: _S.unit, missing: missing.c.unit}
-"""Tables that may have several rows of a unit, and their column of it."""
+SEVERAL: Mapping[Table, Column[str]] = {sims: _S.unit, missing: missing.c.unit, agent_contacts: _A.unit}
+"""Tables that may have several rows of a unit, and their column of it. Of what agents told only that counts whose
+enrolment lives."""

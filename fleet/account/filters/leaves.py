@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, false, literal, not_, or_
+from sqlalchemy import Column, ColumnElement, and_, exists, false, func, literal, literal_column, not_, or_, select
 
 from fleet.account.filters import values as filter_values
 from fleet.account.filters.fields import FIELDS, Field, Kind
 from fleet.account.filters.parse import Compare, FilterError, Flag, Value
-from fleet.models import missing, sims, units
+from fleet.models import agent_contacts, missing, sims, units
 from profiles.errors import meant
 
 Clause = ColumnElement[bool]
@@ -36,6 +36,28 @@ _OPS = {
     Kind.MOMENT: ("=", "!=", "<", "<=", ">", ">="),
     Kind.DAY: ("=", "!=", "<", "<=", ">", ">="),
     Kind.MAJOR: ("=", "!=", "<", "<=", ">", ">=", "in"),
+}
+_OTHER = "another phone has used its number"
+"""How a report begins of which the server knew that it is of another device (fleet.remote.agents.answers)."""
+
+_ICCID = func.rtrim(func.upper(agent_contacts.c.iccid), "F")
+"""As devices tell it: filled up with an F, or without the check digit (fleet.iccid)."""
+
+_OURS = select(sims.c.unit).where(sims.c.unit == agent_contacts.c.unit, sims.c.state != "ended")
+_SAME = func.substr(sims.c.iccid, 1, func.length(_ICCID)) == _ICCID
+_NOTHING: ColumnElement[str] = literal_column("'[]'")
+"""Not a parameter: databases look for it in the index of rows of which something is told."""
+
+_TOLD: Mapping[str, Clause] = {
+    "agent_no_owner": agent_contacts.c.owner.is_(False),
+    "agent_differs": and_(agent_contacts.c.drift != _NOTHING, not_(agent_contacts.c.drift.startswith(f'["{_OTHER}'))),
+    "agent_forbidden": agent_contacts.c.missing != _NOTHING,
+    "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{_OTHER}')),
+    "sim_changed": and_(
+        agent_contacts.c.iccid.is_not(None),
+        exists(_OURS.correlate(agent_contacts)),
+        not_(exists(_OURS.where(_SAME).correlate(agent_contacts))),
+    ),
 }
 _MAJORS = range(1, 60)
 
@@ -71,6 +93,8 @@ class Leaves:
             return and_(sims.c.missed_at > "", sims.c.state != "ended")
         if known.name == "uncounted":
             return missing.c.until.is_(None)
+        if known.table is agent_contacts:
+            return _TOLD[known.name]
         profile, digest = self.column(units.c.last_profile), self.column(units.c.last_digest)
         older = [and_(profile == name, digest != newest) for name, newest in self.newest.items()]
         return and_(profile.is_not(None), digest.is_not(None), or_(false(), *older))

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from fleet.account.filters.fields import FIELDS, OF_STUDENT, SEVERAL, Field
 from fleet.account.filters.leaves import Clause, Leaves, checked, is_none, is_positive, needs_row, positive
 from fleet.account.filters.parse import AllOf, AnyOf, Compare, FilterError, Flag, Not, Tree, leaves
-from fleet.models import custody, health_now, places, runs, students, units
+from fleet.models import agent_contacts, agents, custody, health_now, places, runs, students, units
 from profiles.errors import meant
 
 _PLACES = (places, students)
@@ -211,6 +211,8 @@ class Condition:
             return self._leaves.column(custody.c.place).in_(select(places.c.place).where(*said).correlate(None))
         if table is students:
             return self._held_by(*said)
+        if table is agent_contacts:
+            said = (*said, _LIVES)
         column = SEVERAL[table]
         known: list[Clause] = [column.is_not(None)] if column.nullable else []
         if self._asked.only is not None:
@@ -218,6 +220,15 @@ class Condition:
         if self._asked.few:
             return exists(select(column).where(column == self._key, *said).correlate_except(table))
         return self._key.in_(select(column).where(*said, *known).correlate(None))
+
+
+_ENROLLED = agents.alias("enrolled")
+_LIVES = exists(
+    select(_ENROLLED.c.number)
+    .where(_ENROLLED.c.number == agent_contacts.c.number, _ENROLLED.c.ended_at.is_(None))
+    .correlate(agent_contacts)
+)
+"""Of a contact: that of an enrolment that lives."""
 
 
 def _joined(first: Table, tables: set[Table], read: bool) -> FromClause:

@@ -40,6 +40,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agent_contacts_unit"), "agent_contacts", ["unit"], unique=False)
     op.create_index(op.f("ix_agent_contacts_seen_at"), "agent_contacts", ["seen_at"], unique=False)
+    op.create_index(
+        "ix_agent_contacts_told",
+        "agent_contacts",
+        ["unit"],
+        unique=False,
+        sqlite_where=sa.text("drift <> '[]' OR missing <> '[]' OR owner IS 0"),
+        postgresql_where=sa.text("drift <> '[]' OR missing <> '[]' OR owner IS false"),
+    )
     op.create_table(
         "agents",
         sa.Column("unit", sa.String(), nullable=False),

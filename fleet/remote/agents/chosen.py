@@ -69,7 +69,7 @@ class Chosen:
         if self.within is None:
             return literal(value=True)
         frame = self.within.frame(units)
-        return key.in_(select(frame.key).select_from(frame.source).where(frame.where))
+        return key.in_(select(frame.key).select_from(frame.source).where(frame.where).correlate(None))
 
 
 def chosen(conn: Connection, home: Home, push: Push) -> Chosen:
