@@ -70,7 +70,51 @@ class Memory:
         if config.get("newNumber"):
             self.number = str(config["newNumber"])
         self.config = {key: value for key, value in config.items() if key != "newNumber"}
+        for key, (texts, _) in _ROWS.items():
+            self.config[key] = [_with_texts(row, texts) for row in config.get(key) or []]
         self.customer = self.configuration = self.groups = None
+
+
+_TEXTS = ("restrictions", "newServerUrl", "lockMessage", "timeZone", "passwordReset", "pushOptions", "newNumber")
+_FLAGS = ("lock", "reboot", "factoryReset", "showWifi", "runDefaultLauncher")
+_ROWS = {
+    "applications": (("pkg", "name", "type", "version", "url"), ("code",)),
+    "files": (("path", "url", "checksum"), ("lastUpdate",)),
+}
+"""Lists of the configuration to what is text and what is a number in their entries."""
+
+
+def readable(answer: Config) -> bool:
+    """Whether the agent's parser takes an answer: it knows the type of each field, and one that is wrong spoils all."""
+    config = answer.get("data")
+    if not answer or not isinstance(answer.get("status"), str | None):
+        return False
+    if not isinstance(config, dict):
+        return config is None
+    if not _are(config, _TEXTS, str, int, float) or not _are(config, _FLAGS, bool):
+        return False
+    return all(_are_rows(config.get(key), texts, numbers) for key, (texts, numbers) in _ROWS.items())
+
+
+def _are_rows(rows: object, texts: tuple[str, ...], numbers: tuple[str, ...]) -> bool:
+    if rows is None:
+        return True
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return False
+    return all(
+        _are(row, texts, str, int, float) and _are(row, numbers, int) and _are(row, ("remove", "skipVersion"), bool)
+        for row in rows
+    )
+
+
+def _with_texts(row: Config, keys: tuple[str, ...]) -> Config:
+    """Numbers where texts belong are taken as texts."""
+    return row | {key: str(row[key]) for key in keys if row.get(key) is not None}
+
+
+def _are(tree: Config, keys: tuple[str, ...], *types: type) -> bool:
+    """Each of them is not there, null, or of one of these types."""
+    return all(tree.get(key) is None or type(tree[key]) in types for key in keys)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from provision.virtual.android.envelope import JavaError
 from provision.virtual.android.headwind.bringing import Bringing, Stopped, grant_itself
 from provision.virtual.android.headwind.http import NO_ANSWER, Client, Reply, number_in_path, project_path
 from provision.virtual.android.headwind.info import device_info, home_app
-from provision.virtual.android.headwind.memory import PACKAGE, Build, Config, Memory, server_of
+from provision.virtual.android.headwind.memory import PACKAGE, Build, Config, Memory, readable, server_of
 from provision.virtual.android.phone import Lock, Phone
 from provision.virtual.android.policy import owns, restrict
 
@@ -107,6 +107,8 @@ class Updating:
         try:
             tree = reply.tree()
         except ValueError:
+            tree = {}
+        if not readable(tree):
             self.note("Failed to parse JSON")
             return Answer.NETWORK_ERROR
         config = tree.get("data")
