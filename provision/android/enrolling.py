@@ -26,6 +26,8 @@ _SLICES = 24
 """Two minutes: the agent starts, asks, asks once more after 15 s, sets its rules, and tells how it is."""
 
 _SLICES_KNOWN = 8
+_CONTENT_OF_A_SLICE = 10 << 20
+"""Bytes of files that the agent fetches at least meanwhile, through ``reverse`` [I]."""
 
 _SECONDS = 60.0
 
@@ -101,7 +103,9 @@ def _asked(link: Link, action: Enrol, slices: int) -> bool:
     said = _shell(link, _START, headwind.SCREEN, headwind.PACKAGE)
     if "Error" in said or "Exception" in said:
         raise Refused("The agent does not start.", "Check that the profile has the right APK of it.", evidence=said)
-    for _ in range(slices):
+    for waited in range(slices + action.content // _CONTENT_OF_A_SLICE):
+        if waited >= slices and action.agent.now().fetched != action.profile:
+            break  # it was not even answered, so that it fetches nothing either
         if action.server.wait(since, _SLICE) or action.agent.now().home:
             return True
         _shell(link, ":")

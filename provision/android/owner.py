@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from profiles.schema import Owner, Profile
+from provision import sources
 from provision.agents import headwind, testdpc
 from provision.android import ruled
 from provision.android.actions import VERIFIER, Enrol, Run
@@ -141,7 +142,12 @@ def _sync(profile: Profile, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     if agent.synced and fetched and not differ:
         return Met("it has asked this bench's server, and has told how it is")
     why = _why(agent, differ, fetched=fetched)
-    return Step(why, (Enrol(agent, agent.server),) if agent.server else ())
+    return Step(why, (Enrol(agent, agent.server, profile.digest, _content(profile)),) if agent.server else ())
+
+
+def _content(profile: Profile) -> int:
+    """Bytes of all files of the profile."""
+    return sum(size for entry in profile.content for _, size in sources.source(entry.from_).files.values())
 
 
 def _at_home(differ: list[str], *, fetched: bool) -> Met | Cannot:
