@@ -55,6 +55,9 @@ def _unit_order_changed(mine: Mine, event: Event, body: Mapping[str, Any]) -> No
             mine.put(orders, {**row, "state": body["state"], "changed": event.at, "by": event.actor})
 
 
+ORDERS = frozenset({"unit.ordered", "unit.order_changed"})
+"""The kinds that are for the hub alone to write: no site has another's device locked or wiped."""
+
 AGENT_KINDS: Mapping[str, Callable[[Mine, Event, Mapping[str, Any]], None]] = {
     "agent.enrolled": _agent_enrolled,
     "agent.ended": _agent_ended,

@@ -18,9 +18,10 @@ from sqlalchemy import select
 
 import cli
 from fleet.account.people.unit_pins import own_pins
-from fleet.db import snapshot
+from fleet.db import snapshot, transaction
 from fleet.home import Home
 from fleet.models import sim_requests, students
+from fleet.remote.agents import records
 from fleet.units import open_registry
 from profiles.errors import SchoolbagError
 from provision.model import Health
@@ -90,6 +91,10 @@ class Story:
                     who = identity(serial)
                     health = Health(battery_worn=step.get("worn"))
                     registry.record(report(who, facts=replace(facts(who), health=health)))
+                if "agent" in step:
+                    told = {"agent": "headwind", "profile": "p", "digest": "d", "server": "https://home.example"}
+                    with transaction(registry.engine) as conn:
+                        records.enrol(conn, registry.ledger, f"android:{step['agent']}", **told)
                 if "pin" in step:
                     own_pins(registry)(identity(step["pin"]), True)
 

@@ -97,12 +97,14 @@ UNIT = f"android:{SERIAL}"
 RELEASE = json.loads('{"v": 1, "number": 99, "digest": "0", "note": "", "profiles": {}, "files": 1, "bytes": 1}')
 HUGE = {**RUN, "steps": 2**70}
 DEEP: Any = json.loads("[" * 900 + "]" * 900)
+WIPE: dict[str, Any] = {"kind": "wipe", "text": "", "why": "x", "state": "open", "v": 1}
 WHERE: dict[str, Any] = {"address": "ssh://x@127.0.0.1", "host_key": "ssh-ed25519 AAAA"}
 
 LEDGERS: dict[str, Callable[[str], bytes]] = {
     "of-the-hub": lambda hub: export(hub, [("bench.opened", hub, {"name": "hub", "v": 1})]),
     "of-another": lambda _: export("feedfeedfeedfeed", [("bench.opened", "feedfeedfeedfeed", {"name": "x", "v": 1})]),
     "what-is-the-hubs": lambda _: export(BENCH, [OPENED, ("site.set", "one", {"fields": WHERE, "v": 1})]),
+    "a-wipe": lambda _: export(BENCH, [OPENED, ("unit.ordered", "android:SN1", WIPE)]),
     "a-release": lambda _: export(
         BENCH,
         [

@@ -40,6 +40,7 @@ SAID = {
     **dict.fromkeys(("endless-lines", "a-format-for-an-exit", "a-huge-exit", "no-error"), STRANGE),
     **dict.fromkeys(("a-huge-ledger", "a-ledger-in-empty-pieces"), STRANGE),
     **dict.fromkeys(("of-the-hub", "of-another", "what-is-the-hubs", "a-release", "begins-late", "ahead"), REFUSED),
+    "a-wipe": REFUSED,
     **dict.fromkeys(("huge-number", "a-float", "not-a-number", "deep", "changed", "cut-off", "no-ledger"), REFUSED),
     **dict.fromkeys(("unknown-kind", "a-list-for-a-body"), REFUSED),
     "another-greeting": "has a newer fleet, which this hub does not understand. Update fleet here.",

@@ -146,6 +146,7 @@ def _do(ctx: click.Context, name: str, do: Do, *, as_json: bool) -> None:
     from fleet.remote.agents import order_screen, orders
 
     with to_write(options_of(ctx)) as registry, transaction(registry.engine) as conn:
+        orders.check_here(conn, registry.home)
         unit = tags.the(conn, name)
         found = do(conn, registry.ledger, unit)
         last = orders.last_contact(conn, unit.key)

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Row, select
 
 from fleet.account.programme.in_force import current
 from fleet.db import snapshot, transaction
+from fleet.home import Home
 from fleet.ledger import Ledger
-from fleet.models import agent_contacts, agents, orders
+from fleet.models import agent_contacts, agents, orders, sites
 from fleet.remote.agents import records
 from fleet.remote.errors import OrderError
+from fleet.remote.releases import keys
 from fleet.tags import Named
 from fleet.units import Registry
 from fleet.values import Json, storable
@@ -67,6 +69,16 @@ class Order:
     changed: str
     by: str
     told_at: str
+
+
+def check_here(conn: Connection, home: Home) -> None:
+    """OrderError at a site: its hub would not believe it, and its server at home would never hear of it."""
+    hub = keys.trusted(home)
+    if hub is not None and conn.execute(select(sites.c.site).limit(1)).first() is None:
+        raise OrderError(
+            f"This computer belongs to a site of {hub.hub or 'a hub'}: orders are given there.",
+            "Ask the hub; its fleet serve is what the device asks.",
+        )
 
 
 def of_unit(conn: Connection, unit: str, *, left: bool = False) -> Iterator[Order]:

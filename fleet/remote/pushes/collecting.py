@@ -10,6 +10,7 @@ from fleet.db import snapshot, transaction
 from fleet.errors import FileError, OtherKey
 from fleet.ledger import End, chain_ends
 from fleet.ledger_merge import Trust, take_over
+from fleet.projections_agents import ORDERS
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.remote.errors import SiteError
 from fleet.remote.wire.session import Hello, Session
@@ -67,7 +68,7 @@ _KEYS = (
 def _take(registry: Registry, path: Path, bench: str, site: str, end: End | None) -> bool:
     """Whether something came that was not here."""
     with transaction(registry.engine) as conn:
-        taken = take_over(conn, [path], now(), Trust(bench, frozenset(REMOTE_KINDS)))
+        taken = take_over(conn, [path], now(), Trust(bench, ORDERS | REMOTE_KINDS.keys()))
         if end and not taken.known and not taken.events:
             raise SiteError(
                 f"{site}: what it recorded ends before event {end.seq}, which it sent us once.",

@@ -20,6 +20,7 @@ from fleet.remote.agents import orders, records
 from fleet.remote.agents.judging import judge
 from fleet.remote.agents.orders import Kind, Order
 from fleet.remote.errors import OrderError
+from fleet.remote.releases import keys
 from fleet.tags import Named
 from fleet.unit_commands import unit as group
 from fleet.units import Registry
@@ -168,6 +169,13 @@ def test_nothing_is_wiped_before_the_tag_was_typed_twice(today: Registry, again:
     assert _left(today, key) == []
     assert _runner(today)("wipe", "a-1", "--again", "A-1", "--why", WHY).exit_code == 0
     assert _left(today, key) == [(Kind.WIPE, "open")]
+
+
+def test_a_site_orders_nothing(today: Registry) -> None:
+    school(today, 1)
+    keys.trust(today.home, keys.parse("ed25519:NsAR2bgdnmlDrW3bMVm0CaqutZU6beSZWQfxLaZykHc=", "city"))
+    done = _runner(today)("reboot", "A-1", "--why", WHY)
+    assert "belongs to a site of city" in str(done.exception)
 
 
 def _runner(registry: Registry) -> Callable[..., Result]:

@@ -132,8 +132,8 @@ def test_a_push_is_seen_paused_and_gone_back_from(run: Run, hub: Registry) -> No
 def test_wait_stays_until_it_is_over(run: Run, hub: Registry) -> None:
     digest = Store(hub.home).signed(2).manifest.profiles["small"]
     for number in (1, 2, 3):
-        at = timedelta(0)
-        contact(hub, f"android:SN{number}", fetched=digest, fetched_at=at, confirmed=digest, confirmed_at=at, told_at=at)
+        told = dict.fromkeys(("fetched_at", "confirmed_at", "told_at"), timedelta(0))
+        contact(hub, f"android:SN{number}", fetched=digest, confirmed=digest, **told)
     found = _line(run("2", "--via", "agent", "--waves", "1,100%", "--wait", "--json"))
     assert (found["state"], [wave["confirmed"] for wave in found["waves"]]) == ("done", [1, 2])
 
