@@ -93,7 +93,7 @@ class Enrol:
     """Have the agent that owns the phone ask the bench's server, under a number that is made for it.
 
     The number that it may have already is tried first, where we enrolled it. ``profile`` is the digest of what it will
-    be answered with, ``content`` the bytes of the files in it: new builds of the agent fetch them all once more, through
+    be answered with, ``content`` the bytes of the files in it: new builds of the agent fetch them all once more through
     the cable, which takes its time.
     """
 

@@ -18,9 +18,9 @@ from profiles.load import load
 from profiles.schema import Profile
 from profiles.secrets import Secrets
 from provision.agents import headwind
-from provision.agents.configuration import answer
+from provision.agents.configuration import answer, place
 from provision.android.adb import Server
-from provision.android.agent_document import document
+from provision.android.agent_document import document, files
 from provision.android.device import AndroidDevice, attach
 from provision.android.settings import READERS, SETTINGS
 from provision.lanes import Lane
@@ -117,6 +117,9 @@ class Phone:
     def serve(self, profile: Profile, **changed: Any) -> None:
         told = {"api": self.device.identity.api, "number": "n", "base": headwind.BENCH, "home": False, **changed}
         self.server.config = {**answer(document(profile), **told), "_digest": profile.digest}
+        for row in document(profile)["files"]:
+            found = files(profile)[row["sha256"]]
+            self.server.files[place(row["sha256"], found.name)] = found.read_bytes()
 
     def run(self, profile: Profile, mode: Mode = Mode.PROVISION, *, allow: str = "", agent: bool = True) -> Report:
         if self.registry is None:

@@ -61,6 +61,18 @@ def test_the_second_run_does_nothing(phone: Give) -> None:
     assert (again.verdict, again.steps, again.stops) == (Verdict.VERIFIED, 0, ())
 
 
+def test_files_of_the_profile_are_there_and_known_to_the_agent(phone: Give) -> None:
+    one = phone()
+    (one.folder / "book").mkdir()
+    (one.folder / "book" / "bài 1.txt").write_text("một")
+    profile = one.profile("content: [{id: book, from: book, to: Learning/book}]\n" + PROFILE)
+    one.serve(profile)
+
+    assert one.run(profile).verdict is Verdict.VERIFIED
+    assert list(one.state()["agent"]["files"]) == ["/Learning/book/bài 1.txt"]
+    assert (one.run(profile).verdict, one.run(profile).steps) == (Verdict.VERIFIED, 0)
+
+
 def test_nothing_is_left_on_the_phone_or_on_the_cable_and_no_number_is_told(phone: Give) -> None:
     one = phone()
     profile = one.profile(PROFILE)
