@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -37,6 +37,9 @@ _AGAIN_ON_WIFI = timedelta(hours=1)
 again: there may be room for it now, or the big apps that it was not given."""
 
 _STRANGERS = 3
+_SINCE = -4_711_471_147
+"""Stands for the moment of the enrolment in what is written once for all phones."""
+
 _MOST_TEMPLATES = 256
 
 
@@ -53,11 +56,14 @@ def signed_by(secrets: Sequence[str], text: str, signature: str) -> str:
 @dataclass(frozen=True)
 class Asking:
     """How an agent reaches us, and what it may be given: ``base`` address, ``home`` (seen at home before this), and
-    which contents it may fetch now, by SHA-256."""
+    which contents it may fetch now, by SHA-256. ``changed``: files, by path, that became others, and when (ms); all
+    others ``since`` its enrolment."""
 
     base: str
     home: bool
     holds: Callable[[str], bool]
+    changed: Mapping[str, int]
+    since: int
 
 
 @dataclass
@@ -69,18 +75,21 @@ class Answers:
     def configuration(self, number: str, api: int, document: Document, todo: Orders, asking: Asking) -> bytes:
         """The body of a full answer (``ServerConfig`` in its envelope, ``data`` last)."""
         here = tuple(one["sha256"] for one in (*document["apps"], *document["files"]) if asking.holds(one["sha256"]))
-        key = (document["digest"], api, todo, asking.base, asking.home, here)
+        changed = tuple(asking.changed.items())
+        key = (document["digest"], api, todo, asking.base, asking.home, here, changed)
         if key not in self._made:
             if len(self._made) >= _MOST_TEMPLATES:
                 self._made.popitem(last=False)
             self._made[key] = _template(api, document, todo, asking)
         head, tail = self._made[key]
         mine = _asked(number, api, _without_contents(document), todo, asking)["password"]
-        return f'{{"status":"OK","message":null,"data":{head}{mine}{tail}}}'.encode()
+        since = tail.replace(f'"lastUpdate":{_SINCE}', f'"lastUpdate":{asking.since}')
+        return f'{{"status":"OK","message":null,"data":{head}{mine}{since}}}'.encode()
 
 
 def _template(api: int, document: Document, todo: Orders, asking: Asking) -> tuple[str, str]:
-    """What stands before and after the only thing that is the phone's own: the hash of its panel's password."""
+    """What stands before and after the hash of its panel's password, which is the phone's own, as are the moments in
+    what comes after."""
     data = _asked("", api, document, todo, asking)
     head, _, tail = _compact(data).partition(data["password"])
     return head, tail
@@ -96,6 +105,7 @@ def _asked(number: str, api: int, document: Document, todo: Orders, asking: Aski
         orders=todo,
         new_server=document["server"],
         holds=asking.holds,
+        stamps={one["path"]: asking.changed.get(one["path"], _SINCE) for one in document["files"]},
     )
 
 
@@ -124,11 +134,16 @@ def messages(orders: Sequence[Order]) -> list[Order]:
     return [order for order in orders if order.kind == "message"]
 
 
-def pushed(configure: bool, pages: Sequence[str]) -> bytes:
-    """The body of the answer to a poll: that there is another configuration, and which pages to show."""
-    data: list[dict[str, Any]] = [
-        {"messageType": "intent", "payload": {"action": "android.intent.action.VIEW", "data": page}} for page in pages
-    ]
+def pushed(configure: bool, page: str) -> bytes:
+    """The body of the answer to a poll: that there is another configuration, and which page to show ("" for none).
+
+    What a message carries is JSON as a text: an agent that finds anything else there drops the whole answer. Of several
+    messages of one kind it heeds the last alone.
+    """
+    data: list[dict[str, Any]] = []
+    if page:
+        shows = _compact({"action": "android.intent.action.VIEW", "data": page})
+        data.append({"messageType": "intent", "payload": shows})
     if configure:
         data.append({"messageType": "configUpdated", "payload": None})
     return f'{{"status":"OK","message":null,"data":{_compact(data)}}}'.encode()

@@ -107,7 +107,7 @@ class Requests:
         if request.method == "POST":
             await _body(request)
         document = await service.document(known.wanted)
-        asking = service.asking(known, document, host=_host(request), wifi=request.state.wifi)
+        asking = await service.asking(known, document, host=_host(request), wifi=request.state.wifi)
         todo = doing.todo(known.orders)
         body = service.answers.configuration(number, service.api(known), document, todo, asking)
         await service.note(answers.asked(known, now(), home=service.home, fetched=known.wanted))
@@ -181,12 +181,13 @@ class Requests:
         newest = max((order.changed for order in known.orders), default="")
         told = answers.news(known, now(), wifi=request.state.wifi)
         told = told and service.told.first(f"{known.number} {known.wanted} {newest}")
-        shown = [one for one in answers.messages(known.orders) if service.shown.first(f"{known.number} {one.id}")]
-        if not told and not shown:
+        messages = answers.messages(known.orders)
+        shown = next((one for one in messages if service.shown.first(f"{known.number} {one.id}")), None)
+        if not told and shown is None:
             return b""
         document = await service.document(known.wanted)
-        base = service.asking(known, document, host=_host(request), wifi=False).base
-        return answers.pushed(told, [f"{base}/message/{pages.place(one.id, known.number)}" for one in shown])
+        base = service.base(document, _host(request))
+        return answers.pushed(told, f"{base}/message/{pages.place(shown.id, known.number)}" if shown else "")
 
     async def file(self, request: Request) -> Response:
         """A content that a document names, whole or in parts."""

@@ -24,6 +24,7 @@ from fleet.errors import RegistryError
 from fleet.models import agent_contacts, agents, orders, units
 from fleet.remote.agents import quota, wanted
 from fleet.remote.agents.reports import Phone
+from fleet.remote.agents.stamps import History, Sent, history, sent
 from fleet.units import Registry
 
 _STANDS = 2.0
@@ -44,14 +45,16 @@ class Order:
 class Known:
     """An enrolment that lives, by its (hashed) number; the columns of its contacts are "" or ``None`` before the first.
 
-    ``wanted`` is the digest of what it should have; ``enrolled`` of what it was set up with. ``quota``: bytes that its
-    SIM has a day, where that is known.
+    ``wanted`` is the digest of what it should have; ``enrolled`` of what it was set up with, ``enrolled_at`` when.
+    ``quota``: bytes that its SIM has a day, where that is known.
     """
 
     number: str
     unit: str
     enrolled: str
+    enrolled_at: str
     wanted: str
+    history: History
     phone: Phone
     seen_at: str
     home_at: str | None
@@ -73,12 +76,13 @@ class Known:
 @dataclass(frozen=True)
 class Standing:
     """What stands for all contacts for a moment: the pushes, the queries that go with them, what tells
-    that another one is ``going``, and until when (monotonic seconds)."""
+    that another one is ``going``, all that were ever ``sent``, and until when (monotonic seconds)."""
 
     pushes: wanted.Standing
     one: Select[Any]
     some: Select[Any]
     going: tuple[tuple[Any, ...], ...]
+    sent: tuple[Sent, ...]
     until: float
 
 
@@ -97,7 +101,7 @@ class Reader:
         """The enrolment with this (hashed) number; ``None`` when there is none, or it is dead. RegistryError."""
         standing = self.standing()
         rows = self._ask(standing.one, {"number": number})
-        return _known(rows, standing.pushes, datetime.now(UTC)) if rows else None
+        return _known(rows, standing, datetime.now(UTC)) if rows else None
 
     def some(self, numbers: Iterable[str]) -> dict[str, Known]:
         """Those of these that live, by their numbers."""
@@ -109,7 +113,7 @@ class Reader:
             for row in rows:
                 found.setdefault(row.number, []).append(row)
         now = datetime.now(UTC)
-        return {number: _known(rows, standing.pushes, now) for number, rows in found.items()}
+        return {number: _known(rows, standing, now) for number, rows in found.items()}
 
     def orders(self) -> frozenset[tuple[str, str]]:
         """Unit and id of every order that is open now."""
@@ -143,9 +147,11 @@ class Reader:
     def _stands(self) -> Standing:
         until = time.monotonic() + _STANDS
         if not self.home:
-            return _standing(wanted.Standing(()), until)
+            return _standing(wanted.Standing(()), (), until)
         with snapshot(self.registry.engine) as conn:
-            return _standing(wanted.read(conn, self.registry.home), until)
+            pushes = wanted.read(conn, self.registry.home)
+            same = self._standing is not None and self._standing.going == _going(pushes)
+            return _standing(pushes, self._standing.sent if self._standing and same else sent(conn), until)
 
     def _ask(self, query: Executable, values: dict[str, Any]) -> Sequence[Row[Any]]:
         """Once more by a new connection where the one at hand is broken: the database was started anew."""
@@ -185,12 +191,15 @@ class Reader:
             conn.close()
 
 
-def _standing(pushes: wanted.Standing, until: float) -> Standing:
-    going = [(one.push.name, one.push.state.value, one.push.wave, one.push.changed) for one in pushes.pushes]
+def _going(pushes: wanted.Standing) -> tuple[tuple[Any, ...], ...]:
+    return tuple((one.push.name, one.push.state.value, one.push.wave, one.push.changed) for one in pushes.pushes)
+
+
+def _standing(pushes: wanted.Standing, every: tuple[Sent, ...], until: float) -> Standing:
     query = _query(pushes)
     one = query.where(agents.c.number == bindparam("number"))
     some = query.where(agents.c.number.in_(bindparam("numbers", expanding=True)))
-    return Standing(pushes, one, some, tuple(going), until)
+    return Standing(pushes, one, some, _going(pushes), every, until)
 
 
 def _query(pushes: wanted.Standing) -> Select[Any]:
@@ -214,13 +223,16 @@ def _query(pushes: wanted.Standing) -> Select[Any]:
     )
 
 
-def _known(rows: Sequence[Row[Any]], pushes: wanted.Standing, now: datetime) -> Known:
+def _known(rows: Sequence[Row[Any]], standing: Standing, now: datetime) -> Known:
     row = rows[0]
+    should = wanted.of(standing.pushes, row, now)
     return Known(
         number=row.number,
         unit=row.unit,
         enrolled=row.digest,
-        wanted=wanted.of(pushes, row, now).digest,
+        enrolled_at=row.wanted_at,
+        wanted=should.digest,
+        history=history(row.digest, row.wanted_at, row.wanted_profile, should.push, standing.sent),
         phone=Phone(_api(row.facts), row.serial or "", row.model or "", row.imei or ""),
         seen_at=row.seen_at or "",
         home_at=row.home_at,

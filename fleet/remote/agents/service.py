@@ -24,6 +24,7 @@ from fleet.remote.agents.polling import Waiting
 from fleet.remote.agents.rates import Lately, Rate
 from fleet.remote.agents.reading import Known, Reader
 from fleet.remote.agents.records import hashed
+from fleet.remote.agents.stamps import Stamps, moment
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.secrets import Secrets
@@ -66,6 +67,7 @@ class Service:
     shown: Lately = field(default_factory=lambda: Lately(_SHOWN))
     looked: Lately = field(default_factory=lambda: Lately(_LOOKED))
     configurations: Configurations = field(init=False)
+    stamps: Stamps = field(init=False)
     reader: Reader = field(init=False)
     desk: Desk = field(init=False)
     waiting: Waiting = field(init=False)
@@ -75,6 +77,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.configurations = Configurations(self.registry)
+        self.stamps = Stamps(self.configurations)
         self.reader = Reader(self.registry, self.home)
         self.desk = Desk(self.registry)
         self.waiting = Waiting(self.reader, self.desk)
@@ -141,11 +144,23 @@ class Service:
         """The phone's; where nobody knows it the newest, as Android passes over restrictions that it does not know."""
         return self.apis.get(known.unit) or known.phone.api or _NEWEST
 
-    def asking(self, known: Known, document: Document, *, host: str, wifi: bool) -> Asking:
-        """How the phone is answered: at home by the address in its profile, at a bench by the one it used."""
-        base = document["server"] if self.home else f"http://{host}"
+    def base(self, document: Document, host: str) -> str:
+        """The address by which the phone reaches us: at home that in its profile, at a bench the one it used."""
+        return str(document["server"]) if self.home else f"http://{host}"
+
+    async def asking(self, known: Known, document: Document, *, host: str, wifi: bool) -> Asking:
+        """How the phone is answered. RegistryError."""
+        changed = self.stamps.known(known.history)
+        if changed is None:
+            changed = await self.desk.work(self.stamps.of, known.history, self.reader.standing().sent)
         light = self._light(document, known.quota) if self.home and not wifi else None
-        return Asking(base, known.home_at is not None, lambda sha256: self.has(sha256, light))
+        return Asking(
+            base=self.base(document, host),
+            home=known.home_at is not None,
+            holds=lambda sha256: self.has(sha256, light),
+            changed=changed,
+            since=moment(known.enrolled_at),
+        )
 
     def has(self, sha256: str, light: frozenset[str] | None = None) -> bool:
         """Whether a content is here; what is not is said once. ``light``: what may be fetched, if not everything."""
