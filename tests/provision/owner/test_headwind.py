@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -73,7 +74,10 @@ def test_files_of_the_profile_are_there_and_known_to_the_agent(phone: Give) -> N
     assert (one.run(profile).verdict, one.run(profile).steps) == (Verdict.VERIFIED, 0)
 
 
-def test_nothing_is_left_on_the_phone_or_on_the_cable_and_no_number_is_told(phone: Give) -> None:
+def test_nothing_is_left_on_the_phone_or_on_the_cable_and_no_number_is_told(
+    phone: Give, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     one = phone()
     profile = one.profile(PROFILE)
     one.serve(profile)
@@ -87,8 +91,10 @@ def test_nothing_is_left_on_the_phone_or_on_the_cable_and_no_number_is_told(phon
     assert "init.json" not in said
     assert "enrolment" not in said
     assert one.device.link.reverse_list() == ()
-    assert "number-1" not in told(one)
-    assert SECRET not in told(one)
+    shown = told(one) + caplog.text
+    assert "com.hmdm.launcher" in shown
+    assert "number-1" not in shown
+    assert SECRET not in shown
 
 
 def test_a_plan_says_what_would_be_done_and_does_nothing(phone: Give) -> None:
