@@ -48,7 +48,7 @@ def named(says: str, code: int = 0, who: Identity = PHONE) -> None:
         f"Success: Device owner set to package ComponentInfo{{{LONG}}}\nActive admin set to component {{{LONG}}}\n",
         f"Success: Device owner set to package {SHORT}\nActive admin set to component {SHORT}\n",
         # One UI 8
-        f"{SHORT} was already an admin for user 0. No need to set it again.\nSuccess: Device owner set to package {SHORT}\n",
+        f"{SHORT} was already an admin for user 0. No need to set it again.\nSuccess: Device owner set to {SHORT}\n",
     ],
 )
 def test_a_yes_is_a_yes_whatever_is_said_around_it(says: str) -> None:
