@@ -18,6 +18,9 @@ from provision.agents import headwind
 DEBUGGING = "no_debugging_features"
 """It ends our way to the phone over USB: only where the server at home has seen it."""
 
+_LOCATION = "no_share_location"
+"""The agent tells where it is as long as it may know: its own switches do not stop that, this does."""
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -58,6 +61,9 @@ def answer(
     what has a greater one than it has noted, whatever the checksum; an old one goes by the checksum. So a file that is
     another one than the agent has fetched needs a number greater than any that it was told of it.
     """
+    denied = restrictions(document, api=api, home=home)
+    if orders.location_off and _LOCATION not in denied:
+        denied.append(_LOCATION)
     return {
         **_FIXED,
         "password": _nobodys(number),
@@ -68,7 +74,7 @@ def answer(
         "lock": orders.lock is not None,
         "lockMessage": orders.lock or "",
         "timeZone": document["time_zone"],
-        "restrictions": ",".join(restrictions(document, api=api, home=home)),
+        "restrictions": ",".join(denied),
         "newServerUrl": new_server,
         "applications": [_app(app, base) for app in document["apps"] if holds(app["sha256"])]
         + [_removal(package) for package in document["removed"]],
