@@ -20,10 +20,11 @@ from fleet.buglog import as_error
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.home import Home
-from fleet.models import intakes, units
+from fleet.models import agents, intakes, items, units
 from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
+from profiles.rules import AGENTS
 from profiles.schema import Profile
 from provision.bench import Attached, Company, side_by_side
 from provision.device import Device
@@ -195,7 +196,15 @@ def _known(conn: Connection, key: str, unit: Unit, label: str) -> Known:
         first_seen=row.first_seen,
         refused_since=row.refused_since or "",
         provisioned=row.last_profile is not None,
+        owners=_owners(conn, key),
     )
+
+
+def _owners(conn: Connection, key: str) -> frozenset[str]:
+    """What we ourselves made owner of the unit: by its enrolments, and by what its last run read back."""
+    enrolled = {AGENTS[agent] for agent in conn.scalars(select(agents.c.agent).where(agents.c.unit == key))}
+    last = select(items.c.want).where(items.c.unit == key, items.c.item == "owner.owner", items.c.result == "verified")
+    return frozenset(enrolled | {want.split(" ")[0] for want in conn.scalars(last)})
 
 
 def _body(place: Attached, facts: Facts, intake: Intake, label: str, rules: Rules) -> dict[str, Json]:

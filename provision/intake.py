@@ -25,7 +25,10 @@ class IntakeVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Known:
-    """What the registry knows of the device. Times are UTC, ISO 8601; "" is never."""
+    """What the registry knows of the device. Times are UTC, ISO 8601; "" is never.
+
+    ``owners``: the packages that we ourselves made owner of it.
+    """
 
     tag: str | None = None
     label: str = ""
@@ -33,6 +36,7 @@ class Known:
     first_seen: str = ""
     refused_since: str = ""
     provisioned: bool = False
+    owners: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def _led(raw: _Raw, facts: Facts, lead: Lead) -> Finding:
 
 def _before_packages(facts: Facts, rules: Rules, known: Known, today: date) -> Iterator[_Raw]:
     yield from _identity(facts, known)
-    yield from _locks(facts, rules)
+    yield from _locks(facts, rules, known)
     yield from _battery(facts, rules)
     yield from _storage_and_patch(facts, rules, today)
     yield from _left(facts, known)
@@ -135,13 +139,14 @@ def _should_have_imei(facts: Facts) -> bool:
     return not _is_ios(facts) or facts.identity.properties.get("DeviceClass") == "iPhone"
 
 
-def _locks(facts: Facts, rules: Rules) -> Iterator[_Raw]:
+def _locks(facts: Facts, rules: Rules, known: Known) -> Iterator[_Raw]:
     locks = facts.locks
     yield from (_find_my if _is_ios(facts) else _accounts)(locks)
     if locks.at_frp:
         yield _finding("frp")
     if locks.owner:
-        yield _finding("owner", owner=locks.owner)
+        ours = locks.owner_package in known.owners
+        yield _finding("owner_of_ours" if ours else "owner", owner=locks.owner)
     elif not locks.owner_known:
         yield _finding("owner_unread", "unlock")
     if locks.bootloader_locked is False:

@@ -78,7 +78,8 @@ def _judged(case: Mapping[str, Any], folder: Path) -> Intake:
     if "rules" in case:
         file = folder / "intake.yaml"
         file.write_text(case["rules"], encoding="utf-8")
-    known = Known(**case.get("known", {}))
+    told = dict(case.get("known", {}))
+    known = Known(**{**told, "owners": frozenset(told.get("owners", ()))})
     return judge(_facts(case), rules(file), known, TODAY, erases=case.get("erases", False))
 
 
