@@ -55,8 +55,8 @@ _TOLD: Mapping[str, Clause] = {
     "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{_OTHER}')),
     "sim_changed": and_(
         agent_contacts.c.iccid.is_not(None),
-        exists(_OURS.correlate(agent_contacts)),
         not_(exists(_OURS.where(_SAME).correlate(agent_contacts))),
+        exists(_OURS.correlate(agent_contacts)),  # last: it holds of nearly all
     ),
 }
 _MAJORS = range(1, 60)

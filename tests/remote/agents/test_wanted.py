@@ -8,14 +8,20 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from fleet.account.custody import places
+from fleet.account.custody.places import Place
 from fleet.db import snapshot, transaction
+from fleet.models import agents
 from fleet.remote.agents import wanted
+from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen
 from fleet.remote.agents.wanted import Going, Standing, Wanted
-from fleet.remote.waves import kept
+from fleet.remote.waves import kept, meant
 from fleet.remote.waves.kept import Push, State, Via
 from fleet.remote.waves.rules import Rules
 from fleet.units import Registry
+from fleet.values import Json
 from tests.remote.agents.at_home import begun, contact, enrolled, numbers, release, school, unit
 
 BENCH = Wanted("of the bench", "small")
@@ -113,6 +119,38 @@ def test_a_push_whose_filter_cannot_be_asked_any_more_is_given_to_nobody(registr
     assert _wanted(registry, key) == Wanted("seven", "small", 7, push.name)
     rules.unlink()
     assert _wanted(registry, key) == BENCH
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "agent_battery < 50",
+        "agent_seen = none or agent_seen < 1d",
+        "not agent_differs and model ~ SM",
+        "carrier = viettel and place = LE-LOI",
+        "sim_changed or holder = S-000000003",
+        "alarm = agent_no_owner",
+        "not alarm = agent_differs",
+        "not alarm = agent_silent and school = none",
+    ],
+)
+def test_one_unit_is_asked_what_all_are(registry: Registry, where: str) -> None:
+    keys = school(registry, 4)
+    contact(registry, keys[0], battery_level=20, iccid="8984048000099999994")
+    contact(registry, keys[1], battery_level=80, owner=False, drift='["app x is not there"]')
+    contact(registry, keys[2], ago=timedelta(days=40))
+    with transaction(registry.engine) as conn:
+        places.put(conn, registry.ledger, Place("LE-LOI", "Lê Lợi", "school", ""))
+        fields: dict[str, Json] = {"carrier": "viettel", "quota": "", "state": "in_use", "unit": keys[0]}
+        registry.ledger.append(conn, "sim.set", "8984048000012345671", {"v": 1, "step": "receive", "fields": fields})
+    release(registry, 7, {"small": "seven"})
+    with snapshot(registry.engine) as conn:
+        within = meant.within(conn, registry.home, where)
+        one_by_one = select(agents.c.unit, wanted.fits(within, agents.c.unit).label("fits")).select_from(WITH_CONTACTS)
+        found = {row.unit for row in conn.execute(one_by_one) if row.fits}
+        mine = Chosen({"small": "seven"}, "", within)
+        assert found == set(conn.scalars(select(agents.c.unit).select_from(WITH_CONTACTS).where(mine.now())))
+    assert 0 < len(found) < 4
 
 
 NOON = datetime(2026, 3, 1, 5, 0, tzinfo=UTC)
