@@ -29,6 +29,13 @@ from tests.remote.agents.phones import Phone, enrol, profile, serving
 __all__ = ["_own_environment", "database_url", "home", "registry", "registry_of_postgres", "registry_of_sqlite"]
 
 
+@pytest.fixture(autouse=True)
+def _servers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in the test's own process, at what stands and at whom news concern."""
+    monkeypatch.setattr("fleet.remote.agents.reading._STANDS", 0.1)
+    monkeypatch.setattr("fleet.remote.agents.polling._LOOK", 0.1)
+
+
 @dataclass
 class AtHome:
     """A unit whose phone is at home, and the server that it asks."""

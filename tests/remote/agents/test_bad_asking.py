@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.remote.agents.reports import BadReport, parse, stranger
@@ -218,6 +218,7 @@ _JSON = st.recursive(
 _FIELDS = ("model", "serial", "imei", "iccid", "mdmMode", "batteryLevel", "applications", "files", "permissions")
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.sampled_from(_FIELDS),
