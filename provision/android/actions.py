@@ -92,7 +92,7 @@ class Send:
 class Enrol:
     """Have the agent that owns the phone ask the bench's server, under a number that is made for it.
 
-    The number that it may have already is tried first, where we enrolled it. ``profile`` is the digest of what it will
+    ``known``: it may have a number of ours already, which is tried first. ``profile`` is the digest of what it will
     be answered with, ``content`` the bytes of the files in it: new builds of the agent fetch them all once more through
     the cable, which takes its time.
     """
@@ -101,6 +101,7 @@ class Enrol:
     server: BenchServer
     profile: str
     content: int
+    known: bool
     size: ClassVar[int] = 0
     leaves: ClassVar[str] = ""
 

@@ -65,7 +65,7 @@ _SILENT = (
 def enrol(link: Link, action: Enrol) -> None:
     """See :class:`provision.android.actions.Enrol`. Returns when the server has answered it and heard how it is."""
     with _reached(link, action.server):
-        if action.agent.enrolled and _asked(link, action, _SLICES_KNOWN):
+        if action.known and _asked(link, action, _SLICES_KNOWN):
             return
         _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
         try:

@@ -19,7 +19,7 @@ from provision.agents import headwind, testdpc
 from provision.android import ruled
 from provision.android.actions import VERIFIER, Enrol, Run
 from provision.android.app_install import Installed, Now, Wanted, installed, installing_forbidden, look
-from provision.android.command import Command, command
+from provision.android.command import Command, command, script
 from provision.android.reading import text
 from provision.android.refusals import NO, unreadable
 from provision.android.table import get, value
@@ -36,21 +36,27 @@ _NOT_YET = "it is enrolled once it owns the phone"
 
 @dataclass(frozen=True)
 class Found:
-    """``verifier``: whether apps that come over USB are checked. ``set_up``: the first setup is done; None unread."""
+    """``verifier``: whether apps that come over USB are checked. ``set_up``: the first setup is done; None unread.
+
+    ``started``: the agent was started on this phone since it was installed, so that it may have a number.
+    """
 
     agent: Installed = field(default_factory=Installed)
     verifier: bool = True
     set_up: bool | None = None
+    started: bool = False
 
 
 def probes(profile: Profile, _identity: Identity, deep: bool) -> Mapping[str, Command]:
     if profile.owner is None:
         return {}
-    return {
+    asked = {
         "agent": look(profile.owner.package, deep=deep),
         "verifier": get("global", VERIFIER),
         "set_up": get("secure", "user_setup_complete"),
     }
+    started = script('[ ! -d "$1" ] || echo started', headwind.FOLDER)
+    return asked | ({"started": started} if profile.owner.agent == "headwind" else {})
 
 
 def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity) -> Found:
@@ -59,6 +65,7 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
         agent=installed(text(answers, "agent")),
         verifier=value(answers, "verifier") != "0",
         set_up={"1": True, "0": False}.get(value(answers, "set_up") or ""),
+        started=text(answers, "started").strip() == "started",
     )
 
 
@@ -84,7 +91,7 @@ def _items(
         yield "agent", wanted.name, wanted.state(found.agent, now)
     yield "owner", f"{owner.package} owns the phone", _owner(owner, found, facts)
     if owner.agent == "headwind":
-        yield "sync", "it has its rules from our server", _sync(profile, facts, unit)
+        yield "sync", "it has its rules from our server", _sync(profile, found, facts, unit)
 
 
 def _owner(owner: Owner, found: Found, facts: Facts) -> Met | Step | Cannot:
@@ -128,7 +135,7 @@ def _steps(taps: tuple[str, ...]) -> str:
     return f"On the phone: {'; '.join(taps)}; then run again." if taps else "Mend that on the phone, then run again."
 
 
-def _sync(profile: Profile, facts: Facts, unit: Unit) -> Met | Step | Cannot:
+def _sync(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     agent, differ = unit.agent, ruled.differing(profile, facts)
     if not ruled.owned(profile, facts):
         old = facts.identity.api < headwind.FIRST_API
@@ -136,13 +143,14 @@ def _sync(profile: Profile, facts: Facts, unit: Unit) -> Met | Step | Cannot:
         return _too_old(profile.owner, facts.identity) if old else Step(_NOT_YET, ())
     if agent is None:
         return Cannot("nothing is known here of how it was enrolled", "Look with fleet verify, or run fleet provision.")
-    fetched = agent.fetched == profile.digest
-    if agent.home:
+    fetched, known = agent.fetched == profile.digest, agent.enrolled and found.started
+    if agent.home and found.started:
         return _at_home(differ, fetched=fetched)
-    if agent.synced and fetched and not differ:
+    if agent.synced and found.started and fetched and not differ:
         return Met("it has asked this bench's server, and has told how it is")
-    why = _why(agent, differ, fetched=fetched)
-    return Step(why, (Enrol(agent, agent.server, profile.digest, _content(profile)),) if agent.server else ())
+    why = _why(agent, differ, fetched=fetched) if found.started else "it was never started on this phone"
+    enrol = Enrol(agent, agent.server, profile.digest, _content(profile), known) if agent.server else None
+    return Step(why, (enrol,) if enrol else ())
 
 
 def _content(profile: Profile) -> int:

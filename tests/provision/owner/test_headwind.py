@@ -285,6 +285,25 @@ def test_somebody_elses_owner_of_the_same_name_stops_the_run(phone: Give) -> Non
     assert [stop.kind for stop in report.stops] == ["owner"]
 
 
+def test_a_phone_that_was_reset_at_home_is_enrolled_anew(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(OWNER)
+    one.serve(profile)
+    assert one.run(profile).verdict is Verdict.VERIFIED
+    one.bench.send({"do": "reset", "serial": one.serial, "how": "recovery"})
+    one.bench.send({"do": "plug", "serial": one.serial})
+    one.again()
+    assert one.state()["owner"] is None
+
+    begun = time.monotonic()
+    report = one.run(profile)
+
+    assert report.verdict is Verdict.VERIFIED, [(o.item.id, o.why) for o in report.outcomes]
+    assert one.registry
+    assert one.registry.numbers == ["number-1", "number-2"]
+    assert time.monotonic() - begun < 25, "its old number was not waited for"
+
+
 @pytest.fixture
 def deaf(phone: Give) -> Phone:
     """A phone whose agent is never answered."""
