@@ -52,7 +52,7 @@ def one_phone(virtual_bench: Callable[..., Bench], adb_binary: str) -> OnePhone:
     return start
 
 
-_PHONES = 24
+_PHONES = 28
 
 
 @pytest.fixture(scope="module")

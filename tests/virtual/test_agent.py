@@ -11,7 +11,7 @@ import pytest
 
 from tests.virtual import agents, mdm
 from tests.virtual.conftest import OnePhone
-from tests.virtual.enrolled import FAST, FOLDER, NUMBER, SCREEN, Enrolled, enrol, until
+from tests.virtual.enrolled import FAST, FOLDER, NUMBER, SCREEN, Enrolled, Phone, enrol, until
 from tests.virtual.phone.play import APPS
 
 READER = "org.schoolbag.sample.reader"
@@ -314,3 +314,84 @@ def test_no_file_outside_shared_storage(enrolled: Enrolled, server: mdm.Mdm, pat
     state = phone.update()
     assert "failed to create file" in state["agent"]["updates"][-1]
     assert not [name for name in state["files"] if name.endswith(("/x", "/obb"))]
+
+
+# Told to wait for Wi-Fi --------------------------------------------------------------------------------------------
+
+
+def waiting(server: mdm.Mdm, said: str | None) -> dict[str, object]:
+    """A configuration that brings an app and a file, and takes a file away."""
+    server.files["new"] = b"new"
+    files = [
+        {"path": "/Learning/new.txt", "url": "http://localhost:8080/files/new", "lastUpdate": 2},
+        {"path": "/Learning/old.txt", "remove": True},
+    ]
+    apps = [app(server, OLD, "1.0", 1)]
+    return {"restrictions": "no_sms,no_fun", "downloadUpdates": said, "files": files, "applications": apps}
+
+
+def with_an_old_file(enrolled: Enrolled, server: mdm.Mdm) -> Phone:
+    server.files["old"] = b"old"
+    row = {"path": "/Learning/old.txt", "url": "http://localhost:8080/files/old", "lastUpdate": 1}
+    server.config = {"restrictions": "no_sms", "files": [row]}
+    return enrolled(server)
+
+
+def fetched(server: mdm.Mdm) -> list[str]:
+    return [one.path.rpartition("/")[2] for one in server.asked if "/files/" in one.path]
+
+
+LEARNING = "/storage/emulated/0/Learning"
+
+
+@pytest.mark.parametrize("away", [{"network": "mobile"}, {"online": False}])
+def test_it_waits_for_wifi_and_is_restricted_meanwhile(
+    enrolled: Enrolled, server: mdm.Mdm, away: dict[str, object]
+) -> None:
+    phone = with_an_old_file(enrolled, server)
+    phone.order(do="internet", **away)
+    server.config = waiting(server, "wifi")
+    state = phone.update()
+    assert state["agent"]["updates"][-1] == "complete"
+    assert state["policy_restrictions"] == ["no_fun", "no_sms"]
+    assert (fetched(server), READER in state["packages"]) == (["old"], False)
+    assert f"{LEARNING}/old.txt" in state["files"]
+    said = "\n".join(state["agent"]["log"])
+    assert "Updating files not enabled: waiting for WiFi connection" in said
+    assert "Application update not enabled: waiting for WiFi connection" in said
+    report = [one for one in server.asked if "sync/info" in one.path][-1].body
+    assert [row["path"] for row in report["files"]] == ["/Learning/old.txt"]
+
+    phone.order(do="internet", online=True, network="wifi")
+    assert fetched(server) == ["old"]  # not before its next update
+    state = phone.update()
+    assert fetched(server) == ["old", "new", OLD]
+    assert state["packages"][READER]["version_code"] == 1
+    assert [path for path in state["files"] if path.startswith(LEARNING)] == [f"{LEARNING}/new.txt"]
+
+
+@pytest.mark.parametrize("said", ["UNLIMITED", None])
+def test_by_any_other_word_it_fetches_at_once(enrolled: Enrolled, server: mdm.Mdm, said: str | None) -> None:
+    phone = with_an_old_file(enrolled, server)
+    phone.order(do="internet", network="mobile")
+    server.config = waiting(server, said)
+    assert READER in phone.update()["packages"]
+    assert fetched(server) == ["old", "new", OLD]
+
+
+def test_told_to_wait_for_wifi_with_nothing_to_fetch(enrolled: Enrolled, server: mdm.Mdm) -> None:
+    phone = with_an_old_file(enrolled, server)
+    phone.order(do="internet", network="mobile")
+    server.config = server.config | {"downloadUpdates": "wifi", "restrictions": "no_fun"}
+    state = phone.update()
+    assert state["policy_restrictions"] == ["no_fun"]
+    assert not [line for line in state["agent"]["log"] if "WiFi" in line]
+
+
+def test_it_is_on_wifi_or_a_mobile_network(enrolled: Enrolled) -> None:
+    phone = enrolled(start=False)
+    assert phone.state()["internet"]["network"] == "wifi"
+    assert "network is one of wifi, mobile, not '5g'" in phone.refused(do="internet", network="5g")
+    phone.order(do="internet", network="mobile")
+    phone.order(do="internet", online=True)
+    assert phone.state()["internet"] == {"online": True, "network": "mobile", "hosts": {}}

@@ -376,7 +376,11 @@ class Device:
             **self.phone.state(),
             "address": self.address,
             "agent": self.agent.state(),
-            "internet": {"online": self.internet.online, "hosts": dict(self.internet.hosts)},
+            "internet": {
+                "online": self.internet.online,
+                "network": self.internet.network,
+                "hosts": dict(self.internet.hosts),
+            },
             "plugged": self._plugged,
             "files": self.files.inventory(SHARED, SCRATCH),
             "free": self.files.free,

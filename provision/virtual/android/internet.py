@@ -17,11 +17,13 @@ from provision.virtual.android.process import Disconnected
 from provision.virtual.android.wire import Stream
 
 _ITSELF = {"localhost", "127.0.0.1", "::1"}
+_NETWORKS = ("wifi", "mobile")
 
 
 class Internet:
-    """What one phone reaches. ``online`` is whether it has any; ``hosts`` are names with their ``address[:port]``, in
-    front of those that this computer knows; ``ca`` is a file of certificates that somebody installed on it.
+    """What one phone reaches. ``online`` is whether it has any, ``network`` by what: ``wifi`` or ``mobile``. ``hosts``
+    are names with their ``address[:port]``, in front of those that this computer knows; ``ca`` is a file of
+    certificates that somebody installed on it. ValueError for no such network.
 
     ``local`` opens a stream to what was brought to a port of the phone, None when nothing was.
     """
@@ -33,20 +35,28 @@ class Internet:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self.online = bool(given["online"])
+        self.network = _network(given["network"])
         self.hosts: dict[str, str] = {str(name): str(where) for name, where in given["hosts"].items()}
         self.ca: Path | None = Path(given["ca"]) if given["ca"] else None
 
-    def change(self, *, online: bool, hosts: Mapping[str, str], ca: str | None) -> None:
-        """From now on it is so; connections over the air that are open break when it goes offline."""
-        self.online = online
+    def change(self, *, online: bool, network: str, hosts: Mapping[str, str], ca: str | None) -> None:
+        """From now on it is so; connections over the air that are open break when it goes offline, or to another
+        network. ValueError for no such network."""
+        moved = _network(network) != self.network
+        self.online, self.network = online, network
         self.hosts |= hosts
         self.ca = Path(ca) if ca else self.ca
-        if not online:
+        if moved or not online:
             with self._lock:
                 links = list(self._open)
             for link in links:
                 with contextlib.suppress(OSError):
                     link.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def costs_nothing(self) -> bool:
+        """Whether what it gets on by is there, and not a mobile network."""
+        return self.online and self.network != "mobile"
 
     def connection(self, host: str, port: int, *, tls: bool, timeout: float) -> http.client.HTTPConnection:
         """An HTTP connection that is opened at its first request."""
@@ -103,6 +113,12 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = self._internet.dial(self.host, self.port, tls=self._tls, timeout=self._seconds)
+
+
+def _network(name: object) -> str:
+    if name not in _NETWORKS:
+        raise ValueError(f"network is one of {', '.join(_NETWORKS)}, not {name!r}")
+    return str(name)
 
 
 def _bridge(stream: Stream) -> socket.socket:

@@ -35,10 +35,15 @@ def add_account(device: Device, order: Order) -> None:
 
 
 def internet(device: Device, order: Order) -> None:
-    """Whether it is ``online``, what else its names lead to (``hosts``), which certificates it trusts (``ca``)."""
+    """Whether it is ``online``, by which ``network``, what else its names lead to (``hosts``), which certificates it
+    trusts (``ca``)."""
     current = device.internet
-    hosts = order.get("hosts") or {}
-    current.change(online=bool(order.get("online", current.online)), hosts=hosts, ca=order.get("ca"))
+    current.change(
+        online=bool(order.get("online", current.online)),
+        network=str(order.get("network", current.network)),
+        hosts=order.get("hosts") or {},
+        ca=order.get("ca"),
+    )
 
 
 def change_sim(device: Device, order: Order) -> None:

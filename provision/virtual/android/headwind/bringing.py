@@ -27,28 +27,36 @@ class Stopped(Exception):
 
 
 class Bringing:
-    """One update's work. ``note`` takes a line for the agent's log."""
+    """One update's work. ``note`` takes a line for the agent's log. ``waits``: for Wi-Fi; it leaves all files and apps
+    as they are, those that are to go, too."""
 
-    def __init__(self, phone: Phone, memory: Memory, client: Client, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, phone: Phone, memory: Memory, client: Client, note: Callable[[str], None], *, waits: bool
+    ) -> None:
         self._phone = phone
         self._memory = memory
         self._client = client
         self._note = note
+        self._waits = waits
 
     # Files ----------------------------------------------------------------------------------------------------
 
     def files(self, rows: list[Row]) -> None:
         """Take away and fetch; raises :class:`Stopped` at the first that cannot be fetched or put in its place."""
-        for row in rows:
-            if row.get("path") is None:
-                continue
-            path = f"{SHARED}/{row['path']}"
-            there = self._phone.files.exists(path, uid=SYSTEM)
+        todo = [row for row in rows if row.get("path") is not None and self._is_file_due(row)]
+        if todo and self._waits:
+            self._note("Updating files not enabled: waiting for WiFi connection")
+            return
+        for row in todo:
+            path = _place(row)
             if row.get("remove"):
-                if there:
-                    self._remove(row["path"], path)
-            elif row.get("url") and not (there and self._is_known(row)):
+                self._remove(row["path"], path)
+            else:
                 self._fetch_file(row, path)
+
+    def _is_file_due(self, row: Row) -> bool:
+        there = self._phone.files.exists(_place(row), uid=SYSTEM)
+        return there if row.get("remove") else bool(row.get("url")) and not (there and self._is_known(row))
 
     def _is_known(self, row: Row) -> bool:
         """It was fetched before, and the server has none that is newer: the time decides, not the checksum."""
@@ -107,6 +115,9 @@ class Bringing:
         apps = [row for row in rows if row.get("pkg") and row.get("type") in {None, "app"}]
         todo = [row for row in apps if row.get("remove") and self._is_to_go(row)]
         todo += [row for row in apps if not row.get("remove") and self._is_due(row, apps)]
+        if todo and self._waits:
+            self._note("Application update not enabled: waiting for WiFi connection")
+            return False
         for row in todo:
             if row.get("remove"):
                 self._uninstall(row["pkg"])
@@ -156,6 +167,10 @@ class Bringing:
                 self._note(f"Uninstall failed: {name} is an admin")
                 return
             phone.packages.remove(package, [0], keep_data=False)
+
+
+def _place(row: Row) -> str:
+    return f"{SHARED}/{row['path']}"
 
 
 def install(phone: Phone, path: str, name: str) -> None:

@@ -75,7 +75,8 @@ class Memory:
         self.customer = self.configuration = self.groups = None
 
 
-_TEXTS = ("restrictions", "newServerUrl", "lockMessage", "timeZone", "passwordReset", "pushOptions", "newNumber")
+_TEXTS: tuple[str, ...] = ("restrictions", "newServerUrl", "lockMessage", "timeZone", "passwordReset", "newNumber")
+_TEXTS += ("pushOptions", "downloadUpdates")
 _FLAGS = ("lock", "reboot", "factoryReset", "showWifi", "runDefaultLauncher")
 _ROWS = {
     "applications": (("pkg", "name", "type", "version", "url"), ("code",)),

@@ -173,7 +173,8 @@ class Updating:
         self._reboot(config)
         self._password(config)
         self._home_screen(config)
-        bringing = Bringing(self.phone, self.memory, self.client, self.note)
+        waits = config.get("downloadUpdates") == "wifi" and not self.client.internet.costs_nothing
+        bringing = Bringing(self.phone, self.memory, self.client, self.note, waits=waits)
         bringing.files(config.get("files") or [])
         if bringing.apps(config.get("applications") or []):
             raise Gone  # its own update kills it
