@@ -61,7 +61,7 @@ class Asked:
         """Where it is asked of, when the answer has columns of the tables ``wanted``."""
         tree = self.whole
         asked = set() if tree is None else tables(tree)
-        read = tree is not None and _needs_row(tree, health_now)
+        read = tree is not None and needs_row_of(tree, health_now)
         elsewhere = not asked.isdisjoint(SEVERAL)
         all_of = {*wanted, *asked} - SEVERAL.keys()
         if not all_of or (all_of == {health_now} and not read):
@@ -252,7 +252,7 @@ def both(within: Asked, rule: Tree) -> Asked:
     return replace(within, tree=rule if within.tree is None else AllOf((rule, within.tree)))
 
 
-def _needs_row(tree: Tree, table: Table) -> bool:
+def needs_row_of(tree: Tree, table: Table) -> bool:
     """Whether only units can fit that have a row there."""
     parts = tree.parts if isinstance(tree, AllOf) else (tree,)
     return any(isinstance(one, Compare | Flag) and FIELDS[one.field].table is table and needs_row(one) for one in parts)

@@ -11,8 +11,9 @@ from fleet.account.filters.counting import narrowest
 from fleet.account.filters.fields import SEVERAL
 from fleet.account.filters.leaves import Clause
 from fleet.account.filters.parse import Tree
-from fleet.account.filters.sql import Asked, Frame, both, newest_digests, tables
+from fleet.account.filters.sql import Asked, Frame, both, needs_row_of, newest_digests, tables
 from fleet.account.status.health_rules import Rules
+from fleet.models import agent_contacts
 
 Numbers = Mapping[str, int]
 """Units by the name of the rule that tells of them."""
@@ -40,9 +41,8 @@ def asked(conn: Connection, rules: Rules, text: str, tree: Tree | None, now: str
 
 def numbers(conn: Connection, within: Asked) -> Numbers:
     """How many units of ``within`` each rule tells of: each is counted where that takes least."""
-    if not within.alarms:
-        return {}
-    return _counts(conn, {name: narrowest(both(within, rule)) for name, rule in within.alarms.items()})
+    frames = {name: narrowest(both(within, rule)) for name, rule in _possible(conn, within.alarms).items()}
+    return _counts(conn, dict.fromkeys(within.alarms, 0), frames)
 
 
 def of_one_row(within: Asked, *wanted: Table) -> tuple[Frame, Mapping[str, Clause]]:
@@ -57,11 +57,19 @@ def of_several(conn: Connection, within: Asked) -> Numbers:
     """The numbers of the others: if ``within`` fits few units all in one pass over these, else each from what fits
     elsewhere."""
     rules = {name: tree for name, tree in within.alarms.items() if not tables(tree).isdisjoint(SEVERAL)}
-    if not rules:
-        return {}
+    possible, found = _possible(conn, rules), dict.fromkeys(rules, 0)
     if not within.few:
-        return _counts(conn, {name: both(within, tree).frame() for name, tree in rules.items()})
-    return _in_one_pass(conn, within, rules)
+        return _counts(conn, found, {name: both(within, tree).frame() for name, tree in possible.items()})
+    return {**found, **(_in_one_pass(conn, within, possible) if possible else {})}
+
+
+def _possible(conn: Connection, rules: Mapping[str, Tree]) -> Mapping[str, Tree]:
+    """Those that may tell of any unit: what agents have to have told, none has where none ever came. To put a question
+    takes longer than to answer it then."""
+    home = {name for name, tree in rules.items() if needs_row_of(tree, agent_contacts)}
+    if not home or conn.execute(select(agent_contacts.c.number).limit(1)).first():
+        return rules
+    return {name: tree for name, tree in rules.items() if name not in home}
 
 
 def _in_one_pass(conn: Connection, within: Asked, rules: Mapping[str, Tree]) -> Numbers:
@@ -73,9 +81,12 @@ def _in_one_pass(conn: Connection, within: Asked, rules: Mapping[str, Tree]) -> 
     return {name: int(number or 0) for name, number in zip(rules, row, strict=True)}
 
 
-def _counts(conn: Connection, frames: Mapping[str, Frame]) -> Numbers:
+def _counts(conn: Connection, found: Numbers, frames: Mapping[str, Frame]) -> Numbers:
+    """What is ``found``, and what is counted in ``frames``."""
+    if not frames:
+        return found
     queries = [frame.count().add_columns(literal(name)) for name, frame in frames.items()]
-    return {name: number for number, name in conn.execute(union_all(*queries))}
+    return {**found, **{name: number for number, name in conn.execute(union_all(*queries))}}
 
 
 def told(rules: Rules, found: Numbers, total: int, language: str) -> tuple[Alarm, ...]:
@@ -98,8 +109,8 @@ def told(rules: Rules, found: Numbers, total: int, language: str) -> tuple[Alarm
 def of_unit(conn: Connection, rules: Rules, key: str, now: str, language: str) -> tuple[Alarm, ...]:
     """What is wrong with one unit."""
     within = replace(asked(conn, rules, "", None, now), only=key)
-    found = _in_one_pass(conn, within, within.alarms) if within.alarms else {}
-    return told(rules, found, 1, language)
+    possible = _possible(conn, within.alarms)
+    return told(rules, _in_one_pass(conn, within, possible) if possible else {}, 1, language)
 
 
 def severity_of(found: tuple[Alarm, ...]) -> str:
