@@ -64,17 +64,26 @@ _SILENT = (
 
 def enrol(link: Link, action: Enrol) -> None:
     """See :class:`provision.android.actions.Enrol`. Returns when the server has answered it and heard how it is."""
-    with _reached(link, action.server):
-        if action.known and _asked(link, action, _SLICES_KNOWN):
-            return
-        _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
-        try:
-            _place(link, headwind.enrolment(_number(action.server), headwind.BENCH).encode())
-            if not _asked(link, action, _SLICES):
-                raise Refused(_UNHEARD, _SILENT)
-        finally:
-            with contextlib.suppress(SchoolbagError):
-                _shell(_fresh(link), _CLEAR, headwind.ENROLMENT, _ELSEWHERE)
+    try:
+        with _reached(link, action.server):
+            _enrol(link, action)
+    except DeviceError:
+        raise
+    except SchoolbagError as error:  # it is the registry that cannot; the other items of the device go on
+        raise Refused(error.what, error.next_action) from error
+
+
+def _enrol(link: Link, action: Enrol) -> None:
+    if action.known and _asked(link, action, _SLICES_KNOWN):
+        return
+    _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
+    try:
+        _place(link, headwind.enrolment(action.server.number(), headwind.BENCH).encode())
+        if not _asked(link, action, _SLICES):
+            raise Refused(_UNHEARD, _SILENT)
+    finally:
+        with contextlib.suppress(SchoolbagError):
+            _shell(_fresh(link), _CLEAR, headwind.ENROLMENT, _ELSEWHERE)
 
 
 @contextlib.contextmanager
@@ -110,15 +119,6 @@ def _asked(link: Link, action: Enrol, slices: int) -> bool:
             return True
         _shell(link, ":")
     return False
-
-
-def _number(server: BenchServer) -> str:
-    try:
-        return server.number()
-    except DeviceError:
-        raise
-    except SchoolbagError as error:
-        raise Refused(error.what, error.next_action) from error
 
 
 def _place(link: Link, text: bytes) -> None:

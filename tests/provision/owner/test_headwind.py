@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from profiles.errors import SchoolbagError
 from provision.agents import headwind
 from provision.model import Report, Verdict
 from provision.run import Mode
@@ -302,6 +303,23 @@ def test_a_phone_that_was_reset_at_home_is_enrolled_anew(phone: Give) -> None:
     assert one.registry
     assert one.registry.numbers == ["number-1", "number-2"]
     assert time.monotonic() - begun < 25, "its old number was not waited for"
+
+
+def test_a_registry_that_gives_no_number_fails_this_item_alone(phone: Give, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(_: object) -> str:
+        raise SchoolbagError("The registry is busy.", "Run again.")
+
+    monkeypatch.setattr("tests.provision.owner.conftest.Registry._number", busy)
+    one = phone()
+    profile = one.profile(OWNER)
+    one.serve(profile)
+
+    report = one.run(profile)
+
+    sync = outcome(report, "owner.sync")
+    assert (str(sync.result), sync.why, sync.next_action) == ("failed", "The registry is busy.", "Run again.")
+    assert str(outcome(report, "owner.owner").result) == "verified"
+    assert one.device.link.reverse_list() == ()
 
 
 @pytest.fixture
