@@ -26,7 +26,7 @@ from fleet.remote.agents.polling import Poll
 from fleet.remote.agents.reading import Known
 from fleet.remote.agents.records import hashed
 from fleet.remote.agents.reports import BadReport, parse
-from fleet.remote.agents.service import LOG, Service, now
+from fleet.remote.agents.service import Service, now
 from profiles.errors import SchoolbagError
 from provision.agents import headwind
 
@@ -47,9 +47,10 @@ def app(service: Service, *, behind: Networks = (), wifi: Networks = ()) -> Fron
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        warming = asyncio.create_task(service.warm())
+        beside = [asyncio.create_task(service.warm()), asyncio.create_task(service.judge())]
         yield
-        warming.cancel()
+        for task in beside:
+            task.cancel()
         await service.close()
 
     number = "{number}"
@@ -101,7 +102,7 @@ class Requests:
         if not self._may(number):
             return Response(status_code=429)
         known = await service.known(number)
-        secret = await self._signed(request, known, number)
+        secret = await service.signed_by(known, number, _signature(request))
         if known is None or not secret:
             return self._nothing(request)
         if request.method == "POST":
@@ -149,7 +150,7 @@ class Requests:
             return Response(status_code=429)
         known = await service.known(number)
         text = request.state.project.strip("/") + headwind.polled(number, long=poll is not None)
-        if known is None or not await self._signed(request, known, text):
+        if known is None or not await service.signed_by(known, text, _signature(request)):
             return self._nothing(request)
         await service.note(answers.asked(known, now(), home=service.home))
         if poll is None:
@@ -246,7 +247,8 @@ class Requests:
 
     async def is_ours(self, _request: Request, error: Exception) -> Response:
         """The registry is away, or a secret or a document is not to be had."""
-        LOG.warning("%s", error)
+        assert isinstance(error, SchoolbagError)
+        self._service.warn(error)
         return _ours()
 
     async def is_too_long(self, _request: Request, _error: Exception) -> Response:
@@ -259,11 +261,6 @@ class Requests:
     def _nothing(self, request: Request) -> Response:
         self.came_to_nothing(request.state.address)
         return Response(answers.NOTHING, 404, media_type=_JSON)
-
-    async def _signed(self, request: Request, known: Known | None, text: str) -> str:
-        """The secret by which the request is signed; "" when it is not. It takes as long for unknown numbers."""
-        secrets = await self._service.secrets_of(known) if known else ()
-        return answers.signed_by(secrets, text, _signature(request))
 
 
 class _Patient(FileResponse):

@@ -30,6 +30,7 @@ class Desk:
     _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_READERS, "agents read"))
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "agents write"))
     _slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "agents slow"))
+    _maker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "agents make"))
     _waiting: list[tuple[Contact, asyncio.Future[None]]] = field(default_factory=list)
     _writing: asyncio.Task[None] | None = None
 
@@ -38,8 +39,12 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._readers, do, *words)
 
     async def work(self, do: Callable[..., T], *words: object) -> T:
-        """The result of something that may take long, or waits for others that write, in a thread."""
+        """The result of something that waits for others that write, or reads much, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._slow, do, *words)
+
+    async def make(self, do: Callable[..., T], *words: object) -> T:
+        """The result of something that may take minutes; one is made after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._maker, do, *words)
 
     async def keep(self, contact: Contact | None, patience: float) -> bool:
         """Whether a contact is written after so many seconds; it may be so later. RegistryError."""
@@ -62,7 +67,7 @@ class Desk:
         """Write what waits, and end the threads."""
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=5)
-        for pool in (self._readers, self._writer, self._slow):
+        for pool in (self._readers, self._writer, self._slow, self._maker):
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def _write(self) -> None:

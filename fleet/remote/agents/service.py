@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.configurations import Configurations, Document, NoDocument
 from fleet.remote.agents.contacts import Contact, stamp
 from fleet.remote.agents.desk import Desk
+from fleet.remote.agents.judging import judge
 from fleet.remote.agents.orders import Kind, settle
 from fleet.remote.agents.polling import Waiting
 from fleet.remote.agents.rates import Lately, Rate
@@ -37,10 +39,14 @@ _TO_MAKE = 8.0
 _TO_WRITE = 2.0
 _TOLD = 60.0
 _SHOWN = 600.0
+"""Seconds after which the same is told once more: news to an agent, and what is wrong to the log; and a message."""
+
+_JUDGED = 10.0
+"""Seconds until pushes are looked at again that could not be judged."""
+
 _LOOKED = 2.0
 _MOST_LIGHTS = 1000
 _NEWEST = 1000
-"""Seconds after which an agent is told once more that there is another configuration, or a message."""
 
 Noticed = Callable[[str, str], None]
 """Called with a (hashed) number and ``answered`` or ``told``: what its agent was just given, or has reported."""
@@ -65,12 +71,14 @@ class Service:
     by_number: Rate = field(default_factory=lambda: Rate(1, 120))
     told: Lately = field(default_factory=lambda: Lately(_TOLD))
     shown: Lately = field(default_factory=lambda: Lately(_SHOWN))
+    warned: Lately = field(default_factory=lambda: Lately(_TOLD))
     looked: Lately = field(default_factory=lambda: Lately(_LOOKED))
     configurations: Configurations = field(init=False)
     stamps: Stamps = field(init=False)
     reader: Reader = field(init=False)
     desk: Desk = field(init=False)
     waiting: Waiting = field(init=False)
+    _making: dict[str, asyncio.Future[Document]] = field(default_factory=dict)
     _revealed: dict[str, str] = field(default_factory=dict)
     _missed: set[str] = field(default_factory=set)
     _lights: dict[tuple[str, int | None], frozenset[str]] = field(default_factory=dict)
@@ -98,17 +106,27 @@ class Service:
         """What agents are told of the profile with this digest. NoDocument, Busy, RegistryError."""
         if found := self.configurations.known(digest):
             return found
-        making = asyncio.ensure_future(self.desk.work(self.configurations.of, digest))
+        making = self._making.get(digest)
+        if making is None:
+            making = self._making[digest] = asyncio.ensure_future(self.desk.make(self.configurations.of, digest))
+            making.add_done_callback(partial(self._made, digest))
         done, _ = await asyncio.wait([making], timeout=_TO_MAKE)
         if not done:
-            making.add_done_callback(_looked_at)
             raise Busy(f"What the profile {digest[:12]}… says of phones is still being made.", "Ask again.")
         return making.result()
 
+    def _made(self, digest: str, making: asyncio.Future[Document]) -> None:
+        self._making.pop(digest, None)
+        if not making.cancelled():
+            making.exception()  # perhaps nobody waits for it any more
+
     async def fetched(self, known: Known) -> Document | None:
         """What the phone was told to be; ``None`` where that is not to be had. RegistryError."""
+        return await self._document(known.fetched) if known.fetched else None
+
+    async def _document(self, digest: str) -> Document | None:
         try:
-            return await self.document(known.fetched) if known.fetched else None
+            return await self.document(digest)
         except (NoDocument, Busy):
             return None
 
@@ -120,19 +138,24 @@ class Service:
             found = self.configurations.secrets_of(sha256)
         return found
 
-    async def secrets_of(self, known: Known) -> tuple[str, ...]:
-        """The secrets that this phone's agent may have been built with: of the profiles that it has or should have.
+    async def signed_by(self, known: Known | None, text: str, signature: str) -> str:
+        """The secret by which a request of this phone is signed; "" when it is not, in about the same time.
 
-        NoDocument, NoSecret, Busy, RegistryError when not even one is to be had.
+        Its agent was built with the secret of a profile that it has or should have. NoDocument, NoSecret, Busy and
+        RegistryError when none is to be had.
         """
+        if known is None:
+            return answers.signed_by((), text, signature)
         wanted = await self.document(known.wanted)
-        others = [self.configurations.known(digest) for digest in known.digests[1:]]
-        names = dict.fromkeys(one["secret"] for one in (wanted, *others) if one and one["secret"])
-        if not names or not wanted["server"]:
+        if not wanted["secret"] or not wanted["server"]:
             raise NoDocument(
                 f"The profile {wanted['profile']} has no owner that asks a server.", "Say so in it: owner."
             )
-        return tuple(map(self.reveal, names))
+        if found := answers.signed_by([self.reveal(wanted["secret"])], text, signature):
+            return found
+        others = [await self._document(digest) for digest in known.digests[1:]]
+        names = {one["secret"] for one in others if one and one["secret"]} - {wanted["secret"]}
+        return answers.signed_by([self.reveal(name) for name in sorted(names)], text, signature)
 
     def reveal(self, name: str) -> str:
         """The secret of this name. NoSecret."""
@@ -152,7 +175,7 @@ class Service:
         """How the phone is answered. RegistryError."""
         changed = self.stamps.known(known.history)
         if changed is None:
-            changed = await self.desk.work(self.stamps.of, known.history, self.reader.standing().sent)
+            changed = await self.desk.make(self.stamps.of, known.history, self.reader.standing().sent)
         light = self._light(document, known.quota) if self.home and not wifi else None
         return Asking(
             base=self.base(document, host),
@@ -182,12 +205,17 @@ class Service:
             )
         return self._lights[key]
 
+    def warn(self, error: SchoolbagError) -> None:
+        """Log what stands in our way; the same not over and over."""
+        if self.warned.first(str(error)):
+            LOG.warning("%s", error)
+
     async def note(self, contact: Contact | None) -> None:
         """Keep a contact if that is soon done: nobody's answer depends on it."""
         try:
             await self.desk.keep(contact, _TO_WRITE)
         except RegistryError as error:
-            LOG.warning("%s", error)
+            self.warn(error)
 
     async def confirm(self, known: Known, kind: str) -> bool:
         """Whether this is what the unit was ordered, and its agent was told so; it is done then. RegistryError."""
@@ -201,11 +229,21 @@ class Service:
             try:
                 await self.desk.work(settle, self.registry)
             except RegistryError as error:
-                LOG.warning("%s", error)
+                self.warn(error)
 
     async def opened(self, place: str) -> str | None:
         """The text of the message at this address, if there is one. RegistryError."""
         return await self.desk.work(doing.opened, self.registry, place)
+
+    async def judge(self) -> None:
+        """See every few seconds whether pushes go on, until cancelled. A bench's server leaves that to others."""
+        while self.home:
+            try:
+                again = await self.desk.work(judge, self.registry)
+            except RegistryError as error:
+                self.warn(error)
+                again = _JUDGED
+            await asyncio.sleep(again)
 
     async def warm(self) -> None:
         """Make and read beforehand what phones will be answered with."""
@@ -213,13 +251,13 @@ class Service:
             for digest in await self.desk.work(self._digests):
                 await self._warm(digest)
         except RegistryError as error:
-            LOG.warning("%s", error)
+            self.warn(error)
 
     async def _warm(self, digest: str) -> None:
         try:
-            document = await self.desk.work(self.configurations.of, digest)
+            document = await self.desk.make(self.configurations.of, digest)
         except SchoolbagError as error:
-            LOG.warning("%s", error)
+            self.warn(error)
         else:
             await self.desk.work(self._miss, document)
 
@@ -246,9 +284,3 @@ class Service:
 def now() -> str:
     """This moment, by the clock of the server: those of phones are not asked."""
     return stamp(datetime.now(UTC))
-
-
-def _looked_at(made: asyncio.Future[Document]) -> None:
-    """Nobody waits for it any more."""
-    if not made.cancelled():
-        made.exception()

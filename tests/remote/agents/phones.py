@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleet.db import transaction
@@ -131,16 +132,16 @@ def serving(
     documents: Sequence[Mapping[str, Any]] = (),
     behind: tuple[str, ...] = (),
     wifi: tuple[str, ...] = (),
-    port: int = 0,
+    secrets: Mapping[str, str] = MappingProxyType({"FLEET_SECRET_AGENT": SECRET}),
 ) -> Iterator[int]:
     """The port of a server for phones at home that has these profiles with their files, and documents without."""
     paths = {sha256: path for one in profiles for sha256, path in files(one).items()}
-    service = Service(registry, Blobs(paths=paths), Secrets({"FLEET_SECRET_AGENT": SECRET}), home=True)
+    service = Service(registry, Blobs(paths=paths), Secrets(secrets), home=True)
     for one in profiles:
         service.configurations.keep(document(one))
     for made in documents:
         service.configurations.keep(made)
-    place = Place(listen("127.0.0.1", port), behind=networks(behind), wifi=networks(wifi))
+    place = Place(listen("127.0.0.1", 0), behind=networks(behind), wifi=networks(wifi))
     server = Server(service, place)
     thread = threading.Thread(target=lambda: asyncio.run(server.attend()), daemon=True)
     thread.start()

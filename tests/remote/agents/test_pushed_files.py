@@ -4,6 +4,7 @@ go by ``lastUpdate`` alone."""
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,23 @@ def test_an_enrolment_anew_tells_everything_anew(at_home: AtHome) -> None:
     assert agent.update() == ["/Learning/book.txt"]
     agent.phone = Phone(at_home.port, enrol(at_home.registry, at_home.unit, at_home.profile))
     assert agent.update() == ["/Learning/book.txt"]
+
+
+def test_a_push_may_name_another_secret_than_the_phones_agent_has(at_home: AtHome, tmp_path: Path) -> None:
+    """It is signed by what the agent was built with, on a server, too, that has never seen the old profile."""
+    profile(tmp_path / "next")
+    file = tmp_path / "next" / "small.yaml"
+    file.write_text(file.read_text().replace("!secret agent", "!secret next"))
+    wanted = load(str(file), Secrets({"FLEET_SECRET_NEXT": "of-the-next-build"}))
+    release(at_home.registry, 1, {"small": wanted.digest})
+    begun(at_home.registry, 1, {"small": wanted.digest})
+    secrets = {"FLEET_SECRET_AGENT": SECRET, "FLEET_SECRET_NEXT": "of-the-next-build"}
+    with serving(at_home.registry, wanted, secrets=secrets) as port:
+        phone = Phone(port, at_home.phone.number)
+        assert phone.configuration().status == 200
+        assert replace(phone, secret="of-the-next-build").configuration().status == 200
+        assert replace(phone, secret="of-no-build").configuration().status == 404
+        assert at_home.contact().fetched == wanted.digest
 
 
 def _stand(phone: Phone, digest: str, at_home: AtHome) -> None:
