@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -105,8 +106,9 @@ def test_a_message_is_a_page_and_its_opening_is_its_confirmation(at_home: AtHome
     phone.configuration()
     order = _give(at_home, Kind.MESSAGE, "Lớp học <b>lúc 8h</b> & mang sách")
     (shown,) = [one for one in phone.poll().data if one["messageType"] == "intent"]
-    assert shown["payload"]["action"] == "android.intent.action.VIEW"
-    place = shown["payload"]["data"].removeprefix("http://localhost:9")
+    told = json.loads(shown["payload"])
+    assert told["action"] == "android.intent.action.VIEW"
+    place = told["data"].removeprefix("http://localhost:9")
     assert phone.poll().data == []
     assert phone.ask("GET", place[:-1] + ("0" if place[-1] != "0" else "1")).status == 404
     assert _state(at_home, order) == "open"
@@ -122,6 +124,7 @@ def test_location_off_is_told_until_it_is_on_again(at_home: AtHome) -> None:
     _give(at_home, Kind.LOCATE_OFF)
     data = at_home.phone.configuration().data
     assert (data["disableLocation"], data["gps"]) == (True, False)
+    assert data["restrictions"].split(",") == ["no_install_apps", "no_share_location"]
     _give(at_home, Kind.LOCATE_ON)
     assert at_home.phone.configuration().data["disableLocation"] is False
 
