@@ -37,8 +37,11 @@ _OPS = {
     Kind.DAY: ("=", "!=", "<", "<=", ">", ">="),
     Kind.MAJOR: ("=", "!=", "<", "<=", ">", ">=", "in"),
 }
-_OTHER = "another phone has used its number"
-"""How a report begins of which the server knew that it is of another device (fleet.remote.agents.answers)."""
+OTHER = "another phone has used its number"
+"""How a difference begins that another device told, by the same number."""
+
+WAITS = "waits for Wi-Fi: "
+"""How differences begin that are too big for the SIM. They come last."""
 
 _ICCID = func.rtrim(func.upper(agent_contacts.c.iccid), "F")
 """As devices tell it: filled up with an F, or without the check digit (fleet.iccid)."""
@@ -50,9 +53,13 @@ _NOTHING: ColumnElement[str] = literal_column("'[]'")
 
 _TOLD: Mapping[str, Clause] = {
     "agent_no_owner": agent_contacts.c.owner.is_(False),
-    "agent_differs": and_(agent_contacts.c.drift != _NOTHING, not_(agent_contacts.c.drift.startswith(f'["{_OTHER}'))),
+    "agent_differs": and_(
+        agent_contacts.c.drift != _NOTHING,
+        not_(agent_contacts.c.drift.startswith(f'["{OTHER}')),
+        not_(agent_contacts.c.drift.startswith(f'["{WAITS}')),
+    ),
     "agent_forbidden": agent_contacts.c.missing != _NOTHING,
-    "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{_OTHER}')),
+    "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{OTHER}')),
     "sim_changed": and_(
         agent_contacts.c.iccid.is_not(None),
         not_(exists(_OURS.where(_SAME).correlate(agent_contacts))),

@@ -14,10 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from fleet.account.filters.leaves import OTHER
 from fleet.remote.agents.configurations import Document
 from fleet.remote.agents.contacts import OFTEN, Contact, Told, ago, listed
+from fleet.remote.agents.quota import waits_for_wifi
 from fleet.remote.agents.reading import Known, Order
 from fleet.remote.agents.reports import Report, differs, stranger
 from provision.agents import headwind
@@ -161,10 +164,11 @@ def asked(known: Known, now: str, *, home: bool, fetched: str | None = None) -> 
 
 def told(known: Known, report: Report, document: Document | None, now: str, *, home: bool) -> Contact | None:
     """What is to be kept of a report; ``None`` when all of it is known already. ``document``: of what it fetched."""
-    differences = differs(report, document) if document else None
-    others = [text for text in known.drift if text.startswith(_OTHER)]
+    waits = partial(waits_for_wifi, quota=known.quota) if home else lambda _: False
+    differences = differs(report, document, waits) if document else None
+    others = [text for text in known.drift if text.startswith(OTHER)]
     if who := stranger(report, known.phone):
-        mark = f"{_OTHER} ({who})"
+        mark = f"{OTHER} ({who})"
         others = [*[text for text in others if text != mark][: _STRANGERS - 1], mark]
     said = Told(
         owner=report.owner,
@@ -179,9 +183,6 @@ def told(known: Known, report: Report, document: Document | None, now: str, *, h
     if recent and kept == known.told and said.confirmed == known.confirmed and bool(known.home_at) >= home:
         return None
     return Contact(known.number, known.unit, now, home, told=said)
-
-
-_OTHER = "another phone has used its number"
 
 
 def _compact(value: object) -> str:

@@ -13,7 +13,7 @@ class Wave:
     """How many units of a wave stand how. ``wanted``: it is wanted of them, and they have not fetched it; ``fetched``:
     they have, and have not told more. ``failed``: they fetched it, and told later that something differs, or that
     their agent is not the owner any more; ``failed_since`` of these told it since the push was begun, resumed, or its
-    wave opened. ``silent_wanted`` and ``silent_fetched`` of those did not come for a day."""
+    wave opened. ``silent_wanted`` and ``silent_fetched`` of those did not come for a day, or only wait for Wi-Fi."""
 
     number: int
     wanted: int = 0
@@ -31,7 +31,7 @@ class Wave:
 
     @property
     def silent(self) -> int:
-        """Those that did not come for a day."""
+        """Those that did not come for a day, or only wait for Wi-Fi."""
         return self.silent_wanted + self.silent_fetched
 
 

@@ -63,7 +63,7 @@ def _state(found: AtHome, digest: str | None, at: str | None) -> str:
     assert found.wanted is not None
     if digest is None or at is None:
         return "nothing yet"
-    same = "that" if digest == found.wanted.digest else "another one"
+    same = "the one that it should have" if digest == found.wanted.digest else "another one"
     return f"{same}, {local_time(at)}"
 
 

@@ -35,7 +35,7 @@ def planned(found: Plan, release: int) -> Iterable[RenderableType]:
     yield from (text(f"{name} is of several parts: no agent can install it.", "yellow") for name in found.left_out)
     if found.without_agent:
         yield text(
-            f"{counted(found.without_agent, 'unit')} left the bench without an agent that lives, and are not reached: "
+            f"Not reached: {counted(found.without_agent, 'unit')} that left the bench without an agent; "
             "what the profile asks of an owner takes a bench there.",
             "yellow",
         )

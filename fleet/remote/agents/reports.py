@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fleet.account.filters.leaves import WAITS
 from fleet.values import storable
 from provision.text import printable
 
@@ -89,14 +90,19 @@ def parse(content: bytes) -> Report:
     )
 
 
-def differs(report: Report, document: Mapping[str, Any]) -> tuple[str, ...] | None:
+def differs(
+    report: Report, document: Mapping[str, Any], waits: Callable[[int], bool] = lambda _: False
+) -> tuple[str, ...] | None:
     """What is not as the document says, as short texts; ``None`` when the report does not say enough to know.
 
     The agent tells of apps by the digits of their version, and of files by the MD5 that it noted after the download.
+    What ``waits`` for Wi-Fi (by its bytes) comes last, and says so.
     """
     if (report.apps is None and document["apps"]) or (report.files is None and document["files"]):
         return None
-    texts = [*_apps(report.apps or {}, document["apps"]), *_contents(report.files or {}, document["files"])]
+    apps, files = _apps(report.apps or {}, document["apps"]), _contents(report.files or {}, document["files"])
+    found = [(waits(one["size"]), text) for one, text in (*apps, *files)]
+    texts = [text for late, text in found if not late] + [f"{WAITS}{text}" for late, text in found if late]
     more = len(texts) - _TEXTS
     return tuple(texts if more <= 0 else [*texts[:_TEXTS], f"and {more} more"])
 
@@ -116,22 +122,25 @@ def stranger(report: Report, phone: Phone) -> str:
     return ""
 
 
-def _apps(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+_Found = Iterator[tuple[Mapping[str, Any], str]]
+
+
+def _apps(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> _Found:
     for app in wanted:
         version = found.get(app["pkg"])
         if version is None:
-            yield f"app {app['pkg']} is not there"
+            yield app, f"app {app['pkg']} is not there"
         elif _digits(version) != _digits(app["version"] or version):
-            yield f"app {app['pkg']} is {version or 'of no version'}, not {app['version']}"
+            yield app, f"app {app['pkg']} is {version or 'of no version'}, not {app['version']}"
 
 
-def _contents(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _contents(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> _Found:
     for file in wanted:
         md5 = found.get(file["path"])
         if md5 is None:
-            yield f"file {printable(file['path'])} is not there"
+            yield file, f"file {printable(file['path'])} is not there"
         elif md5 != file["md5"]:
-            yield f"file {printable(file['path'])} is another one"
+            yield file, f"file {printable(file['path'])} is another one"
 
 
 def _digits(version: str) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import TIMESTAMP, ColumnElement, Connection, Row, and_, case, cast, func, not_, select
+from sqlalchemy import TIMESTAMP, ColumnElement, Connection, Row, and_, case, cast, false, func, not_, or_, select
 
+from fleet.account.filters.leaves import WAITS
 from fleet.models import agent_contacts, agents, units
 from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen
 from fleet.remote.agents.gate import Wave
@@ -78,14 +79,18 @@ def stand(conn: Connection, mine: Chosen) -> ColumnElement[str]:
         (not_(mine.fetched()), "wanted"),
         (and_(agent_contacts.c.owner.is_(False), told > since), "failed"),
         (mine.confirmed(), "confirmed"),
-        (and_(agent_contacts.c.drift != "[]", late), "failed"),
+        (and_(agent_contacts.c.drift != "[]", not_(_ONLY_WAITS), late), "failed"),
         else_="fetched",
     )
 
 
+_ONLY_WAITS = agent_contacts.c.drift.startswith(f'["{WAITS}')
+
+
 def is_silent(now: datetime) -> ColumnElement[bool]:
-    """Whether it did not come for a day."""
-    return func.coalesce(agent_contacts.c.seen_at, "") < stamp(now - PATIENCE)
+    """Whether it did not come for a day, or only waits for Wi-Fi."""
+    long_ago = func.coalesce(agent_contacts.c.seen_at, "") < stamp(now - PATIENCE)
+    return or_(long_ago, func.coalesce(_ONLY_WAITS, false()))
 
 
 def _since(push: Push) -> ColumnElement[bool]:

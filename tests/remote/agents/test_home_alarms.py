@@ -15,7 +15,7 @@ from fleet.account.status import known as filter_known
 from fleet.account.status.health_rules import rules_of
 from fleet.account.status.unit_list import listed
 from fleet.db import snapshot, transaction
-from fleet.remote.agents import answers, records
+from fleet.remote.agents import records
 from fleet.units import Registry
 from fleet.values import Json
 from provision.progress import now
@@ -48,7 +48,7 @@ _SAID: Mapping[str, dict[str, Any]] = {
     "agent_differs": {"drift": '["app org.reader is not there"]'},
     "agent_forbidden": {"missing": '["usage statistics"]'},
     "agent_no_owner": {"owner": False},
-    "agent_twice": {"drift": f'["{answers._OTHER} (serial X1)","app org.reader is not there"]'},
+    "agent_twice": {"drift": f'["{leaves.OTHER} (serial X1)","app org.reader is not there"]'},
     "sim_changed": {"iccid": "8984048000099999994"},
 }
 
@@ -106,7 +106,3 @@ def test_a_unit_without_a_sim_of_ours_has_changed_none(today: Registry) -> None:
     (key,) = school(today, 1)
     contact(today, key, iccid="8984048000099999994")
     assert _alarms(today) == {}
-
-
-def test_the_mark_of_another_device_is_the_one_that_servers_write() -> None:
-    assert leaves._OTHER == answers._OTHER

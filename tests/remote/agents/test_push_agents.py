@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from sqlalchemy import Connection, create_engine, select
 from fleet.db import snapshot, transaction
 from fleet.ledger_replay import replay
 from fleet.models import events, metadata, wants
-from fleet.remote.agents import judging, stands
+from fleet.remote.agents import judging, reports, stands
 from fleet.remote.agents.chosen import chosen
+from fleet.remote.agents.contacts import listed
 from fleet.remote.agents.gate import Gate, Wave, gate
 from fleet.remote.agents.judging import judge
+from fleet.remote.agents.quota import waits_for_wifi
 from fleet.remote.errors import PushError
 from fleet.remote.waves import kept
 from fleet.remote.waves.kept import Push, State
@@ -124,6 +127,21 @@ def test_a_report_that_differs_fails_only_after_the_time_that_downloads_take(tod
     assert _waves(today, push)[0].failed == 1
     judge(today)
     assert (_now(today).state, _now(today).why) == (State.PAUSED, "1 of 1 unit of wave 1 failed")
+
+
+def test_what_waits_for_wifi_has_not_failed(today: Registry) -> None:
+    push, keys = _push(today, 1, "100%")
+    wanted = {"apps": [{"pkg": "org.big", "version": "2", "size": 11_000_000}], "files": []}
+    late = {"apps": [*wanted["apps"], {"pkg": "org.small", "version": "2", "size": 1}], "files": []}
+    report = reports.parse(b'{"deviceId":"1","applications":[]}')
+    for document, stand in ((wanted, "fetched"), (late, "failed")):
+        texts = reports.differs(report, document, partial(waits_for_wifi, quota=None))
+        assert texts
+        contact(
+            today, keys[0], fetched="seven", fetched_at=2 * HOUR, told_at=timedelta(0), drift=listed(texts), owner=True
+        )
+        wave = _waves(today, push)[0]
+        assert (getattr(wave, stand), wave.silent_fetched) == (1, int(stand == "fetched")), texts
 
 
 def test_no_owner_any_more_has_failed(today: Registry) -> None:
