@@ -50,6 +50,7 @@ def answer(
     new_server: str = "",
     holds: Callable[[str], bool] = lambda _: True,
     stamps: Mapping[str, int] = _NONE,
+    wifi: bool = False,
 ) -> dict[str, Any]:
     """The ``data`` of a full answer, JSON-able.
 
@@ -60,6 +61,9 @@ def answer(
     ``stamps``: ``lastUpdate`` of files by their path, 0 for all others. A new agent fetches what it never fetched, and
     what has a greater one than it has noted, whatever the checksum; an old one goes by the checksum. So a file that is
     another one than the agent has fetched needs a number greater than any that it was told of it.
+
+    ``wifi``: on a mobile network, or on none, it leaves apps and files as they are, those that are to go, too, and goes
+    on to the restrictions (read in the source of newer builds; others may fetch at once).
     """
     denied = restrictions(document, api=api, home=home)
     if orders.location_off and _LOCATION not in denied:
@@ -74,6 +78,7 @@ def answer(
         "lock": orders.lock is not None,
         "lockMessage": orders.lock or "",
         "timeZone": document["time_zone"],
+        "downloadUpdates": "wifi" if wifi else "UNLIMITED",
         "restrictions": ",".join(denied),
         "newServerUrl": new_server,
         "applications": [_app(app, base) for app in document["apps"] if holds(app["sha256"])]
@@ -148,7 +153,6 @@ _FIXED: Mapping[str, Any] = {
     "systemUpdateTo": None,
     "appUpdateFrom": None,
     "appUpdateTo": None,
-    "downloadUpdates": "UNLIMITED",
     "passwordReset": None,
     "pushOptions": "polling",
     "keepaliveTime": 300,

@@ -140,6 +140,13 @@ def test_orders_are_told_and_nothing_else_wipes_or_locks(profile: Profile) -> No
     assert said(told, orders=Orders(lock=""))["lock"] is True
 
 
+def test_it_may_be_told_to_fetch_by_wifi_alone_and_is_named_all_of_it(profile: Profile) -> None:
+    at_once, by_wifi = said(document(profile)), said(document(profile), wifi=True)
+
+    assert (at_once["downloadUpdates"], by_wifi["downloadUpdates"]) == ("UNLIMITED", "wifi")
+    assert {**by_wifi, "downloadUpdates": "UNLIMITED"} == at_once
+
+
 def test_where_it_moves_to_is_told_when_it_is_asked_for(profile: Profile) -> None:
     assert said(document(profile))["newServerUrl"] == ""
     assert said(document(profile), new_server="https://a.example")["newServerUrl"] == "https://a.example"
