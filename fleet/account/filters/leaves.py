@@ -47,6 +47,7 @@ _ICCID = func.rtrim(func.upper(agent_contacts.c.iccid), "F")
 """As devices tell it: filled up with an F, or without the check digit (fleet.iccid)."""
 
 _OURS = select(sims.c.unit).where(sims.c.unit == agent_contacts.c.unit, sims.c.state != "ended")
+_EQUAL = _OURS.where(sims.c.iccid == agent_contacts.c.iccid)
 _SAME = func.substr(sims.c.iccid, 1, func.length(_ICCID)) == _ICCID
 _NOTHING: ColumnElement[str] = literal_column("'[]'")
 """Not a parameter: databases look for it in the index of rows of which something is told."""
@@ -62,6 +63,7 @@ _TOLD: Mapping[str, Clause] = {
     "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{OTHER}')),
     "sim_changed": and_(
         agent_contacts.c.iccid.is_not(None),
+        not_(exists(_EQUAL.correlate(agent_contacts))),  # mostly it is told as it is written: no word is cut then
         not_(exists(_OURS.where(_SAME).correlate(agent_contacts))),
         exists(_OURS.correlate(agent_contacts)),  # last: it holds of nearly all
     ),
