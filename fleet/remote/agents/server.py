@@ -88,7 +88,8 @@ class Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Closes a connection on which no request begins: whoever sends a header a byte a minute holds nothing for long."""
+    """Closes a connection on which no request begins: whoever sends a header a byte a minute holds nothing for long.
+    Nor does one whom we have left, and who takes nothing of what is on its way."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -102,6 +103,9 @@ class _Impatient(H11Protocol):
         self._timer = self.loop.call_later(_HEADERS, self._look, cycle)
 
     def _look(self, before: Any) -> None:
+        if self.transport.is_closing():
+            self.transport.abort()
+            return
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self.cycle is before:
             self.transport.close()

@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from fleet.remote.agents.reports import BadReport, parse, stranger
 from fleet.remote.agents.reports import Phone as Set
 from tests.remote.agents.conftest import AtHome
-from tests.remote.agents.phones import Answer, Phone
+from tests.remote.agents.phones import Answer, Phone, enrol, profile, serving
 
 NOBODY = "0" * 32
 
@@ -144,8 +145,6 @@ def test_unknown_numbers_cost_no_write(at_home: AtHome) -> None:
 
 def test_who_tries_numbers_is_stopped_and_others_are_not(at_home: AtHome, tmp_path: Any) -> None:
     """The test's own server believes 127.0.0.1 when it says for whom it asks."""
-    from tests.remote.agents.phones import serving
-
     with serving(at_home.registry, at_home.profile, behind=("127.0.0.0/8",)) as port:
 
         def ask(number: str, address: str) -> int:
@@ -172,6 +171,37 @@ def test_who_sends_half_a_header_is_let_go(at_home: AtHome, monkeypatch: pytest.
         link.sendall(b"GET /health HT")
         assert link.recv(10) == b""
         assert time.monotonic() - began < 10
+
+
+def test_who_sends_half_a_body_is_let_go(at_home: AtHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.remote.agents.app._BODY", 0.2)
+    with socket.create_connection(("127.0.0.1", at_home.port), timeout=20) as link:
+        link.sendall(b"POST /rest/public/sync/info HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert link.recv(100).startswith(b"HTTP/1.1 413")
+        while link.recv(1000):
+            pass
+
+
+def test_who_does_not_take_what_it_asked_for_is_let_go(
+    at_home: AtHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleet.remote.agents.app._STALLED", 0.3)
+    monkeypatch.setattr("fleet.remote.agents.server._HEADERS", 0.3)
+    big = profile(tmp_path / "big", "big", "Once upon a time. " * 2_000_000)
+    with serving(at_home.registry, big, wifi=("127.0.0.1",)) as port:
+        phone = Phone(port, enrol(at_home.registry, at_home.unit, big))
+        (file,) = phone.configuration().data["files"]
+        place = file["url"].partition("/files/")[2]
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+            sign = phone.sign(place)["X-Request-Signature"]
+            link.sendall(f"GET /files/{place} HTTP/1.1\r\nHost: x\r\nX-Request-Signature: {sign}\r\n\r\n".encode())
+            assert link.recv(15) == b"HTTP/1.1 200 OK"
+            time.sleep(1.5)
+            got = 0
+            with contextlib.suppress(ConnectionError):
+                while piece := link.recv(2**20):
+                    got += len(piece)
+            assert got < 30_000_000
 
 
 def test_two_phones_with_one_number_are_noticed(at_home: AtHome) -> None:
