@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from profiles.schema import Identity as Wanted
 from profiles.schema import Profile
+from provision.android import ruled
 from provision.android.actions import Run
 from provision.android.command import Command, command, script
 from provision.android.reading import number, plain, text
@@ -130,7 +131,7 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         yield Item("identity", "time_zone", f"time zone {wanted.time_zone}", state, source)
     if wanted.automatic_time is not None:
         want = "time from the network" if wanted.automatic_time else "time set by hand"
-        state = _automatic(wanted, found)
+        state, _ = ruled.guarded(_automatic(wanted, found), "no_config_date_time", profile, facts)
         yield Item("identity", "automatic_time", want, state, profile.where("identity", "automatic_time"))
     now = facts.identity.properties.get("persist.sys.locale", "")
     for key, tag in (("language", wanted.language), ("locale", (wanted.locale or "").replace("_", "-"))):

@@ -3,8 +3,8 @@
 Wi-Fi: ``cmd wifi`` is open to shell from Android 11. ``list-networks`` tells names and protection, never passwords:
 a network with a password that is listed is only known by the seal of our last run. One that is not listed is saved,
 whatever the seal says.
-DNS: Private DNS, from Android 9; read back. Where a restriction guards it, ``settings put`` does nothing and says
-nothing, which the reading back shows. Strength C: the user can change it in Settings, unless an owner locks it.
+DNS: Private DNS, from Android 9; read back. The user can change it in Settings (strength C), unless an owner forbids
+that; then shell cannot either: ``settings put`` does nothing and says nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from profiles.schema import Network, Profile, Wifi
+from provision.android import ruled
 from provision.android.actions import Run
 from provision.android.command import Command, Word, command
 from provision.android.reading import lines, plain, text
 from provision.android.refusals import NO, unreadable
 from provision.android.table import get, put, value
-from provision.model import Cannot, Facts, Identity, Item, Met, Step, Strength, Unit
+from provision.model import Cannot, Facts, Identity, Item, Met, Step, Unit
 from provision.setting import Answer
 
 _WIFI_API, _DNS_API = 30, 28
+_DNS_RULE = "disallow_config_private_dns"
 _NO_WEB_FILTER = Cannot("Android has no web filter of its own", "Filter by name: network: filter_dns.")
 _ROW = re.compile(r"\d{1,6}[ \t]+(\S.{0,100}?)[ \t]+(\S{1,40})")
 
@@ -70,15 +72,9 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         source = profile.where("network", "wifi", wifi.ssid)
         yield Item("network", key, f"Wi-Fi {wifi.ssid} ({wifi.security})", state, source, required=wanted.required)
     if host := wanted.filter_dns:
-        yield Item(
-            "network",
-            "filter_dns",
-            f"names are looked up at {host}",
-            _dns(host, found, facts.identity),
-            profile.where("network", "filter_dns"),
-            Strength.C,
-            wanted.required,
-        )
+        want, source = f"names are looked up at {host}", profile.where("network", "filter_dns")
+        dns, strength = ruled.guarded(_dns(host, found, facts.identity), _DNS_RULE, profile, facts)
+        yield Item("network", "filter_dns", want, dns, source, strength, wanted.required)
     if wanted.web_filter:
         where = profile.where("network", "web_filter")
         yield Item("network", "web_filter", "pages are filtered", _NO_WEB_FILTER, where, required=wanted.required)

@@ -17,6 +17,8 @@ FIRST_API = {headwind.PACKAGE: headwind.FIRST_API, testdpc.PACKAGE: testdpc.FIRS
 PUSH = "Make a release and run fleet push RELEASE --via agent."
 """What brings a new profile to a phone whose agent asks its server at home."""
 
+_ALLOW_FIRST = "Run with a profile that allows it first (at home: fleet push RELEASE --via agent), then with this one."
+
 _SYSTEMS = {"no_add_managed_profile", "no_add_clone_profile"}
 """What Android itself forbids on a phone with an owner (facts, Android §3.1)."""
 
@@ -54,6 +56,18 @@ def _wanted(profile: Profile, who: Identity) -> Iterator[tuple[str, bool]]:
         owner = table()[name].owner
         if owner and owner.key != DEBUGGING and owner.api <= who.api and (rule.deny or owner.key not in kept):
             yield owner.key, rule.deny
+
+
+def guarded(
+    state: Met | Step | Cannot, key: str, profile: Profile, facts: Facts
+) -> tuple[Met | Step | Cannot, Strength]:
+    """A setting of the phone that the rule ``key`` guards: under the rule Android silently ignores a change of it, and
+    nobody can undo what stands there. Without the rule the user can."""
+    if key not in (facts.enforced.keys or ()):
+        return state, Strength.C
+    if isinstance(state, Step):
+        state = Cannot(f"{state.why}, and the phone's owner keeps it so ({key})", _ALLOW_FIRST, in_the_way=True)
+    return state, strength(profile.owner) if profile.owner and owned(profile, facts) else Strength.C
 
 
 def state(row: Restriction, rule: Rule, profile: Profile, facts: Facts) -> Met | Step | Cannot:

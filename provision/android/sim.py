@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from profiles.carriers import find
 from profiles.schema import BackgroundData, Profile, Sim
-from provision.android import apn, mobile_data
+from provision.android import apn, mobile_data, ruled
 from provision.android.command import Command
 from provision.android.reading import text
 from provision.model import Cannot, Cellular, Facts, Identity, Item, Met, SimCard, Step, Strength, Unit
 from provision.setting import Answer
 
+_ROAMING_RULE = "no_data_roaming"
 _READY = ("READY", "LOADED")
 _NO_CARD = ("", "ABSENT", "UNKNOWN")
 _WAITING: Mapping[str, tuple[str, str]] = {
@@ -75,7 +76,7 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
         yield item("apn", *apn.plan(sim, card, found.preferred, facts.identity, unit))
     if sim.roaming is not None:
         want = f"roaming {'on' if sim.roaming else 'off'}"
-        yield item("roaming", want, mobile_data.plan_roaming(sim.roaming, found.roaming), Strength.C)
+        yield item("roaming", want, *_roaming(sim.roaming, found, profile, facts))
     if sim.background_data is not None:
         denied = sim.background_data.default == "deny"
         state = mobile_data.plan_background(denied, found.background, facts.identity)
@@ -84,6 +85,13 @@ def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[I
     for name, package in _exempt(profile):
         state = mobile_data.plan_exemption(package, found.background, facts.identity, name in coming)
         yield item(f"background_data.{name}", f"{name} may use data in the background", state, Strength.C)
+
+
+def _roaming(wanted: bool, found: Found, profile: Profile, facts: Facts) -> tuple[Met | Step | Cannot, Strength]:
+    state = mobile_data.plan_roaming(wanted, found.roaming)
+    if not wanted and _ROAMING_RULE in (facts.enforced.keys or ()):
+        state = Met(f"{_ROAMING_RULE} is in force, whatever is set")
+    return ruled.guarded(state, _ROAMING_RULE, profile, facts)
 
 
 def _exempt(profile: Profile) -> Iterator[tuple[str, str]]:

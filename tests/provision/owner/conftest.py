@@ -51,12 +51,21 @@ def apks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A request that was answered as usual: when, and the digest of the profile that was served then."""
+
+    at: float
+    asked: Asked
+    digest: str
+
+
 @dataclass
 class Registry:
     """What fleet keeps of one unit, as far as a run asks for it; the numbers that were given, and its contacts."""
 
     server: Mdm
-    heard: list[tuple[float, Asked]]
+    heard: list[Heard]
     profile: Profile
     numbers: list[str] = field(default_factory=list)
     home: bool = False
@@ -70,7 +79,7 @@ class Registry:
             enrolled=bool(self.numbers),
             synced=bool(asked),
             home=self.home,
-            fetched=self.server.config.get("_digest", "") if asked else "",
+            fetched=asked[-1].digest if asked else "",
             server=BenchServer(self.server.port, self._number, self._wait),
             look=self.agent,
         )
@@ -79,13 +88,9 @@ class Registry:
         self.numbers.append(f"number-{len(self.numbers) + 1}")
         return self.numbers[-1]
 
-    def _asked(self, path: str, since: float) -> list[float]:
-        number = self.numbers[-1]
-        return [
-            at
-            for at, one in self.heard
-            if path in one.path and at >= since and number in (one.path + json.dumps(one.body))
-        ]
+    def _asked(self, path: str, since: float) -> list[Heard]:
+        said = ((one, one.asked.path + json.dumps(one.asked.body)) for one in self.heard if one.at >= since)
+        return [one for one, text in said if path in text and self.numbers[-1] in text]
 
     def _wait(self, since: float, seconds: float) -> bool:
         end = time.monotonic() + min(seconds, 1.0)
@@ -104,10 +109,13 @@ class Phone:
     serial: str
     device: AndroidDevice
     server: Mdm
-    heard: list[tuple[float, Asked]]
+    heard: list[Heard]
     folder: Path
     registry: Registry | None = None
     events: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.usual = self.server.answer
 
     def profile(self, text: str) -> Profile:
         file = self.folder / "case.yaml"
@@ -167,8 +175,9 @@ def phone(virtual_bench: Callable[..., Bench], tmp_path: Path, apks: Path) -> It
         (one,) = bench.devices
         server = Server(port=bench.port)
         (listed,) = (listed for listed in server.devices() if listed.address == one.address)
-        heard: list[tuple[float, Asked]] = []
-        mdm = stack.enter_context(serving(secret=SECRET, answer=lambda one: heard.append((time.monotonic(), one))))
+        heard: list[Heard] = []
+        mdm = stack.enter_context(serving(secret=SECRET))
+        mdm.answer = lambda asked: heard.append(Heard(time.monotonic(), asked, mdm.config.get("_digest", "")))
         return Phone(bench, one.serial, attach(server, listed, READERS, SETTINGS), mdm, heard, folder)
 
     with ExitStack() as stack:

@@ -140,13 +140,13 @@ def test_an_agent_that_is_not_answered_fails_within_its_time_and_the_next_run_me
     one = phone()
     profile = one.profile(PROFILE)
     one.serve(profile)
-    usual, one.server.answer = one.server.answer, lambda asked: (404, b"") if "configuration" in asked.path else None
+    one.server.answer = lambda asked: (404, b"") if "configuration" in asked.path else None
 
     failed = one.run(profile)
     assert outcome(failed, "owner.sync").why.startswith("The agent did not come to ask")
     assert outcome(failed, "restrictions.sms").why == "no_sms is not in force"
 
-    one.server.answer = usual
+    one.server.answer = one.usual
     mended = one.run(profile)
     assert mended.verdict is Verdict.VERIFIED
     assert one.registry
@@ -196,6 +196,46 @@ def test_an_app_that_the_owner_forbids_us_to_install_says_so(phone: Give) -> Non
     forbidden = outcome(report, "apps.t")
     assert str(forbidden.result) == "failed"
     assert forbidden.why == "it is not on this phone, and the phone's owner forbids installing apps"
+
+
+FILTERED = f"""
+network: {{filter_dns: family.example}}
+sim: {{roaming: off}}
+restrictions: {{change_private_dns: deny, data_roaming: deny}}
+{OWNER}
+"""
+
+
+def test_what_a_rule_keeps_from_being_changed_is_set_before_it_and_holds_with_it(phone: Give) -> None:
+    one = phone("pixel-15")
+    profile = one.profile(FILTERED)
+    one.serve(profile)
+
+    report = one.run(profile)
+
+    assert report.verdict is Verdict.VERIFIED, [(o.item.id, o.why, o.next_action) for o in report.outcomes]
+    assert str(outcome(report, "network.filter_dns").item.strength) == "B"
+    assert str(outcome(report, "sim.roaming").item.strength) == "B"
+
+
+def test_what_a_rule_keeps_is_changed_by_way_of_a_profile_that_allows_it(phone: Give) -> None:
+    one = phone("pixel-15")
+    first, other = one.profile(FILTERED), FILTERED.replace("family", "school")
+    one.serve(first)
+    one.run(first)
+
+    kept = outcome(one.run(one.profile(other)), "network.filter_dns")
+    assert str(kept.result) == "failed"
+    assert "Run with a profile that allows it first" in kept.next_action
+
+    allowing = one.profile(other.replace("change_private_dns: deny, ", ""))
+    one.serve(allowing)
+    allowed = one.run(allowing)
+    assert allowed.verdict is Verdict.VERIFIED, [(o.item.id, o.why, o.next_action) for o in allowed.outcomes]
+    again = one.profile(other)
+    one.serve(again)
+    assert one.run(again).verdict is Verdict.VERIFIED
+    assert one.state()["settings"]["global"]["private_dns_specifier"] == "school.example"
 
 
 def test_debugging_is_not_barred_at_the_bench(phone: Give) -> None:
@@ -366,7 +406,7 @@ def test_a_pulled_cable_ends_the_run_and_the_next_one_finishes_it(deaf: Phone) -
     assert report.lost
 
     deaf.bench.send({"do": "plug", "serial": deaf.serial})
-    deaf.server.answer = lambda one: deaf.heard.append((time.monotonic(), one))
+    deaf.server.answer = deaf.usual
     deaf.again()
 
     assert deaf.run(deaf.profile(PROFILE)).verdict is Verdict.VERIFIED
