@@ -88,7 +88,7 @@ def _blocked(said: str) -> Blocked | None:
     return Blocked(installed=False) if "Unable to find" in said else None
 
 
-def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[Item]:
+def plan(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Iterator[Item]:
     """Items ``remove.<package>``, ``block.<package>``, ``allow_only``, ``ratings`` and ``<rule>``."""
     for name in _packages(profile, "remove"):
         source = profile.where("restrictions", "remove", name)
@@ -105,7 +105,7 @@ def plan(profile: Profile, found: Found, facts: Facts, _unit: Unit) -> Iterator[
         yield Item("restrictions", "ratings", "age limits of the stores", _RATINGS, source)
     rows = _rows(profile)
     for name, rule in profile.restrictions.rules.items():
-        state, strength = _rule(rows[name], rule, profile, found, facts)
+        state, strength = _rule(rows[name], rule, profile, found, facts, unit)
         meaning = rows[name].meaning[:1].lower() + rows[name].meaning[1:]
         want = f"{'may not' if rule.deny else 'may'}: {meaning}"
         yield Item("restrictions", name, want, state, profile.where("restrictions", name), strength, rule.required)
@@ -139,10 +139,10 @@ def _block(name: str, found: Found, identity: Identity) -> tuple[Met | Step | Ca
 
 
 def _rule(
-    row: Restriction, rule: Rule, profile: Profile, found: Found, facts: Facts
+    row: Restriction, rule: Rule, profile: Profile, found: Found, facts: Facts, unit: Unit
 ) -> tuple[Met | Step | Cannot, Strength | None]:
     if profile.owner and _by_owner(row, rule, profile.owner, facts.identity):
-        state = ruled.state(row, rule, profile, facts)
+        state = ruled.state(row, rule, profile, facts, unit)
         return state, None if isinstance(state, Cannot) else ruled.strength(profile.owner)
     if row.shell:
         want = row.shell.deny if rule.deny else row.shell.allow

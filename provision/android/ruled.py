@@ -11,7 +11,7 @@ from provision.agents.configuration import DEBUGGING
 from provision.android.actions import Run
 from provision.android.command import command
 from provision.android.refusals import NO
-from provision.model import Cannot, Facts, Identity, Met, Step, Strength
+from provision.model import Cannot, Facts, Identity, Met, Step, Strength, Unit
 
 FIRST_API = {headwind.PACKAGE: headwind.FIRST_API, testdpc.PACKAGE: testdpc.FIRST_API}
 PUSH = "Make a release and run fleet push RELEASE --via agent."
@@ -70,7 +70,7 @@ def guarded(
     return state, strength(profile.owner) if profile.owner and owned(profile, facts) else Strength.C
 
 
-def state(row: Restriction, rule: Rule, profile: Profile, facts: Facts) -> Met | Step | Cannot:
+def state(row: Restriction, rule: Rule, profile: Profile, facts: Facts, unit: Unit) -> Met | Step | Cannot:
     """How a rule stands that only an owner can enforce, in a profile that names one."""
     assert row.owner is not None
     assert profile.owner is not None
@@ -88,8 +88,7 @@ def state(row: Restriction, rule: Rule, profile: Profile, facts: Facts) -> Met |
         return Met(f"{key} is in force" if rule.deny else "nothing forbids it")
     if not rule.deny and key in kept:
         return Cannot("it is forbidden on every phone with this owner", "Take the rule out of the profile.")
-    why = f"{key} is not in force" if rule.deny else f"{key} is in force"
-    return Step(why, _told(agent, key, rule))
+    return _to_do(f"{key} is not in force" if rule.deny else f"{key} is in force", key, rule, agent, unit)
 
 
 def _not_owned(key: str, rule: Rule, facts: Facts) -> Met | Step | Cannot:
@@ -101,10 +100,11 @@ def _not_owned(key: str, rule: Rule, facts: Facts) -> Met | Step | Cannot:
     return Cannot("something on the phone forbids it", "Have its present owner removed, then run again.")
 
 
-def _told(agent: Owner, key: str, rule: Rule) -> tuple[Run, ...]:
-    """TestDPC is told here; headwind asks the server, all at once, which is the item ``owner.sync``."""
+def _to_do(why: str, key: str, rule: Rule, agent: Owner, unit: Unit) -> Step | Cannot:
+    """TestDPC is told here; headwind asks its server, all at once: the bench's, which is the item ``owner.sync``."""
     if agent.agent == "headwind":
-        return ()
+        at_home = unit.agent is not None and unit.agent.home
+        return Cannot(f"{why}: it asks its server at home by now", PUSH, in_the_way=True) if at_home else Step(why, ())
     say = command("dumpsys", *testdpc.setting(key, on=rule.deny))
     refused = (*NO, "Error setting", "No services match")
-    return (Run(say, refused=refused, expect=testdpc.done(key, on=rule.deny)),)
+    return Step(why, (Run(say, refused=refused, expect=testdpc.done(key, on=rule.deny)),))
