@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from fleet.account.filters.parse import FilterError
 from fleet.account.filters.sql import Asked
@@ -96,11 +96,14 @@ def columns(standing: Standing) -> list[ColumnElement[Any]]:
 
 
 def fits(within: Asked | None, unit: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the filter means this one ``unit``, a column of agents: its rows alone are looked at."""
+    """Whether the filter means this one ``unit``, a column of agents: its rows alone are looked at.
+
+    Not by EXISTS: for that PostgreSQL may gather all units that fit, to look this one up among them.
+    """
     assert within is not None
     frame = replace(within, few=True).frame(units)
-    mine = select(frame.key).select_from(frame.source).where(frame.where, frame.key == unit)
-    return exists(mine.correlate(agents))
+    mine = select(frame.key).select_from(frame.source).where(frame.where, frame.key == unit).limit(1)
+    return mine.correlate(agents).scalar_subquery().is_not(None)
 
 
 def of(standing: Standing, row: Any, now: datetime) -> Wanted:
