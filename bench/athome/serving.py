@@ -9,11 +9,14 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from socket import socket
 from typing import Any
 
 import uvicorn
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -22,6 +25,7 @@ from starlette.routing import Route
 from bench.athome.world import SECRET
 from fleet.home import Home
 from fleet.remote.agents.blobs import Blobs
+from fleet.remote.agents.desk import READERS
 from fleet.remote.agents.front import networks
 from fleet.remote.agents.reading import Reader
 from fleet.remote.agents.records import hashed
@@ -42,7 +46,7 @@ def ours(registry: Registry, folder: Path, place: socket) -> uvicorn.Server:
 
 
 def bare(registry: Registry, _folder: Path, _place: socket) -> uvicorn.Server:
-    """A route that reads the same rows, by connections that stay open, and says one field of them."""
+    """A route that reads the same rows, by as many connections that stay open, and says one field of them."""
     query = Reader(registry, home=True).standing().one
     engine = registry.engine
     if engine.dialect.name == "postgresql":
@@ -56,7 +60,12 @@ def bare(registry: Registry, _folder: Path, _place: socket) -> uvicorn.Server:
         local.conn.rollback()
         return JSONResponse({"status": "OK", "data": rows[0].unit})
 
-    app = Starlette(routes=[Route(f"/{CONFIGURATION}/{{number}}", read)])
+    @asynccontextmanager
+    async def few_threads(_: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = READERS
+        yield
+
+    app = Starlette(routes=[Route(f"/{CONFIGURATION}/{{number}}", read)], lifespan=few_threads)
     config: dict[str, Any] = {"log_config": None, "access_log": False, "http": "h11", "loop": "asyncio"}
     return uvicorn.Server(uvicorn.Config(app, **config))
 

@@ -17,7 +17,7 @@ from fleet.remote.agents.contacts import Contact
 from fleet.units import Registry
 
 T = TypeVar("T")
-_READERS = 4
+READERS = 4
 _MOST_WAITING = 50_000
 _BATCH = 2000
 
@@ -27,7 +27,7 @@ class Desk:
     """Used by one loop. :meth:`close` it at the end."""
 
     registry: Registry
-    _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_READERS, "agents read"))
+    _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, "agents read"))
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "agents write"))
     _slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "agents slow"))
     _maker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "agents make"))
