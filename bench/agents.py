@@ -57,8 +57,8 @@ def processor(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Compared:
-    """``rate`` of ours (requests/s), ``ratio`` to the bare route's, ``cost`` of a request in seconds of the processor, and
-    which part of the time ours was ``busy``."""
+    """``rate`` of ours (requests/s), ``ratio`` to the bare route's, ``cost`` of a request in seconds of the processor,
+    and which part of the time ours was ``busy``."""
 
     rate: float
     ratio: float
@@ -110,8 +110,8 @@ def main() -> int:
     kept = compared(*common, known=False)
     bound = "its processor" if kept.busy > _FULL else "what else runs on this computer, and the database"
     print(
-        f"{_WANTED:,} requests/s take {math.ceil(_WANTED / kept.rate)} processes like this one: {bound} bounds it. Each "
-        f"request costs {kept.cost * 1000:.2f} ms of a processor, which is busy {kept.busy:.0%} of the time."
+        f"{_WANTED:,} requests/s take {math.ceil(_WANTED / kept.rate)} processes like this one: {bound} bounds it. "
+        f"Each request costs {kept.cost * 1000:.2f} ms of a processor, which is busy {kept.busy:.0%} of the time."
     )
     return 0 if known.ratio >= _LEAST else 1
 
