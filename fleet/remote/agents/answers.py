@@ -118,8 +118,8 @@ def _without_contents(document: Document) -> Document:
 
 def response_signature(secret: str, body: bytes) -> str:
     """The header ``X-Response-Signature``: of ``data`` without white space. Some builds of the agent want it."""
-    data = body.decode().partition('"data":')[2][:-1]
-    return hashlib.sha1((secret + re.sub(r"\s", "", data)).encode(), usedforsecurity=False).hexdigest().upper()
+    data = body.partition(b'"data":')[2][:-1].translate(None, b" \t\n\v\f\r")
+    return hashlib.sha1(secret.encode() + data, usedforsecurity=False).hexdigest().upper()
 
 
 def news(known: Known, now: str, *, wifi: bool) -> bool:
