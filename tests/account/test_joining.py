@@ -16,13 +16,13 @@ from fleet.account.custody import names as custody_names
 from fleet.account.custody.balance import balance
 from fleet.account.custody.joining import join
 from fleet.account.custody.steps import do
-from fleet.unit_commands import unit
 from fleet.db import snapshot, transaction
 from fleet.errors import CustodyError, UnitError
 from fleet.home import Home, Options
 from fleet.ledger_export import export
 from fleet.ledger_merge import Merged, merge
 from fleet.models import custody, units
+from fleet.unit_commands import unit
 from fleet.units import Registry, open_registry
 from fleet.values import Json
 from tests.account.custody_making import STUDENTS, assert_replays, furnish, take_in

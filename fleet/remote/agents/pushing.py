@@ -41,7 +41,8 @@ def begin(conn: Connection, ledger: Ledger, home: Home, release: int, rules: Rul
     _replace(conn, ledger, home, f"push-{number}", mine)
     rules = replace(rules, thresholds=thresholds(conn, mine, waves))
     body: dict[str, Any] = {"v": 1, "state": State.RUNNING.value, "why": "", "number": number, "release": release}
-    ledger.append(conn, "push.set", f"push-{number}", body | {"via": Via.AGENT.value, "rules": rules.told(), "sites": {}})
+    body |= {"via": Via.AGENT.value, "rules": rules.told(), "sites": {}}
+    ledger.append(conn, "push.set", f"push-{number}", body)
     return kept.one_of(conn, f"push-{number}")
 
 
