@@ -87,7 +87,8 @@ def _items(
     if isinstance(wanted, Cannot):
         yield "agent", owner.package, wanted
     else:
-        now = Now("owner.agent", unit, found.verifier, facts.health.storage_free, installing_forbidden(profile, facts))
+        forbidden = ruled.ALLOW_FIRST if installing_forbidden(profile, facts) else ""
+        now = Now("owner.agent", unit, found.verifier, facts.health.storage_free, forbidden)
         yield "agent", wanted.name, wanted.state(found.agent, now)
     yield "owner", f"{owner.package} owns the phone", _owner(owner, found, facts)
     if owner.agent == "headwind":

@@ -17,7 +17,8 @@ FIRST_API = {headwind.PACKAGE: headwind.FIRST_API, testdpc.PACKAGE: testdpc.FIRS
 PUSH = "Make a release and run fleet push RELEASE --via agent."
 """What brings a new profile to a phone whose agent asks its server at home."""
 
-_ALLOW_FIRST = "Run with a profile that allows it first (at home: fleet push RELEASE --via agent), then with this one."
+ALLOW_FIRST = "Run with a profile that allows it first (at home: fleet push RELEASE --via agent), then with this one."
+"""How what a rule keeps is changed: the run that lifts the rule makes the change, too."""
 
 _SYSTEMS = {"no_add_managed_profile", "no_add_clone_profile"}
 """What Android itself forbids on a phone with an owner (facts, Android §3.1)."""
@@ -66,7 +67,7 @@ def guarded(
     if key not in (facts.enforced.keys or ()):
         return state, Strength.C
     if isinstance(state, Step):
-        state = Cannot(f"{state.why}, and the phone's owner keeps it so ({key})", _ALLOW_FIRST, in_the_way=True)
+        state = Cannot(f"{state.why}, and the phone's owner keeps it so ({key})", ALLOW_FIRST, in_the_way=True)
     return state, strength(profile.owner) if profile.owner and owned(profile, facts) else Strength.C
 
 
