@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.live import Live
 from sqlalchemy import Connection
 
+from fleet.account.filters.parse import FilterError
 from fleet.commands import json_line, options_of, print_parts, to_read, to_write
 from fleet.db import snapshot, transaction
 from fleet.errors import RegistryError
@@ -119,8 +120,12 @@ def _judge(ctx: click.Context) -> float:
 
 
 def _look(conn: Connection, ctx: click.Context, name: str) -> tuple[Push, Sequence[Wave]]:
+    """The push and its waves; none where its filter cannot be asked any more, of which ``why`` tells."""
     one = kept.one_of(conn, name)
-    mine = chosen(conn, home_of(options_of(ctx)), one)
+    try:
+        mine = chosen(conn, home_of(options_of(ctx)), one)
+    except FilterError:
+        return one, ()
     return one, stands.waves_of(conn, one, mine, datetime.now(UTC))
 
 

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 
 from fleet import tags
 from fleet.db import snapshot, transaction
 from fleet.home import Options
 from fleet.ledger import Ledger
+from fleet.ledger_replay import replay
+from fleet.models import metadata
 from fleet.remote.agents import orders, records
 from fleet.remote.agents.judging import judge
 from fleet.remote.agents.orders import Kind, Order
@@ -24,6 +27,7 @@ from fleet.remote.releases import keys
 from fleet.tags import Named
 from fleet.unit_commands import unit as group
 from fleet.units import Registry
+from tests.fleet.making import tables
 from tests.remote.agents.at_home import contact, enrolled, of_today, school, unit
 
 WHY = "it hangs"
@@ -169,6 +173,23 @@ def test_nothing_is_wiped_before_the_tag_was_typed_twice(today: Registry, again:
     assert _left(today, key) == []
     assert _runner(today)("wipe", "a-1", "--again", "A-1", "--why", WHY).exit_code == 0
     assert _left(today, key) == [(Kind.WIPE, "open")]
+
+
+def test_replaying_the_ledger_gives_the_same_orders(today: Registry, tmp_path: Path) -> None:
+    (key,) = school(today, 1)
+    _programme(today)
+    for kind in (Kind.LOCK, Kind.UNLOCK, Kind.MESSAGE, Kind.WIPE):
+        _given(today, kind)
+    _do(today, lambda conn, ledger, one: orders.approve(conn, ledger, one, WHY), by="minh")
+    enrolled(today, key)
+    _given(today, Kind.REBOOT)
+    engine = create_engine(f"sqlite:///{tmp_path / 'replayed.db'}")
+    metadata.create_all(engine)
+    with snapshot(today.engine) as source, engine.begin() as target:
+        replay(source, target)
+        assert tables(target) == tables(source)
+        assert {one.state for one in orders.of_unit(target, key)} == {"done", "withdrawn", "open"}
+    engine.dispose()
 
 
 def test_a_site_orders_nothing(today: Registry) -> None:

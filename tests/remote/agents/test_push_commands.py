@@ -129,6 +129,17 @@ def test_a_push_is_seen_paused_and_gone_back_from(run: Run, hub: Registry) -> No
     assert [one["via"] for one in _line(run("list", "--json"))["pushes"]] == ["agent"] * 3
 
 
+def test_a_push_whose_filter_cannot_be_asked_any_more_is_paused_and_says_so(run: Run, hub: Registry) -> None:
+    rules = hub.home.path / "health.yaml"
+    words = "{en: a, zh: a, vi: a}"
+    rules.write_text(f"own:\n  meaning: {words}\n  where: state=with_student\n  severity: note\n  next: {words}\n")
+    assert run("2", "--via", "agent", "--where", "alarm=own").exit_code == 0
+    rules.unlink()
+    found = _line(run("status", "--json"))
+    assert (found["state"], found["waves"]) == ("paused", [])
+    assert "no alarm is called 'own'" in found["why"]
+
+
 def test_wait_stays_until_it_is_over(run: Run, hub: Registry) -> None:
     digest = Store(hub.home).signed(2).manifest.profiles["small"]
     for number in (1, 2, 3):
