@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -120,6 +120,17 @@ def response_signature(secret: str, body: bytes) -> str:
     """The header ``X-Response-Signature``: of ``data`` without white space. Some builds of the agent want it."""
     data = body.partition(b'"data":')[2][:-1].translate(None, b" \t\n\v\f\r")
     return hashlib.sha1(secret.encode() + data, usedforsecurity=False).hexdigest().upper()
+
+
+def light(document: Document, there: Sequence[Document], known: Known) -> Iterator[str]:
+    """The contents of ``document`` that are small enough for the phone's SIM, or that it has: they are in the documents
+    of what was carried out on it (``there``), and it has not told since that they are missing."""
+    had = {one["sha256"] for other in there for one in (*other["apps"], *other["files"])}
+    for one in (*document["apps"], *document["files"]):
+        name = f" {one.get('pkg') or one['path']} "
+        has = one["sha256"] in had and not any(name in text for text in known.drift)
+        if has or not waits_for_wifi(one["size"], known.quota):
+            yield one["sha256"]
 
 
 def news(known: Known, now: str, *, wifi: bool) -> bool:

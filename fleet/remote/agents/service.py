@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import select
 
 from fleet.db import snapshot
 from fleet.errors import RegistryError
 from fleet.models import agents
-from fleet.remote.agents import answers, doing, quota
+from fleet.remote.agents import answers, doing
 from fleet.remote.agents.answers import Answers, Asking
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.configurations import Configurations, Document, NoDocument
@@ -81,7 +82,7 @@ class Service:
     _making: dict[str, asyncio.Future[Document]] = field(default_factory=dict)
     _revealed: dict[str, str] = field(default_factory=dict)
     _missed: set[str] = field(default_factory=set)
-    _lights: dict[tuple[str, int | None], frozenset[str]] = field(default_factory=dict)
+    _lights: dict[tuple[Any, ...], frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.configurations = Configurations(self.registry)
@@ -176,7 +177,7 @@ class Service:
         changed = self.stamps.known(known.history)
         if changed is None:
             changed = await self.desk.make(self.stamps.of, known.history, self.reader.standing().sent)
-        light = self._light(document, known.quota) if self.home and not wifi else None
+        light = await self._light(known, document) if self.home and not wifi else None
         return Asking(
             base=self.base(document, host),
             home=known.home_at is not None,
@@ -193,16 +194,17 @@ class Service:
             LOG.warning("The content %s… is not on this computer: no phone is told of it from here.", sha256[:12])
         return here and (light is None or sha256 in light)
 
-    def _light(self, document: Document, quota_: int | None) -> frozenset[str]:
-        """What may be fetched by a SIM that has so many bytes a day."""
-        key = (document["digest"], quota_)
+    async def _light(self, known: Known, document: Document) -> frozenset[str]:
+        """What may be named to a phone that comes by its SIM: what is small, and what it has, as far as it has told.
+
+        What it has is not fetched again; but it is reported only if it is named.
+        """
+        key = (document["digest"], known.enrolled, known.confirmed, known.quota, known.drift)
         if key not in self._lights:
             if len(self._lights) > _MOST_LIGHTS:
                 self._lights.clear()
-            every = (*document["apps"], *document["files"])
-            self._lights[key] = frozenset(
-                one["sha256"] for one in every if not quota.waits_for_wifi(one["size"], quota_)
-            )
+            there = [await self._document(digest) for digest in {known.enrolled, known.confirmed} if digest]
+            self._lights[key] = frozenset(answers.light(document, [one for one in there if one], known))
         return self._lights[key]
 
     def warn(self, error: SchoolbagError) -> None:

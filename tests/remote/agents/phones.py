@@ -30,6 +30,9 @@ from tests.fleets import ROOT
 
 SECRET = "of-the-build-7f3a"
 READER = ROOT / "examples" / "apps" / "schoolbag-reader-1.apk"
+AGENT = ROOT / "examples" / "apps" / "schoolbag-recorder.apk"
+"""In the place of the real one: what is in it does not matter here."""
+
 _PROFILE = """
 profile: {name}
 apps:
@@ -37,7 +40,7 @@ apps:
 content: [{{id: book, from: book.txt, to: Learning}}]
 restrictions: {{install_apps: deny, debugging: deny}}
 identity: {{time_zone: Asia/Ho_Chi_Minh}}
-owner: {{agent: headwind, file: {app}, secret: !secret agent, server: "http://localhost:9"}}
+owner: {{agent: headwind, file: {agent}, secret: !secret agent, server: "http://localhost:9"}}
 """
 
 
@@ -46,7 +49,7 @@ def profile(folder: Path, name: str = "small", book: str = "Once upon a time.") 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "book.txt").write_text(book)
     path = folder / f"{name}.yaml"
-    path.write_text(_PROFILE.format(name=name, app=READER))
+    path.write_text(_PROFILE.format(name=name, app=READER, agent=AGENT))
     return load(str(path), Secrets({"FLEET_SECRET_AGENT": SECRET}))
 
 

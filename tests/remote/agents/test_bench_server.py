@@ -46,7 +46,9 @@ def test_a_phone_is_enrolled_answered_and_heard(registry: Registry, tmp_path: Pa
         assert not agent.server.wait(time.monotonic(), 0.05)
         now = agent.now()
         assert (now.synced, now.home, now.fetched) == (True, False, wanted.digest)
-    assert set(threading.enumerate()) <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_wait_ends_as_soon_as_the_phone_has_told(registry: Registry, tmp_path: Path) -> None:

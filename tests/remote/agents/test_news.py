@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +23,7 @@ from fleet.remote.agents.records import hashed
 from fleet.remote.agents.service import now
 from fleet.tags import find
 from provision.android.agent_document import document
+from tests.remote.agents.at_home import begun, release
 from tests.remote.agents.conftest import AtHome
 from tests.remote.agents.phones import Answer, Phone, enrol, profile, serving
 
@@ -162,16 +162,30 @@ def test_many_wait_on_few_threads_and_a_stop_lets_them_go(at_home: AtHome) -> No
 
 
 def test_what_is_big_waits_for_wifi(at_home: AtHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is new; what the bench installed is named, as it is not fetched again and reported only if it is named."""
     monkeypatch.setattr("fleet.remote.agents.quota._UNKNOWN", 20)
-    with serving(at_home.registry, at_home.profile, behind=("127.0.0.1",), wifi=("192.0.2.0/24",)) as port:
+    bigger = profile(tmp_path / "bigger", book="A book of more than twenty bytes.")
+    release(at_home.registry, 1, {"small": bigger.digest})
+    both = (at_home.profile, bigger)
+    with serving(at_home.registry, *both, behind=("127.0.0.1",), wifi=("192.0.2.0/24",)) as port:
         phone = Phone(port, at_home.phone.number)
 
-        def named(address: str) -> list[Any]:
+        def named(address: str) -> list[int]:
             data = phone.configuration(**{"X-Forwarded-For": address}).data
+            phone.carry_out(data)
+            assert phone.info(**{} if data["files"] else {"files": []}).status == 200
             return [len(data["applications"]), len(data["files"])]
 
-        assert named("198.51.100.4") == [0, 1]
+        assert named("198.51.100.4") == [1, 1]
+        begun(at_home.registry, 1, {"small": bigger.digest})
+        time.sleep(0.3)
+        assert named("198.51.100.4") == [1, 0]
+        assert json.loads(at_home.contact().drift) == ["waits for Wi-Fi: file Learning/book.txt is not there"]
         assert named("192.0.2.77") == [1, 1]
+        assert at_home.contact().confirmed == bigger.digest
+        assert named("198.51.100.4") == [1, 1]
+        phone.info(applications=[])
+        assert phone.configuration(**{"X-Forwarded-For": "198.51.100.4"}).data["applications"] == []
 
 
 def test_what_is_not_on_this_computer_is_not_named(at_home: AtHome, tmp_path: Path) -> None:
