@@ -336,13 +336,14 @@ class Files(Paths):
         return real
 
     def inventory(self, *tops: str) -> dict[str, dict[str, object]]:
-        """The regular files below the given directories: path → ``{size, sha256}``."""
-        return {
-            path: {"size": status.size, "sha256": self.digest(path, uid=0)}
-            for top in tops
-            for path, status in self.walk(top, uid=0)
-            if status.is_regular
-        }
+        """The regular files below the given directories: path → ``{size, sha256}``; not those that go meanwhile."""
+        found: dict[str, dict[str, object]] = {}
+        for top in tops:
+            for path, status in self.walk(top, uid=0):
+                if status.is_regular:
+                    with contextlib.suppress(FileNotFoundError):
+                        found[path] = {"size": status.size, "sha256": self.digest(path, uid=0)}
+        return found
 
 
 class OpenFile:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,26 @@ class Cable:
             raise Disconnected
         part, self.data = self.data[:size], self.data[size:]
         return part
+
+
+def test_files_that_come_and_go_are_no_trouble_to_who_looks(tmp_path: Path) -> None:
+    phone = play.make(tmp_path, "pixel-13")
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            phone.files.create("/sdcard/download.part").close()
+            phone.files.unlink("/sdcard/download.part")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            assert set(phone.files.inventory("/storage/emulated/0")) <= {"/storage/emulated/0/download.part"}
+    finally:
+        over.set()
+        worker.join()
 
 
 @pytest.mark.parametrize("preset", presets.names())
