@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -35,24 +33,20 @@ class Cable:
         return part
 
 
-def test_files_that_come_and_go_are_no_trouble_to_who_looks(tmp_path: Path) -> None:
+def test_a_file_that_goes_while_somebody_looks_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     phone = play.make(tmp_path, "pixel-13")
-    over = threading.Event()
+    shared = "/storage/emulated/0"
+    for name in ("download.part", "there.txt"):
+        phone.files.create(f"{shared}/{name}").close()
+    digest = phone.files.digest
 
-    def work() -> None:
-        while not over.is_set():
-            phone.files.create("/sdcard/download.part").close()
-            phone.files.unlink("/sdcard/download.part")
+    def after_it_went(path: str, *, uid: int) -> str:
+        if path.endswith(".part"):
+            phone.files.unlink(path)
+        return digest(path, uid=uid)
 
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            assert set(phone.files.inventory("/storage/emulated/0")) <= {"/storage/emulated/0/download.part"}
-    finally:
-        over.set()
-        worker.join()
+    monkeypatch.setattr(phone.files, "digest", after_it_went)
+    assert set(phone.files.inventory(shared)) == {f"{shared}/there.txt"}
 
 
 @pytest.mark.parametrize("preset", presets.names())
