@@ -41,7 +41,7 @@ OTHER = "another phone has used its number"
 """How a difference begins that another device told, by the same number."""
 
 WAITS = "waits for Wi-Fi: "
-"""How differences begin that are too big for the SIM. They come last."""
+"""How differences begin that the agent leaves until it is on Wi-Fi: all, or none."""
 
 _ICCID = func.rtrim(func.upper(agent_contacts.c.iccid), "F")
 """As devices tell it: filled up with an F, or without the check digit (fleet.iccid)."""

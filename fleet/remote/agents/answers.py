@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -34,10 +34,9 @@ OURS = b'{"status":"ERROR","message":"error.unavailable","data":null}'
 OK_ = b'{"status":"OK","message":null,"data":null}'
 NO_NEWS = b'{"status":"OK","message":null,"data":[]}'
 
-_AGAIN = timedelta(hours=6)
-_AGAIN_ON_WIFI = timedelta(hours=1)
+_AGAIN = timedelta(hours=2)
 """How long ago a configuration that is not carried out yet must have been fetched for the agent to be told to ask
-again: there may be room for it now, or the big apps that it was not given."""
+again: there may be room for it now, or Wi-Fi."""
 
 _STRANGERS = 3
 _SINCE = -4_711_471_147
@@ -59,14 +58,15 @@ def signed_by(secrets: Sequence[str], text: str, signature: str) -> str:
 @dataclass(frozen=True)
 class Asking:
     """How an agent reaches us, and what it may be given: ``base`` address, ``home`` (seen at home before this), and
-    which contents it may fetch now, by SHA-256. ``changed``: files, by path, that became others, and when (ms); all
-    others ``since`` its enrolment."""
+    which contents are here, by SHA-256. ``changed``: files, by path, that became others, and when (ms); all others
+    ``since`` its enrolment. ``wifi``: it waits for Wi-Fi with what it is to fetch."""
 
     base: str
     home: bool
     holds: Callable[[str], bool]
     changed: Mapping[str, int]
     since: int
+    wifi: bool
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Answers:
         """The body of a full answer (``ServerConfig`` in its envelope, ``data`` last)."""
         here = tuple(one["sha256"] for one in (*document["apps"], *document["files"]) if asking.holds(one["sha256"]))
         changed = tuple(asking.changed.items())
-        key = (document["digest"], api, todo, asking.base, asking.home, here, changed)
+        key = (document["digest"], api, todo, asking.base, asking.home, asking.wifi, here, changed)
         if key not in self._made:
             if len(self._made) >= _MOST_TEMPLATES:
                 self._made.popitem(last=False)
@@ -108,6 +108,7 @@ def _asked(number: str, api: int, document: Document, todo: Orders, asking: Aski
         orders=todo,
         new_server=document["server"],
         holds=asking.holds,
+        wifi=asking.wifi,
         stamps={one["path"]: asking.changed.get(one["path"], _SINCE) for one in document["files"]},
     )
 
@@ -122,25 +123,13 @@ def response_signature(secret: str, body: bytes) -> str:
     return hashlib.sha1(secret.encode() + data, usedforsecurity=False).hexdigest().upper()
 
 
-def light(document: Document, there: Sequence[Document], known: Known) -> Iterator[str]:
-    """The contents of ``document`` that are small enough for the phone's SIM, or that it has: they are in the documents
-    of what was carried out on it (``there``), and it has not told since that they are missing."""
-    had = {one["sha256"] for other in there for one in (*other["apps"], *other["files"])}
-    for one in (*document["apps"], *document["files"]):
-        name = f" {one.get('pkg') or one['path']} "
-        has = one["sha256"] in had and not any(name in text for text in known.drift)
-        if has or not waits_for_wifi(one["size"], known.quota):
-            yield one["sha256"]
-
-
-def news(known: Known, now: str, *, wifi: bool) -> bool:
+def news(known: Known, now: str) -> bool:
     """Whether the agent is to ask for its configuration: for another one, an order, or once more."""
     if known.wanted != known.fetched:
         return True
     if any(order.changed > known.fetched_at for order in known.orders if order.kind != "message"):
         return True
-    since = ago(now, span=_AGAIN_ON_WIFI if wifi else _AGAIN)
-    return known.confirmed != known.wanted and known.fetched_at < since < known.told_at
+    return known.confirmed != known.wanted and known.fetched_at < ago(now, span=_AGAIN) < known.told_at
 
 
 def messages(orders: Sequence[Order]) -> list[Order]:

@@ -41,8 +41,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _JSON = "application/json"
 
 
-def app(service: Service, *, behind: Networks = (), wifi: Networks = ()) -> Front:
-    """The application. ``behind``: balancers that are believed; ``wifi``: from where phones come by Wi-Fi."""
+def app(service: Service, *, behind: Networks = ()) -> Front:
+    """The application. ``behind``: balancers that are believed."""
     requests = Requests(service)
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ def app(service: Service, *, behind: Networks = (), wifi: Networks = ()) -> Fron
         lifespan=lifespan,
     )
     inner.router.redirect_slashes = False
-    front = Front(inner, behind, wifi)
+    front = Front(inner, behind)
     requests.came_to_nothing = front.came_to_nothing
     return front
 
@@ -108,7 +108,7 @@ class Requests:
         if request.method == "POST":
             await _body(request)
         document = await service.document(known.wanted)
-        asking = await service.asking(known, document, host=_host(request), wifi=request.state.wifi)
+        asking = await service.asking(known, document, host=_host(request))
         todo = doing.todo(known.orders)
         body = service.answers.configuration(number, service.api(known), document, todo, asking)
         await service.note(answers.asked(known, now(), home=service.home, fetched=known.wanted))
@@ -180,7 +180,7 @@ class Requests:
         """What an agent is told now, if anything; the same not over and over."""
         service = self._service
         newest = max((order.changed for order in known.orders), default="")
-        told = answers.news(known, now(), wifi=request.state.wifi)
+        told = answers.news(known, now())
         told = told and service.told.first(f"{known.number} {known.wanted} {newest}")
         messages = answers.messages(known.orders)
         shown = next((one for one in messages if service.shown.first(f"{known.number} {one.id}")), None)

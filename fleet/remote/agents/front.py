@@ -27,15 +27,14 @@ def networks(texts: Sequence[str]) -> Networks:
 
 @dataclass
 class Front:
-    """An application around ``app``. In ``state`` of a request it leaves ``address`` (of the agent, as text), ``wifi``,
-    and ``project`` with its slash, as it stands in the path.
+    """An application around ``app``. In ``state`` of a request it leaves ``address`` (of the agent, as text), and
+    ``project`` with its slash, as it stands in the path.
 
     ``behind``: whose word it takes for the address of others. Behind an unnamed balancer all agents share one rate.
     """
 
     app: ASGIApp
     behind: Networks = ()
-    wifi: Networks = ()
     often: Rate = field(default_factory=lambda: Rate(500, 2000))
     wrong: Rate = field(default_factory=lambda: Rate(2, 100))
     """Requests that came to nothing, by address: somebody is trying numbers."""
@@ -46,8 +45,7 @@ class Front:
                 await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        address = self._address(scope, headers)
-        name = _name(address)
+        name = _name(self._address(scope, headers))
         if not self.often.take(name) or self.wrong.is_spent(name):
             await _refuse(send, 429, (b"retry-after", b"60"))
             return
@@ -56,7 +54,7 @@ class Front:
             return
         project = _PROJECT.match(scope["path"])
         cut = project.group() if project else ""
-        state = {"address": name, "wifi": any(address in one for one in self.wifi), "project": cut}
+        state = {"address": name, "project": cut}
         path = scope["path"][len(cut) :]
         await self.app({**scope, "path": path, "raw_path": path.encode(), "state": state}, receive, send)
 

@@ -1,5 +1,5 @@
 """What a push by way of agents would do: how many units in each wave, what changes, how much they fetch, and by which
-way. Nobody is asked: it goes by what each agent fetched last."""
+way. Nobody is asked: it goes by what each agent fetched last, or told to wait for Wi-Fi with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, case, func, select
 from fleet.bulk import streamed
 from fleet.home import Home
 from fleet.models import agent_contacts, agents
-from fleet.remote.agents import pushing, quota
+from fleet.remote.agents import pushing, quota, stands
 from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen
 from fleet.remote.agents.configurations import Document, NoDocument, of_release, stored
 from fleet.remote.errors import PushError
@@ -29,7 +29,8 @@ from provision.android.agent_document import document
 class Planned:
     """One wave. ``settings``: of how many units each section of the profile changes. ``bytes`` are fetched by all of
     them together, ``most`` by one at most. Of how many ``known`` the quota of a day is known, and how many of these
-    would fetch more than a quarter of it (``above``). ``waits``: at how many units each app or file waits for Wi-Fi."""
+    would fetch more than a quarter of it (``above``). ``waits``: at how many units each app or file is too heavy for
+    the SIM; all else that these are to fetch waits for Wi-Fi with it."""
 
     wave: int
     units: int = 0
@@ -84,11 +85,15 @@ def _names(conn: Connection, mine: Chosen) -> list[str]:
 
 
 def _kinds(mine: Chosen, thresholds: tuple[str, ...]) -> Any:
-    """Units by wave, what they have and should have, and their quota: a row for all that are alike."""
+    """Units by wave, what they have and should have, and their quota: a row for all that are alike.
+
+    ``carries``: what the apps and files of their phones are of; who waits for Wi-Fi still has those of the bench.
+    """
     steps = [(agents.c.number <= last, wave) for wave, last in enumerate(thresholds, 1)]
     has = func.coalesce(agent_contacts.c.fetched, agents.c.digest)
+    carries = case((stands.ONLY_WAITS, agents.c.digest), else_=has)
     columns = {"wave": case(*steps, else_=len(steps)), "name": agents.c.profile, "has": has, "digest": mine.digest()}
-    labelled = [column.label(name) for name, column in columns.items()]
+    labelled = [column.label(name) for name, column in {**columns, "carries": carries}.items()]
     each = select(*labelled, *quota.columns()).select_from(WITH_CONTACTS).where(mine.now()).subquery()
     return select(*each.c, func.count().label("units")).group_by(*each.c)
 
@@ -106,7 +111,7 @@ class _Look:
     def add(self, wave: Planned, row: Row[Any]) -> None:
         """Units that are alike."""
         wave.units += row.units
-        new = self._contents(row.has, row.digest)
+        new = self._contents(row.carries, row.digest)
         total, daily = sum(new.values()), quota.of(row)
         wave.bytes += total * row.units
         wave.most = max(wave.most, total)

@@ -32,6 +32,8 @@ def planned(found: Plan, release: int) -> Iterable[RenderableType]:
         for name, number in one.waits.items():
             waits[name] = waits.get(name, 0) + number
     yield from (text(f"{name} waits for Wi-Fi at {counted(number, 'unit')}.") for name, number in sorted(waits.items()))
+    if waits:
+        yield Text("All else that these units are to fetch, or to lose, waits with it; restrictions do not wait.")
     yield from (text(f"{name} is of several parts: no agent can install it.", "yellow") for name in found.left_out)
     if found.without_agent:
         yield text(

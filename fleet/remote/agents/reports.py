@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ _MOST = 5000
 _TEXTS = 20
 """Most texts that are kept of what differs."""
 
+_AND_MORE = re.compile(r"and \d+ more")
 _TELLS_SERIAL = 28
 
 _ICCID = re.compile(r"[0-9]{18,22}F?")
@@ -96,15 +97,27 @@ def differs(
     """What is not as the document says, as short texts; ``None`` when the report does not say enough to know.
 
     The agent tells of apps by the digits of their version, and of files by the MD5 that it noted after the download.
-    What ``waits`` for Wi-Fi (by its bytes) comes last, and says so.
+    Where one of it ``waits`` for Wi-Fi (by its bytes), all wait, and say so.
     """
     if (report.apps is None and document["apps"]) or (report.files is None and document["files"]):
         return None
     apps, files = _apps(report.apps or {}, document["apps"]), _contents(report.files or {}, document["files"])
-    found = [(waits(one["size"]), text) for one, text in (*apps, *files)]
-    texts = [text for late, text in found if not late] + [f"{WAITS}{text}" for late, text in found if late]
+    found = [*apps, *files]
+    late = WAITS if any(waits(one["size"]) for one, _ in found) else ""
+    texts = [f"{late}{text}" for _, text in found]
     more = len(texts) - _TEXTS
     return tuple(texts if more <= 0 else [*texts[:_TEXTS], f"and {more} more"])
+
+
+def lacking(texts: Iterable[str], document: Mapping[str, Any]) -> frozenset[str]:
+    """The contents (SHA-256) in which a report differs from the document, by the texts of :func:`differs`."""
+    said = {text.removeprefix(WAITS) for text in texts}
+    every = [*document["apps"], *document["files"]]
+    if not any(map(_AND_MORE.fullmatch, said)):
+        packages = {text.split(" ")[1] for text in said if text.startswith("app ")}
+        every = [app for app in document["apps"] if app["pkg"] in packages]
+        every += [file for file in document["files"] if said & {_gone(file), _another(file)}]
+    return frozenset(one["sha256"] for one in every)
 
 
 def stranger(report: Report, phone: Phone) -> str:
@@ -138,9 +151,17 @@ def _contents(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> 
     for file in wanted:
         md5 = found.get(file["path"])
         if md5 is None:
-            yield file, f"file {printable(file['path'])} is not there"
+            yield file, _gone(file)
         elif md5 != file["md5"]:
-            yield file, f"file {printable(file['path'])} is another one"
+            yield file, _another(file)
+
+
+def _gone(file: Mapping[str, Any]) -> str:
+    return f"file {printable(file['path'])} is not there"
+
+
+def _another(file: Mapping[str, Any]) -> str:
+    return f"file {printable(file['path'])} is another one"
 
 
 def _digits(version: str) -> str:

@@ -29,7 +29,6 @@ _PATIENCE = 5.0
 @click.option("--cert", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Certificate chain (PEM).")
 @click.option("--key", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Its private key (PEM).")
 @click.option("--behind", multiple=True, metavar="CIDR", help="A balancer whose X-Forwarded-For is believed.")
-@click.option("--wifi", multiple=True, metavar="CIDR", help="Addresses from which phones come by Wi-Fi.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/json.md).")
 @click.pass_context
 def serve(
@@ -39,7 +38,6 @@ def serve(
     cert: Path | None,
     key: Path | None,
     behind: Sequence[str],
-    wifi: Sequence[str],
     as_json: bool,
 ) -> None:
     """Answer the agents of phones at home: what they should be, files and apps, news; and hear how they are.
@@ -57,8 +55,7 @@ def serve(
             "Everybody on the way would read plain http along: pass --cert FILE --key FILE, or listen on 127.0.0.1."
         )
     _check_certificate(cert, key)
-    balancers, near = _networks("--behind", behind), _networks("--wifi", wifi)
-    ended = _serve(ctx, _listening(host, port, cert, key, balancers, near), as_json)
+    ended = _serve(ctx, _listening(host, port, cert, key, _balancers(behind)), as_json)
     if ended == signal.SIGINT:
         raise click.Abort
     ctx.exit(0)
@@ -86,11 +83,11 @@ def _serve(ctx: click.Context, place: Place, as_json: bool) -> int:
     return server.ended_by
 
 
-def _listening(host: str, port: int, cert: Path | None, key: Path | None, behind: Networks, wifi: Networks) -> Place:
+def _listening(host: str, port: int, cert: Path | None, key: Path | None, behind: Networks) -> Place:
     from fleet.remote.agents.server import Place, listen
 
     try:
-        return Place(listen(host, port), cert, key, behind, wifi)
+        return Place(listen(host, port), cert, key, behind)
     except OSError as error:
         raise click.UsageError(f"Nobody can listen on {host}, port {port}: {error.strerror}.") from error
 
@@ -108,13 +105,13 @@ def _check_certificate(cert: Path | None, key: Path | None) -> None:
         ) from error
 
 
-def _networks(option: str, texts: Sequence[str]) -> Networks:
+def _balancers(texts: Sequence[str]) -> Networks:
     from fleet.remote.agents.front import networks
 
     try:
         return networks(texts)
     except ValueError as error:
-        raise click.UsageError(f"{option}: {error}.") from error
+        raise click.UsageError(f"--behind: {error}.") from error
 
 
 def _is_here(host: str) -> bool:

@@ -36,7 +36,6 @@ class Place:
     certificate: Path | None = None
     key: Path | None = None
     behind: Networks = ()
-    wifi: Networks = ()
 
 
 class Server(uvicorn.Server):
@@ -44,7 +43,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service, place: Place) -> None:
         config = uvicorn.Config(
-            app(service, behind=place.behind, wifi=place.wifi),
+            app(service, behind=place.behind),
             http=_Impatient,
             ws="none",
             loop="asyncio",

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from sqlalchemy import select
 
 from fleet.db import snapshot
 from fleet.errors import RegistryError
 from fleet.models import agents
-from fleet.remote.agents import answers, doing
+from fleet.remote.agents import answers, doing, fetching
 from fleet.remote.agents.answers import Answers, Asking
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.configurations import Configurations, Document, NoDocument
@@ -46,7 +45,7 @@ _JUDGED = 10.0
 """Seconds until pushes are looked at again that could not be judged."""
 
 _LOOKED = 2.0
-_MOST_LIGHTS = 1000
+_MOST_HEAVIES = 1000
 _NEWEST = 1000
 
 Noticed = Callable[[str, str], None]
@@ -82,7 +81,7 @@ class Service:
     _making: dict[str, asyncio.Future[Document]] = field(default_factory=dict)
     _revealed: dict[str, str] = field(default_factory=dict)
     _missed: set[str] = field(default_factory=set)
-    _lights: dict[tuple[Any, ...], frozenset[str]] = field(default_factory=dict)
+    _heavies: dict[tuple[str, int | None], frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.configurations = Configurations(self.registry)
@@ -172,40 +171,43 @@ class Service:
         """The address by which the phone reaches us: at home that in its profile, at a bench the one it used."""
         return str(document["server"]) if self.home else f"http://{host}"
 
-    async def asking(self, known: Known, document: Document, *, host: str, wifi: bool) -> Asking:
+    async def asking(self, known: Known, document: Document, *, host: str) -> Asking:
         """How the phone is answered. RegistryError."""
         changed = self.stamps.known(known.history)
         if changed is None:
             changed = await self.desk.make(self.stamps.of, known.history, self.reader.standing().sent)
-        light = await self._light(known, document) if self.home and not wifi else None
         return Asking(
             base=self.base(document, host),
             home=known.home_at is not None,
-            holds=lambda sha256: self.has(sha256, light),
+            holds=self.has,
             changed=changed,
             since=moment(known.enrolled_at),
+            wifi=await self._waits(known, document),
         )
 
-    def has(self, sha256: str, light: frozenset[str] | None = None) -> bool:
-        """Whether a content is here; what is not is said once. ``light``: what may be fetched, if not everything."""
+    async def _waits(self, known: Known, document: Document) -> bool:
+        """Whether it is still to fetch, from home, what is too heavy for its SIM. RegistryError."""
+        heavy = self._heavy(document, known.quota) if self.home else frozenset()
+        if not heavy:
+            return False
+        counted = await self._document(fetching.counted_from(known))
+        return any(self.has(sha256) for sha256 in heavy & fetching.left(known, document, counted))
+
+    def has(self, sha256: str) -> bool:
+        """Whether a content is here; what is not is said once."""
         here = self.blobs.holds(sha256)
         if not here and sha256 not in self._missed:
             self._missed.add(sha256)
             LOG.warning("The content %s… is not on this computer: no phone is told of it from here.", sha256[:12])
-        return here and (light is None or sha256 in light)
+        return here
 
-    async def _light(self, known: Known, document: Document) -> frozenset[str]:
-        """What may be named to a phone that comes by its SIM: what is small, and what it has, as far as it has told.
-
-        What it has is not fetched again; but it is reported only if it is named.
-        """
-        key = (document["digest"], known.enrolled, known.confirmed, known.quota, known.drift)
-        if key not in self._lights:
-            if len(self._lights) > _MOST_LIGHTS:
-                self._lights.clear()
-            there = [await self._document(digest) for digest in {known.enrolled, known.confirmed} if digest]
-            self._lights[key] = frozenset(answers.light(document, [one for one in there if one], known))
-        return self._lights[key]
+    def _heavy(self, document: Document, daily: int | None) -> frozenset[str]:
+        key = (document["digest"], daily)
+        if key not in self._heavies:
+            if len(self._heavies) > _MOST_HEAVIES:
+                self._heavies.clear()
+            self._heavies[key] = fetching.heavy(document, daily)
+        return self._heavies[key]
 
     def warn(self, error: SchoolbagError) -> None:
         """Log what stands in our way; the same not over and over."""

@@ -79,18 +79,19 @@ def stand(conn: Connection, mine: Chosen) -> ColumnElement[str]:
         (not_(mine.fetched()), "wanted"),
         (and_(agent_contacts.c.owner.is_(False), told > since), "failed"),
         (mine.confirmed(), "confirmed"),
-        (and_(agent_contacts.c.drift != "[]", not_(_ONLY_WAITS), late), "failed"),
+        (and_(agent_contacts.c.drift != "[]", not_(ONLY_WAITS), late), "failed"),
         else_="fetched",
     )
 
 
-_ONLY_WAITS = agent_contacts.c.drift.startswith(f'["{WAITS}')
+ONLY_WAITS = agent_contacts.c.drift.startswith(f'["{WAITS}')
+"""Whether all that differs waits for Wi-Fi."""
 
 
 def is_silent(now: datetime) -> ColumnElement[bool]:
     """Whether it did not come for a day, or only waits for Wi-Fi."""
     long_ago = func.coalesce(agent_contacts.c.seen_at, "") < stamp(now - PATIENCE)
-    return or_(long_ago, func.coalesce(_ONLY_WAITS, false()))
+    return or_(long_ago, func.coalesce(ONLY_WAITS, false()))
 
 
 def _since(push: Push) -> ColumnElement[bool]:

@@ -134,7 +134,6 @@ def serving(
     *profiles: Profile,
     documents: Sequence[Mapping[str, Any]] = (),
     behind: tuple[str, ...] = (),
-    wifi: tuple[str, ...] = (),
     secrets: Mapping[str, str] = MappingProxyType({"FLEET_SECRET_AGENT": SECRET}),
 ) -> Iterator[int]:
     """The port of a server for phones at home that has these profiles with their files, and documents without."""
@@ -144,7 +143,7 @@ def serving(
         service.configurations.keep(document(one))
     for made in documents:
         service.configurations.keep(made)
-    place = Place(listen("127.0.0.1", 0), behind=networks(behind), wifi=networks(wifi))
+    place = Place(listen("127.0.0.1", 0), behind=networks(behind))
     server = Server(service, place)
     thread = threading.Thread(target=lambda: asyncio.run(server.attend()), daemon=True)
     thread.start()

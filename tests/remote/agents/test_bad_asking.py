@@ -188,7 +188,7 @@ def test_who_does_not_take_what_it_asked_for_is_let_go(
     monkeypatch.setattr("fleet.remote.agents.app._STALLED", 0.3)
     monkeypatch.setattr("fleet.remote.agents.server._HEADERS", 0.3)
     big = profile(tmp_path / "big", "big", "Once upon a time. " * 2_000_000)
-    with serving(at_home.registry, big, wifi=("127.0.0.1",)) as port:
+    with serving(at_home.registry, big) as port:
         phone = Phone(port, enrol(at_home.registry, at_home.unit, big))
         (file,) = phone.configuration().data["files"]
         place = file["url"].partition("/files/")[2]

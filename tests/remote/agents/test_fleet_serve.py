@@ -114,8 +114,8 @@ def test_ctrl_c_ends_it_too(hub: Fleet) -> None:
         (("--host", "agents.example.org"), "pass --cert FILE --key FILE"),
         (("--cert", "README.md"), "--cert and --key go together"),
         (("--cert", "README.md", "--key", "README.md"), "no certificate with its key"),
-        (("--wifi", "10.0.0.0/99"), "--wifi:"),
         (("--behind", "here"), "--behind:"),
+        (("--behind", "10.0.0.0/99"), "--behind:"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_to_pass(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -23,7 +23,6 @@ from fleet.remote.agents.records import hashed
 from fleet.remote.agents.service import now
 from fleet.tags import find
 from provision.android.agent_document import document
-from tests.remote.agents.at_home import begun, release
 from tests.remote.agents.conftest import AtHome
 from tests.remote.agents.phones import Answer, Phone, enrol, profile, serving
 
@@ -161,33 +160,6 @@ def test_many_wait_on_few_threads_and_a_stop_lets_them_go(at_home: AtHome) -> No
         assert all(poll.result(5).data == [] for poll in polls)
 
 
-def test_what_is_big_waits_for_wifi(at_home: AtHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is new; what the bench installed is named, as it is not fetched again and reported only if it is named."""
-    monkeypatch.setattr("fleet.remote.agents.quota._UNKNOWN", 20)
-    bigger = profile(tmp_path / "bigger", book="A book of more than twenty bytes.")
-    release(at_home.registry, 1, {"small": bigger.digest})
-    both = (at_home.profile, bigger)
-    with serving(at_home.registry, *both, behind=("127.0.0.1",), wifi=("192.0.2.0/24",)) as port:
-        phone = Phone(port, at_home.phone.number)
-
-        def named(address: str) -> list[int]:
-            data = phone.configuration(**{"X-Forwarded-For": address}).data
-            phone.carry_out(data)
-            assert phone.info(**{} if data["files"] else {"files": []}).status == 200
-            return [len(data["applications"]), len(data["files"])]
-
-        assert named("198.51.100.4") == [1, 1]
-        begun(at_home.registry, 1, {"small": bigger.digest})
-        time.sleep(0.3)
-        assert named("198.51.100.4") == [1, 0]
-        assert json.loads(at_home.contact().drift) == ["waits for Wi-Fi: file Learning/book.txt is not there"]
-        assert named("192.0.2.77") == [1, 1]
-        assert at_home.contact().confirmed == bigger.digest
-        assert named("198.51.100.4") == [1, 1]
-        phone.info(applications=[])
-        assert phone.configuration(**{"X-Forwarded-For": "198.51.100.4"}).data["applications"] == []
-
-
 def test_what_is_not_on_this_computer_is_not_named(at_home: AtHome, tmp_path: Path) -> None:
     other = profile(tmp_path / "other", "other", "Another book.")
     phone = Phone(0, enrol(at_home.registry, at_home.unit, other))
@@ -210,6 +182,6 @@ def test_a_clock_that_is_a_year_ahead_orders_once(at_home: AtHome) -> None:
     assert at_home.phone.configuration().data["lock"] is True
     known = Reader(at_home.registry, home=True).one(hashed(at_home.phone.number))
     assert known is not None
-    assert not news(known, now(), wifi=False)
+    assert not news(known, now())
     assert at_home.contact().seen_at < ahead
     assert at_home.phone.info(location={"ts": 1, "lat": 0.0, "lon": 0.0}).status == 200

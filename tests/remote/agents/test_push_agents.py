@@ -131,11 +131,10 @@ def test_a_report_that_differs_fails_only_after_the_time_that_downloads_take(tod
 
 def test_what_waits_for_wifi_has_not_failed(today: Registry) -> None:
     push, keys = _push(today, 1, "100%")
-    wanted = {"apps": [{"pkg": "org.big", "version": "2", "size": 11_000_000}], "files": []}
-    late = {"apps": [*wanted["apps"], {"pkg": "org.small", "version": "2", "size": 1}], "files": []}
+    big, small = ({"pkg": f"org.{size}", "version": "2", "size": size} for size in (11_000_000, 1))
     report = reports.parse(b'{"deviceId":"1","applications":[]}')
-    for document, stand in ((wanted, "fetched"), (late, "failed")):
-        texts = reports.differs(report, document, partial(waits_for_wifi, quota=None))
+    for apps, stand in (([big], "fetched"), ([big, small], "fetched"), ([small], "failed")):
+        texts = reports.differs(report, {"apps": apps, "files": []}, partial(waits_for_wifi, quota=None))
         assert texts
         contact(
             today, keys[0], fetched="seven", fetched_at=2 * HOUR, told_at=timedelta(0), drift=listed(texts), owner=True

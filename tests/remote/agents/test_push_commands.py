@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from fleet.account.filters.leaves import WAITS
 from fleet.db import transaction
 from fleet.home import Home, Options
 from fleet.remote.agents.records import enrol
@@ -84,7 +85,16 @@ def test_the_plan_says_units_settings_megabytes_and_what_waits(run: Run) -> None
     assert (found["without_agent"], found["left_out"]) == (1, [])
     said = run("2", "--via", "agent", "--plan").output
     assert "Release 2 to 3 units at home: 36.0 MB in all." in " ".join(said.split())
+    assert "book.txt waits for Wi-Fi at 3 units. All else that these units are to fetch" in " ".join(said.split())
     assert "Not reached: 1 unit that left the bench without an agent" in " ".join(said.split())
+
+
+def test_who_waits_for_wifi_has_not_got_it_yet(run: Run, hub: Registry) -> None:
+    digest = Store(hub.home).signed(2).manifest.profiles["small"]
+    for number, drift in enumerate(([f"{WAITS}file Learning/book.txt is another one"], [], ["app x is not there"]), 1):
+        contact(hub, f"android:SN{number}", fetched=digest, fetched_at=timedelta(hours=1), drift=json.dumps(drift))
+    (wave,) = _line(run("2", "--via", "agent", "--plan", "--json"))["waves"]
+    assert (wave["bytes"], wave["settings"], wave["waits"]) == (12 * MB, {}, {"Learning/book.txt": 1})
 
 
 @pytest.mark.parametrize(
