@@ -217,7 +217,7 @@ def told(found: Found, workers: int) -> None:
     processors = len(os.sched_getaffinity(0))
     print(
         f"what bounds it: of {processors} processors this took {total / found.seconds:.2f} on average; somebody wrote "
-        f"to the ledger in {100 * load.writing:.0f} % of all moments, and {load.queued:.1f} workers waited to"
+        f"to the ledger in {100 * load.writing:.0f} % of all moments, and {load.queued:.1f} workers waited for it"
     )
     for error, count in found.errors:
         print(f"{count} sites: {error}")

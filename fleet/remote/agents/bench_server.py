@@ -4,6 +4,7 @@ internet and without a release. Its contacts are none with the server at home.""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from fleet.db import snapshot, transaction
 from fleet.errors import RegistryError
-from fleet.models import agent_contacts, items
+from fleet.models import agent_contacts, events
 from fleet.remote.agents import records
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.server import Place, Server, listen
@@ -180,8 +181,11 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
 
 
 def _owned(conn: Connection, unit: str, package: str) -> bool:
-    """Whether our last run read back that this package owns it: all that is known of an agent that asks no server."""
-    query = select(items.c.want).where(
-        items.c.unit == unit, items.c.item == "owner.owner", items.c.result == "verified"
-    )
-    return (conn.scalar(query) or "").startswith(f"{package} ")
+    """Whether our last run that looked read back that this package owns it: all that is known of an agent that asks no
+    server. A run that the gate stopped has looked at nothing."""
+    runs = select(events.c.body).where(events.c.subject == unit, events.c.kind == "unit.run")
+    for body in conn.scalars(runs.order_by(events.c.at.desc(), events.c.seq.desc())):
+        for item in json.loads(body)["items"]:
+            if item["item"] == "owner.owner":
+                return bool(item["result"] == "verified" and item["want"].startswith(f"{package} "))
+    return False

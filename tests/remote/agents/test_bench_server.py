@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -12,7 +13,12 @@ from fleet.db import snapshot
 from fleet.models import agent_configs, agents
 from fleet.remote.agents.bench_server import bench_server, standing
 from fleet.remote.agents.records import hashed
+from fleet.runs import key_of
 from fleet.units import Registry
+from profiles.load import load
+from profiles.secrets import Secrets
+from provision.model import Item, Met, Outcome, Result
+from tests.fleet.making import identity, report
 from tests.remote.agents.at_home import unit
 from tests.remote.agents.phones import READER, Phone, profile, serving
 
@@ -117,3 +123,24 @@ def test_who_only_looks_enrols_nobody(registry: Registry, tmp_path: Path) -> Non
         assert agent.server is None
         with snapshot(registry.engine) as conn:
             assert conn.execute(select(agent_configs)).all() == []
+
+
+def test_an_owner_of_ours_that_asks_no_server_is_known_by_the_last_run_that_looked(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Not by the last run: one that the gate stopped has looked at nothing."""
+    who = identity()
+    key = key_of(who.platform, who.serial)
+    path = tmp_path / "dpc.yaml"
+    path.write_text(f"profile: dpc\nowner: {{agent: testdpc, file: {READER}}}\n")
+    wanted = load(str(path), Secrets({}))
+    assert not standing(registry, key, wanted).enrolled
+    package = "com.afwsamples.testdpc"
+    owned = Outcome(Item("owner", "owner", f"{package} owns the phone", Met("it does")), Result.VERIFIED, "it does")
+    registry.record(report(who, outcomes=(owned,)), who, None)
+    assert standing(registry, key, wanted).enrolled
+    registry.record(report(who, outcomes=()), who, None)
+    assert standing(registry, key, wanted).enrolled
+    gone = replace(owned, result=Result.FAILED, why="nobody owns it")
+    registry.record(report(who, outcomes=(gone,)), who, None)
+    assert not standing(registry, key, wanted).enrolled

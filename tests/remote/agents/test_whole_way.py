@@ -125,10 +125,12 @@ def test_from_the_bench_to_home_and_back(field: Field, certificate: tuple[Path, 
         field.order(do="agent", now="report")
         end = time.monotonic() + 60
         while (pushed := field.say("push", "status", "--json").lines[-1])["state"] != "done":
-            assert time.monotonic() < end, json.dumps([pushed, field.at_home(), field.say('push','status','--units','--all','--json').lines])
+            assert time.monotonic() < end, (pushed, field.at_home())
             time.sleep(0.5)
         (unit,) = field.say("push", "status", "--units", "--all", "--json").lines[-1]["units"]
         assert unit["serial"] == field.serial
+        at_home = field.say("unit", "show", "A-0001", "--json").lines[-1]["at_home"]
+        assert (at_home["confirmed"], at_home["missing"], at_home["drift"]) == (at_home["wanted"]["digest"], [], [])
 
         field.say("unit", "lock", "A-0001", "--text", "Please call the school.", "--why", "the family asked for it")
         state = field.until(lambda state: state["agent"]["screen"]["lock"] == "Please call the school.", kick="update")
