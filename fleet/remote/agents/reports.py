@@ -97,24 +97,26 @@ def differs(
     """What is not as the document says, as short texts; ``None`` when the report does not say enough to know.
 
     The agent tells of apps by the digits of their version, and of files by the MD5 that it noted after the download.
-    Where one of it ``waits`` for Wi-Fi (by its bytes), all wait, and say so.
+    What it never fetches, an app in place of a newer one, comes first. Where one of the others ``waits`` for Wi-Fi (by
+    its bytes), all these wait, and say so.
     """
     if (report.apps is None and document["apps"]) or (report.files is None and document["files"]):
         return None
     apps, files = _apps(report.apps or {}, document["apps"]), _contents(report.files or {}, document["files"])
     found = [*apps, *files]
-    late = WAITS if any(waits(one["size"]) for one, _ in found) else ""
-    texts = [f"{late}{text}" for _, text in found]
+    late = WAITS if any(size is not None and waits(size) for size, _ in found) else ""
+    texts = [text for size, text in found if size is None]
+    texts += [f"{late}{text}" for size, text in found if size is not None]
     more = len(texts) - _TEXTS
     return tuple(texts if more <= 0 else [*texts[:_TEXTS], f"and {more} more"])
 
 
 def lacking(texts: Iterable[str], document: Mapping[str, Any]) -> frozenset[str]:
-    """The contents (SHA-256) in which a report differs from the document, by the texts of :func:`differs`."""
+    """The contents (SHA-256) of the document that an agent is still to fetch, by the texts of :func:`differs`."""
     said = {text.removeprefix(WAITS) for text in texts}
     every = [*document["apps"], *document["files"]]
     if not any(map(_AND_MORE.fullmatch, said)):
-        packages = {text.split(" ")[1] for text in said if text.startswith("app ")}
+        packages = {text.split(" ")[1] for text in said if text.startswith("app ") and _NEWER not in text}
         every = [app for app in document["apps"] if app["pkg"] in packages]
         every += [file for file in document["files"] if said & {_gone(file), _another(file)}]
     return frozenset(one["sha256"] for one in every)
@@ -135,25 +137,30 @@ def stranger(report: Report, phone: Phone) -> str:
     return ""
 
 
-_Found = Iterator[tuple[Mapping[str, Any], str]]
+_Found = Iterator[tuple[int | None, str]]
+"""What the agent is to fetch (bytes, ``None`` nothing), and what differs."""
+
+_NEWER = ", which is newer than "
 
 
 def _apps(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> _Found:
     for app in wanted:
         version = found.get(app["pkg"])
         if version is None:
-            yield app, f"app {app['pkg']} is not there"
+            yield app["size"], f"app {app['pkg']} is not there"
         elif _digits(version) != _digits(app["version"] or version):
-            yield app, f"app {app['pkg']} is {version or 'of no version'}, not {app['version']}"
+            newer = _parts(version) > _parts(app["version"])
+            said = f"app {app['pkg']} is {version or 'of no version'}"
+            yield None if newer else app["size"], f"{said}{_NEWER if newer else ', not '}{app['version']}"
 
 
 def _contents(found: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> _Found:
     for file in wanted:
         md5 = found.get(file["path"])
         if md5 is None:
-            yield file, _gone(file)
+            yield file["size"], _gone(file)
         elif md5 != file["md5"]:
-            yield file, _another(file)
+            yield file["size"], _another(file)
 
 
 def _gone(file: Mapping[str, Any]) -> str:
@@ -167,6 +174,11 @@ def _another(file: Mapping[str, Any]) -> str:
 def _digits(version: str) -> str:
     """As the agent compares them: some phones do not tell the letters."""
     return re.sub(r"[^0-9.]", "", version)
+
+
+def _parts(version: str) -> list[int]:
+    """For comparing: 1.10 is newer than 1.9."""
+    return [int(part) for part in re.findall(r"[0-9]{1,18}", version)]
 
 
 def _text(value: object) -> str | None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fleet.db import snapshot, transaction
 from fleet.remote.agents import fetching, records, reports, stands
+from fleet.remote.agents.answers import news
 from fleet.remote.agents.bench_server import bench_server
 from fleet.remote.agents.chosen import chosen
 from fleet.remote.agents.gate import Wave
@@ -238,7 +239,7 @@ def test_what_differs_can_be_read_from_the_texts_of_it(
     found = reports.lacking(texts, document)
     assert report.apps is not None
     assert report.files is not None
-    differing = {f"app {name}" for name in ("org.a", "org.b") if report.apps.get(name) != "1"}
+    differing = {f"app {name}" for name in ("org.a", "org.b") if report.apps.get(name) not in ("1", "2")}
     differing |= {f"file {name}" for name, md5 in wanted.items() if report.files.get(name) != md5}
     assert found >= differing
     assert bool(found) == bool(differing)
@@ -254,6 +255,28 @@ def test_where_one_waits_all_wait() -> None:
     assert said == ("waits for Wi-Fi: app org.big is not there", "waits for Wi-Fi: app org.small is not there")
     document["apps"] = document["apps"][1:]
     assert reports.differs(report, document, lambda size: size > 8_000) == ("app org.small is not there",)
+
+
+def test_what_is_newer_on_the_phone_is_not_waited_for() -> None:
+    """No agent puts an older app in the place of a newer one: that is told as what it is."""
+    said = [{"pkg": "org.big", "version": "1.10 b"}, {"pkg": "org.small", "version": "1.9"}]
+    report = reports.parse(json.dumps({"deviceId": "1", "applications": said, "files": []}).encode())
+    sizes = {"org.big": 9_000, "org.small": 1}
+    apps = [{"pkg": name, "version": "1.9.1", "size": size, "sha256": name} for name, size in sizes.items()]
+    texts = reports.differs(report, {"apps": apps, "files": []}, lambda size: size > 8_000)
+    assert texts == ("app org.big is 1.10 b, which is newer than 1.9.1", "app org.small is 1.9, not 1.9.1")
+    assert reports.lacking(texts, {"apps": apps, "files": []}) == {"org.small"}
+
+
+@pytest.mark.parametrize(
+    ("fetched", "told", "tells"),
+    [("03:00", "04:30", True), ("04:00", "04:30", False), ("01:00", "02:59", False)],
+)
+def test_who_has_not_carried_it_out_is_told_to_ask_again_after_two_hours(fetched: str, told: str, tells: bool) -> None:
+    at = "2026-05-01T{}:00.000Z".format
+    known = replace(_NEW, fetched="abc", fetched_at=at(fetched), told_at=at(told))
+    assert news(known, at("05:01")) is tells
+    assert not news(replace(known, confirmed="abc"), at("05:01"))
 
 
 # A virtual phone ---------------------------------------------------------------------------------------------------
