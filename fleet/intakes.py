@@ -15,16 +15,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, or_, select
 
-from fleet import runs
+from fleet import owners, runs
 from fleet.buglog import as_error
 from fleet.db import snapshot
 from fleet.errors import UnitError
 from fleet.home import Home
-from fleet.models import agents, intakes, items, units
+from fleet.models import intakes, units
 from fleet.units import Registry
 from fleet.values import Json, storable
 from profiles.errors import SchoolbagError
-from profiles.rules import AGENTS
 from profiles.schema import Profile
 from provision.bench import Attached, Company, side_by_side
 from provision.device import Device
@@ -189,6 +188,7 @@ def _known(conn: Connection, key: str, unit: Unit, label: str) -> Known:
     row = conn.execute(query).one_or_none()
     if row is None:
         return Known(ignored=unit.ignored, label=label)
+    ours = owners.of_unit(conn, key)
     return Known(
         tag=unit.tag,
         label=label or row.label or "",
@@ -196,15 +196,9 @@ def _known(conn: Connection, key: str, unit: Unit, label: str) -> Known:
         first_seen=row.first_seen,
         refused_since=row.refused_since or "",
         provisioned=row.last_profile is not None,
-        owners=_owners(conn, key),
+        owners=frozenset(ours),
+        owners_here=frozenset(package for package, since in ours.items() if owners.still_here(conn, key, since)),
     )
-
-
-def _owners(conn: Connection, key: str) -> frozenset[str]:
-    """What we ourselves made owner of the unit: by its enrolments, and by what its last run read back."""
-    enrolled = {AGENTS[agent] for agent in conn.scalars(select(agents.c.agent).where(agents.c.unit == key))}
-    last = select(items.c.want).where(items.c.unit == key, items.c.item == "owner.owner", items.c.result == "verified")
-    return frozenset(enrolled | {want.split(" ")[0] for want in conn.scalars(last)})
 
 
 def _body(place: Attached, facts: Facts, intake: Intake, label: str, rules: Rules) -> dict[str, Json]:

@@ -27,7 +27,8 @@ class IntakeVerdict(StrEnum):
 class Known:
     """What the registry knows of the device. Times are UTC, ISO 8601; "" is never.
 
-    ``owners``: the packages that we ourselves made owner of it.
+    ``owners``: the packages that we ourselves made owner of it, ``owners_here`` those since when it was in no hands but
+    ours.
     """
 
     tag: str | None = None
@@ -37,6 +38,7 @@ class Known:
     refused_since: str = ""
     provisioned: bool = False
     owners: frozenset[str] = frozenset()
+    owners_here: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,19 @@ def _should_have_imei(facts: Facts) -> bool:
     return not _is_ios(facts) or facts.identity.properties.get("DeviceClass") == "iPhone"
 
 
+def _whose(package: str | None, known: Known) -> str:
+    if package in known.owners_here:
+        return "owner_here"
+    return "owner_of_ours" if package in known.owners else "owner"
+
+
 def _locks(facts: Facts, rules: Rules, known: Known) -> Iterator[_Raw]:
     locks = facts.locks
     yield from (_find_my if _is_ios(facts) else _accounts)(locks)
     if locks.at_frp:
         yield _finding("frp")
     if locks.owner:
-        ours = locks.owner_package in known.owners
-        yield _finding("owner_of_ours" if ours else "owner", owner=locks.owner)
+        yield _finding(_whose(locks.owner_package, known), owner=locks.owner)
     elif not locks.owner_known:
         yield _finding("owner_unread", "unlock")
     if locks.bootloader_locked is False:

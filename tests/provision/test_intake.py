@@ -79,7 +79,7 @@ def _judged(case: Mapping[str, Any], folder: Path) -> Intake:
         file = folder / "intake.yaml"
         file.write_text(case["rules"], encoding="utf-8")
     told = dict(case.get("known", {}))
-    known = Known(**{**told, "owners": frozenset(told.get("owners", ()))})
+    known = Known(**{**told, **{name: frozenset(told.get(name, ())) for name in ("owners", "owners_here")}})
     return judge(_facts(case), rules(file), known, TODAY, erases=case.get("erases", False))
 
 

@@ -4,7 +4,6 @@ internet and without a release. Its contacts are none with the server at home.""
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 import time
@@ -15,9 +14,10 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
+from fleet import owners
 from fleet.db import snapshot, transaction
 from fleet.errors import RegistryError
-from fleet.models import agent_contacts, events
+from fleet.models import agent_contacts
 from fleet.remote.agents import records
 from fleet.remote.agents.blobs import Blobs
 from fleet.remote.agents.server import Place, Server, listen
@@ -166,7 +166,7 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
             mine = enrolment is not None and enrolment.agent == owner.agent
             query = select(agent_contacts).where(agent_contacts.c.number == (enrolment.number if enrolment else ""))
             row = conn.execute(query).first() if mine else None
-            ours = mine or _owned(conn, unit, package)
+            ours = mine or owners.last_seen(conn, unit) == package
         return Agent(
             package=package,
             enrolled=ours,
@@ -178,14 +178,3 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
         )
 
     return look()
-
-
-def _owned(conn: Connection, unit: str, package: str) -> bool:
-    """Whether our last run that looked read back that this package owns it: all that is known of an agent that asks no
-    server. A run that the gate stopped has looked at nothing."""
-    runs = select(events.c.body).where(events.c.subject == unit, events.c.kind == "unit.run")
-    for body in conn.scalars(runs.order_by(events.c.at.desc(), events.c.seq.desc())):
-        for item in json.loads(body)["items"]:
-            if item["item"] == "owner.owner":
-                return bool(item["result"] == "verified" and item["want"].startswith(f"{package} "))
-    return False

@@ -141,6 +141,9 @@ def test_an_owner_of_ours_that_asks_no_server_is_known_by_the_last_run_that_look
     assert standing(registry, key, wanted).enrolled
     registry.record(report(who, outcomes=()), who, None)
     assert standing(registry, key, wanted).enrolled
+    cut_off = replace(owned, result=Result.UNVERIFIED, why="the device went away", changed=True)
+    registry.record(report(who, outcomes=(cut_off,)), who, None)
+    assert standing(registry, key, wanted).enrolled, "it was just being made its owner"
     gone = replace(owned, result=Result.FAILED, why="nobody owns it")
     registry.record(report(who, outcomes=(gone,)), who, None)
     assert not standing(registry, key, wanted).enrolled
