@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.benches import Bench
 from tests.fleets import ROOT, SAMPLE, Fleet
 
@@ -98,6 +100,7 @@ def test_plan_and_verify_change_nothing(fleet: Fleet, virtual_bench: StartBench)
     assert fleet("status", "--json").lines[0]["units"] == 1
 
 
+@pytest.mark.slow
 def test_pulled_at_every_step_and_run_again_ends_the_same(fleet: Fleet, virtual_bench: StartBench) -> None:
     """Phones of one kind side by side: the n-th loses its cable at its n-th service."""
     whole = _whole(fleet, virtual_bench)
@@ -105,6 +108,7 @@ def test_pulled_at_every_step_and_run_again_ends_the_same(fleet: Fleet, virtual_
     _pulled(fleet, virtual_bench, whole, [{"at_service": number} for number in range(2, whole["round_trips"] + 1)])
 
 
+@pytest.mark.slow
 def test_pulled_inside_a_transfer_and_run_again_ends_the_same(fleet: Fleet, virtual_bench: StartBench) -> None:
     whole = _whole(fleet, virtual_bench)
     cuts = [
@@ -115,6 +119,7 @@ def test_pulled_inside_a_transfer_and_run_again_ends_the_same(fleet: Fleet, virt
     _pulled(fleet, virtual_bench, whole, cuts)
 
 
+@pytest.mark.slow
 def test_pulled_before_and_after_every_kind_of_command(fleet: Fleet, virtual_bench: StartBench) -> None:
     whole = _whole(fleet, virtual_bench)
     commands = ("pm grant", "mv -f", "settings put", "netpolicy set", "content insert")

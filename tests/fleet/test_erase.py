@@ -190,6 +190,7 @@ def test_power_lost_after_the_erasing(story: Tell) -> None:
     assert (state["erased"], state["supervised"], len(state["profiles"])) == (1, True, 1)
 
 
+@pytest.mark.slow
 def test_one_that_comes_back_from_a_student_is_wiped_by_an_explicit_word(story: Tell) -> None:
     """Find My is asked as of any other; it is ours again in the end, and erased once."""
     told = story(DONOR)

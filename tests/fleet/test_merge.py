@@ -252,6 +252,7 @@ def _counted(there: bool) -> dict[str, Any]:
     return {"v": 1, "place": "P", "there": there, "found": there}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(done=_DONE, leaps=st.lists(st.integers(-5000, 5000), max_size=60), seed=st.randoms(use_true_random=False))
 def test_whoever_merges_what_when(done: list[tuple[int, Any]], leaps: list[int], seed: random.Random) -> None:

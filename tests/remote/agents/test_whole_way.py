@@ -94,6 +94,7 @@ def field(fleet: Fleet, virtual_bench: Callable[[Mapping[str, Any]], Bench], tmp
     return Field(fleet, bench, folder)
 
 
+@pytest.mark.slow
 def test_from_the_bench_to_home_and_back(field: Field, certificate: tuple[Path, Path]) -> None:
     profile = field.write()
     done = field.fleet.provision("--tags", "A", profile=profile)
