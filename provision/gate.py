@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from provision.errors import LET_GO
 from provision.model import Facts, Locks, Stop, Unit
+from provision.text import on_the_phone
 
 
 def stops(facts: Facts, unit: Unit) -> tuple[Stop, ...]:
@@ -20,7 +21,7 @@ def _stops(facts: Facts, unit: Unit) -> Iterator[Stop]:
             f"{facts.identity.serial} is on the ignore list.",
             "Take its line out of ignore.txt if it is a donated device.",
         )
-    yield from _ios(facts.locks, unit) if facts.identity.platform == "ios" else _android(facts.locks, unit)
+    yield from _ios(facts.locks, unit) if facts.identity.platform == "ios" else _android(facts, unit)
 
 
 def _ios(locks: Locks, unit: Unit) -> Iterator[Stop]:
@@ -40,8 +41,9 @@ def _ios(locks: Locks, unit: Unit) -> Iterator[Stop]:
     yield from _owner(locks, "Have this organisation release it and erase it, then run again.")
 
 
-def _android(locks: Locks, unit: Unit) -> Iterator[Stop]:
+def _android(facts: Facts, unit: Unit) -> Iterator[Stop]:
     """An owner that we set ourselves is nobody's but ours."""
+    locks = facts.locks
     if locks.accounts is None:
         yield Stop("account", "The accounts on the device could not be read.", "Unlock the screen and run again.")
     elif locks.accounts:
@@ -49,7 +51,7 @@ def _android(locks: Locks, unit: Unit) -> Iterator[Stop]:
         yield Stop(
             "account",
             f"Somebody is still signed in ({kinds}).",
-            "Remove every account under Settings › Accounts, then run again.",
+            on_the_phone(facts.makers.taps("remove_accounts")),
         )
     if not unit.owns(locks):
         yield from _owner(locks, "Have its organisation release it, or reset it from Settings, then run again.")
@@ -59,7 +61,7 @@ def _android(locks: Locks, unit: Unit) -> Iterator[Stop]:
         yield Stop(
             "users",
             f"The device has {locks.users} users.",
-            "Remove guests, second spaces and cloned apps under Settings › Users, then run again.",
+            on_the_phone(facts.makers.taps("remove_users")),
         )
 
 

@@ -135,6 +135,10 @@ class Makers:
     quirks: tuple[Quirk, ...] = ()
     ways: Mapping[str, Taps] = field(default_factory=dict)
 
+    def taps(self, task: str) -> tuple[str, ...]:
+        """What to tap for a task on this very device, in English; none where nobody has said it."""
+        return self.ways.get(task, {}).get("en", ())
+
 
 @dataclass(frozen=True)
 class Setup:

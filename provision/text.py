@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 _HARMLESS_SPACES = "\u00a0\u3000"
@@ -47,3 +48,8 @@ def amount(size: int) -> str:
     if size >= 1_000_000_000:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def on_the_phone(taps: Sequence[str]) -> str:
+    """What to tap, in order, before the next run."""
+    return f"On the phone: {'; '.join(taps)}; then run again." if taps else "Mend that on the phone, then run again."
