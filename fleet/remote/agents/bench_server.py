@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from fleet import owners
 from fleet.db import snapshot, transaction
