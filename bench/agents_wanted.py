@@ -79,7 +79,15 @@ def _lay_out(registry: Registry, number: int) -> None:
             known |= {"v": 1, "number": release, "profiles": {"small": f"digest {release}"}}
             registry.ledger.append(conn, "release.set", f"{release}", known)
         at = stamp(datetime.now(UTC) - timedelta(minutes=20))
-        same = {"seen_at": at, "fetched": "d", "fetched_at": at, "missing": "[]", "battery_level": 50, "owner": True}
+        same = {
+            "seen_at": at,
+            "fetched": "d",
+            "fetched_at": at,
+            "since": at,
+            "missing": "[]",
+            "owner": True,
+            "battery_level": 50,
+        }
         rows = [
             {**same, "number": row.number, "unit": row.unit, "iccid": f"898404800{row.unit[12:]:0>9}0"}
             | {"drift": '["app x is not there"]' if place % 100 == 0 else "[]"}

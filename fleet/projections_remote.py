@@ -45,8 +45,8 @@ def _site_reported(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
 
 def _push_set(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``push.set``: number, release, via, rules and sites (name to wave) when it begins; later state, why and the wave
-    that is open now alone."""
-    changed = {"state": body["state"], "why": body["why"], "changed": event.at}
+    that is open now alone. ``clock``: what the clock said, of pushes via agents."""
+    changed = {"state": body["state"], "why": body["why"], "changed": event.at, "clock": body.get("clock")}
     if "wave" in body:
         changed["wave"] = body["wave"]
     if mine.one(pushes):

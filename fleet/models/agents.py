@@ -34,6 +34,7 @@ agent_contacts = Table(
     Column("home_at", String),
     Column("fetched", String),
     Column("fetched_at", String),
+    Column("since", String),
     Column("confirmed", String),
     Column("confirmed_at", String),
     Column("told_at", String),
@@ -57,6 +58,7 @@ say any of it, so it is a hint of health and never custody; it is no record of w
 
 ``seen_at``: its last contact; ``home_at``: its last one with a server that is not a bench's. ``fetched`` and
 ``confirmed`` are digests of profiles: which configuration it was given last, and which one it told to have carried out.
+``fetched_at`` is when it was given it last, ``since`` when it was given it first.
 ``told_at`` is its last report: whether it is the ``owner``, battery in percent, ICCID; ``missing`` (permissions that
 were withdrawn) and ``drift`` (apps and files that are not as they should be) are lists of short texts, as JSON."""
 

@@ -54,10 +54,12 @@ pushes = Table(
     Column("changed", String, nullable=False),
     Column("via", String, nullable=False, server_default="site"),
     Column("wave", Integer, nullable=False, server_default="1"),
+    Column("clock", String),
 )
 """``state`` is running, paused, aborted, expired or done; ``why`` says who or what ended or paused it. ``rules`` is
 canonical JSON: waves, the failure rate to stop at, hours, expiry, whether devices are brought to it at once. ``via`` is
-site or agent; of a push via agents ``wave`` is the last one that is open, counted from 1."""
+site or agent; of a push via agents ``wave`` is the last one that is open, counted from 1. ``clock`` is
+what the clock said when it changed, where that was told: the time of the ledger may be ahead of it."""
 
 push_sites = Table(
     "push_sites",

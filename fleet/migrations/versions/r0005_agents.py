@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("home_at", sa.String(), nullable=True),
         sa.Column("fetched", sa.String(), nullable=True),
         sa.Column("fetched_at", sa.String(), nullable=True),
+        sa.Column("since", sa.String(), nullable=True),
         sa.Column("confirmed", sa.String(), nullable=True),
         sa.Column("confirmed_at", sa.String(), nullable=True),
         sa.Column("told_at", sa.String(), nullable=True),
@@ -80,3 +81,4 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orders_state"), "orders", ["state"], unique=False)
     op.add_column("pushes", sa.Column("via", sa.String(), server_default="site", nullable=False))
     op.add_column("pushes", sa.Column("wave", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("pushes", sa.Column("clock", sa.String(), nullable=True))

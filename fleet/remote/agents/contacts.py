@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection, and_, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.models import agent_contacts
@@ -73,6 +73,7 @@ def _asked(one: Contact) -> dict[str, Any]:
         "home_at": one.at if one.home else None,
         "fetched": one.fetched,
         "fetched_at": one.fetched_at,
+        "since": one.at if one.fetched else None,
         "missing": "[]",
         "drift": "[]",
     }
@@ -105,7 +106,7 @@ _SOMETIMES = ("home_at", "fetched", "fetched_at", "confirmed_at")
 """What stays as it was where a contact does not say it."""
 
 _COLUMNS = {
-    "asked": ("seen_at", "home_at", "fetched", "fetched_at"),
+    "asked": ("seen_at", "home_at", "since", "fetched", "fetched_at"),
     "told": (
         *("seen_at", "home_at", "told_at", "owner", "battery_level", "iccid"),
         *("missing", "drift", "confirmed", "confirmed_at"),
@@ -122,4 +123,8 @@ def _upsert(dialect: str, kind: str) -> Any:
         else insert.excluded[name]
         for name in _COLUMNS[kind]
     }
+    if "since" in news:
+        another = insert.excluded.fetched.is_distinct_from(agent_contacts.c.fetched)
+        first = and_(insert.excluded.fetched.is_not(None), another)
+        news["since"] = case((first, insert.excluded.since), else_=agent_contacts.c.since)
     return insert.on_conflict_do_update(index_elements=["number"], set_=news)

@@ -49,7 +49,7 @@ def _verdict(registry: Registry, push: Push, now: datetime) -> tuple[State, int,
         except FilterError as error:
             return State.PAUSED, push.wave, f"its filter cannot be asked any more: {error.what}"
         waves = stands.waves_of(conn, push, mine, now, only_open=True)
-    found = gate(waves, push.wave, push.rules.stop_at, waited=push.changed <= stamp(now - stands.PATIENCE))
+    found = gate(waves, push.wave, push.rules.stop_at, waited=push.clock <= stamp(now - stands.PATIENCE))
     if found.stop:
         return State.PAUSED, push.wave, found.stop
     return State.DONE if found.over else State.RUNNING, found.wave, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select
@@ -68,7 +69,7 @@ def check(conn: Connection, home: Home, mine: Chosen) -> Mapping[str, str]:
 def plan(conn: Connection, home: Home, manifest: Manifest, rules: Rules, mine: Chosen) -> Plan:
     """What the release would do. Raises PushError, ReleaseError, ProfileError."""
     numbers = ends(rules.waves, pushing.number_of(conn, mine))
-    thresholds = pushing.thresholds(conn, mine, numbers)
+    thresholds = pushing.thresholds(conn, mine, numbers, datetime.now(UTC))
     look = _Look(conn, Changes(Store(home), manifest), home, mine.profile)
     found = {wave: Planned(wave) for wave, _ in enumerate(numbers, 1)}
     for row in streamed(conn, _kinds(mine, thresholds)):

@@ -59,6 +59,11 @@ def pictured(push: Push, waves: Sequence[Wave]) -> Iterable[RenderableType]:
         cells = (name, wave.total, wave.wanted, wave.fetched, wave.confirmed, wave.failed, wave.silent)
         rows.add_row(*map(text, cells))
     yield rows
+    if push.state is State.PAUSED:
+        yield text(
+            f"fleet push status --units shows which units. See to them, then: fleet push resume {push.name}; "
+            f"or end it: fleet push abort {push.name}"
+        )
 
 
 def units(push: Push, found: Sequence[UnitStand]) -> Iterable[RenderableType]:
@@ -90,6 +95,4 @@ def begun(push: Push, waves: Sequence[Wave]) -> str:
                 f"Release {push.release} is wanted for {counted(number, 'unit')} in {counted(len(waves), 'wave')}: "
                 "fleet serve gives it to those that come. How it stands: fleet push status"
             )
-        case State.PAUSED:
-            return f"Paused: {push.why}. See to them, then: fleet push resume {push.name}"
     return f"{push.name} is {push.state}: {push.why}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, not_, select
@@ -13,7 +14,8 @@ from fleet.bulk import streamed
 from fleet.home import Home
 from fleet.ledger import Ledger
 from fleet.models import agents, units
-from fleet.remote.agents.chosen import Chosen, chosen, count
+from fleet.remote.agents import stands
+from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen, chosen, count
 from fleet.remote.errors import PushError
 from fleet.remote.waves import kept
 from fleet.remote.waves.kept import Push, State, Via
@@ -39,9 +41,9 @@ def begin(conn: Connection, ledger: Ledger, home: Home, release: int, rules: Rul
             return kept.one_of(conn, one.name)
     number = kept.next_number(conn)
     _replace(conn, ledger, home, f"push-{number}", mine)
-    rules = replace(rules, thresholds=thresholds(conn, mine, waves))
+    rules = replace(rules, thresholds=thresholds(conn, mine, waves, datetime.now(UTC)))
     body: dict[str, Any] = {"v": 1, "state": State.RUNNING.value, "why": "", "number": number, "release": release}
-    body |= {"via": Via.AGENT.value, "rules": rules.told(), "sites": {}}
+    body |= {"via": Via.AGENT.value, "rules": rules.told(), "sites": {}, "clock": ledger.clock()}
     ledger.append(conn, "push.set", f"push-{number}", body)
     return kept.one_of(conn, f"push-{number}")
 
@@ -56,14 +58,26 @@ def without_agent(conn: Connection, mine: Chosen) -> int:
     return conn.scalar(select(func.count()).select_from(units).where(mine.without_agent())) or 0
 
 
-def thresholds(conn: Connection, mine: Chosen, waves: Sequence[int]) -> tuple[str, ...]:
+def thresholds(conn: Connection, mine: Chosen, waves: Sequence[int], now: datetime) -> tuple[str, ...]:
     """The number of the last enrolment of each wave, of which ``waves`` says how many have it then.
 
-    One pass along the numbers, up to the end of the last wave but one.
+    Each wave but the last is longer where it has to be, up to where the next one was to end, so that it has its share
+    of the units that came within a day: nobody learns anything from a first one that is in stock. Two passes along the
+    numbers, the second up to the end of the last wave but one.
     """
+    if not waves[:-1]:
+        return (_LAST,)
+    lately = and_(mine.now(), stands.seen_lately(now))
+    awake = count(conn, where=lately)
     ended = set(waves[:-1])
-    query = select(agents.c.number).where(mine.now()).order_by(agents.c.number).limit(max(ended, default=0))
-    found = [row.number for place, row in enumerate(streamed(conn, query), 1) if place in ended]
+    every = select(agents.c.number).where(mine.now()).order_by(agents.c.number).limit(max(ended))
+    ends_at = [row.number for place, row in enumerate(streamed(conn, every), 1) if place in ended]
+    found = []
+    for end, at, after in zip(waves, ends_at, [*ends_at[1:], _LAST], strict=False):
+        share = -(-end * awake // waves[-1])
+        first = select(agents.c.number).select_from(WITH_CONTACTS).where(lately, agents.c.number < after)
+        mine_of_it = first.order_by(agents.c.number).limit(share).subquery()
+        found.append(max(at, conn.scalar(select(func.max(mine_of_it.c.number))) or ""))
     return (*found, _LAST)
 
 

@@ -54,7 +54,7 @@ def waves_of(conn: Connection, push: Push, mine: Chosen, now: datetime, *, only_
         "wave": wave_of(push),
         "stand": stand(conn, mine),
         "since": _since(push),
-        "silent": is_silent(now),
+        "silent": is_silent(mine, now),
     }
     inner = select(*(value.label(name) for name, value in columns.items())).select_from(WITH_CONTACTS)
     each = inner.where(where).subquery()
@@ -73,7 +73,7 @@ def wave_of(push: Push) -> ColumnElement[int]:
 
 def stand(conn: Connection, mine: Chosen) -> ColumnElement[str]:
     """How an enrolment stands: wanted, fetched, confirmed or failed."""
-    told, since = agent_contacts.c.told_at, agent_contacts.c.fetched_at
+    told, since = agent_contacts.c.told_at, agent_contacts.c.since
     late = _hours(conn, since, told) > AT_WORK.total_seconds() / 3600
     return case(
         (not_(mine.fetched()), "wanted"),
@@ -84,18 +84,28 @@ def stand(conn: Connection, mine: Chosen) -> ColumnElement[str]:
     )
 
 
-ONLY_WAITS = agent_contacts.c.drift.startswith(f'["{WAITS}')
-"""Whether all that differs waits for Wi-Fi."""
+_DRIFT = agent_contacts.c.drift
+ONLY_WAITS = and_(
+    or_(_DRIFT.startswith(f'["{WAITS}'), _DRIFT.contains(f'", "{WAITS}')),
+    not_(or_(_DRIFT.startswith('["app '), _DRIFT.contains('", "app '))),
+)
+"""Whether all that differs waits for Wi-Fi: where something does, only an app that is newer does not say so. That
+another phone has used the number is no difference of this kind."""
 
 
-def is_silent(now: datetime) -> ColumnElement[bool]:
-    """Whether it did not come for a day, or only waits for Wi-Fi."""
-    long_ago = func.coalesce(agent_contacts.c.seen_at, "") < stamp(now - PATIENCE)
-    return or_(long_ago, func.coalesce(ONLY_WAITS, false()))
+def is_silent(mine: Chosen, now: datetime) -> ColumnElement[bool]:
+    """Whether it did not come for a day, only waits for Wi-Fi, or fetched it a day ago and told nothing."""
+    at_it = and_(mine.fetched(), agent_contacts.c.since < stamp(now - PATIENCE))
+    return or_(not_(seen_lately(now)), func.coalesce(or_(ONLY_WAITS, at_it), false()))
+
+
+def seen_lately(now: datetime) -> ColumnElement[bool]:
+    """Whether it came within a day."""
+    return func.coalesce(agent_contacts.c.seen_at, "") >= stamp(now - PATIENCE)
 
 
 def _since(push: Push) -> ColumnElement[bool]:
-    return func.coalesce(agent_contacts.c.told_at, "") > push.changed
+    return func.coalesce(agent_contacts.c.told_at, "") > push.clock
 
 
 def _hours(conn: Connection, earlier: ColumnElement[Any], later: ColumnElement[Any]) -> ColumnElement[Any]:

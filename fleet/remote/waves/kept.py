@@ -36,7 +36,8 @@ class Via(StrEnum):
 
 @dataclass(frozen=True)
 class Push:
-    """``why``: who or what paused or ended it; ``changed`` when. ``wave``: the last that is open, of one by agent."""
+    """``why``: who or what paused or ended it; ``changed`` when, and ``clock`` what the clock said then: the time of
+    the ledger may be ahead of it. ``wave``: the last that is open, of one by agent."""
 
     name: str
     number: int
@@ -49,6 +50,7 @@ class Push:
     at: str
     actor: str
     changed: str
+    clock: str
 
 
 def active(conn: Connection, via: Via) -> list[Push]:
@@ -81,7 +83,7 @@ def change(conn: Connection, ledger: Ledger, push: Push, state: State, why: str,
     """Another state from now on, or another open ``wave``. The same again makes no event."""
     before = one_of(conn, push.name)
     if (before.state, before.wave) != (state, wave or before.wave):
-        body: dict[str, Any] = {"v": 1, "state": state.value, "why": why}
+        body: dict[str, Any] = {"v": 1, "state": state.value, "why": why, "clock": ledger.clock()}
         ledger.append(conn, "push.set", push.name, body | ({"wave": wave} if wave else {}))
 
 
@@ -104,4 +106,5 @@ def _push(row: Row[Any]) -> Push:
         at=row.at,
         actor=row.actor,
         changed=row.changed,
+        clock=row.clock or row.changed,
     )

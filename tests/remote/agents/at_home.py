@@ -91,6 +91,8 @@ def contact(registry: Registry, key: str, *, ago: timedelta = timedelta(), **sai
     at = datetime.now(UTC)
     told = {name: stamp(at - value) if isinstance(value, timedelta) else value for name, value in said.items()}
     number = numbers(registry, [key])[key]
+    if "fetched_at" in told:
+        told = {"since": told["fetched_at"], **told}
     row = {"number": number, "unit": key, "seen_at": stamp(at - ago), "missing": "[]", "drift": "[]"}
     with transaction(registry.engine) as conn:
         changed = conn.execute(

@@ -204,7 +204,7 @@ def test_it_is_the_newest_that_is_open_or_was_fetched(
 
 def _going(rules: Rules, number: int = 1, state: State = State.RUNNING, wave: int = 1, profile: str = "small") -> Going:
     at = (NOON - timedelta(days=1)).isoformat()
-    push = Push(f"push-{number}", number, number, Via.AGENT, state, wave, rules, "", at, "lan", at)
+    push = Push(f"push-{number}", number, number, Via.AGENT, state, wave, rules, "", at, "lan", at, at)
     return Going(push, {profile: f"digest {number}"}, None, closed=state not in (State.RUNNING, State.DONE))
 
 
