@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from fleet.models import benches, intakes, items, runs, seals, unit_joins, units
 from fleet.projections_account import KINDS, Projection, back_again, benched, first_held, noted
-from fleet.projections_agents import AGENT_KINDS
+from fleet.projections_agents import AGENT_KINDS, looked
 from fleet.projections_remote import REMOTE_KINDS
 from fleet.projections_sims import SIM_KINDS, slots
 from fleet.projections_students import Told, new_students
@@ -99,6 +99,7 @@ def _unit_run(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     mine.put(units, {**_seen(body), "last_seen": event.at, **last})
     benched(mine, event)
     slots(mine, event, body)
+    looked(mine, event, body)
     _replace_run(mine, event, body)
     if body["items"]:
         _replace_seals(mine, body["items"])

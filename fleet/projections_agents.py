@@ -8,9 +8,18 @@ from typing import Any
 from fleet.models import agents, orders
 from fleet.rows import Mine
 from fleet.values import Event
+from profiles.rules import AGENTS
+from provision.model import Locks
 
 _OF_A_STUDENT = frozenset({"with_student", "lost", "in_repair"})
 """Where a device may be whose student still counts on it. In all other places its number is dead once it had one."""
+
+_NEXT = {
+    "asked": frozenset({"open", "done", "withdrawn"}),
+    "open": frozenset({"begun", "done", "withdrawn"}),
+    "begun": frozenset({"withdrawn"}),
+}
+"""What an order may become. Of benches that were apart, what one says may come after the other ended it."""
 
 
 def _agent_enrolled(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
@@ -40,18 +49,37 @@ def _end(mine: Mine, event: Event, why: str) -> None:
         if row["state"] in ("asked", "open"):
             mine.put(orders, {**row, "state": "withdrawn", "changed": event.at, "by": event.actor})
 
+def looked(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """A run that finds another owner than the agent, or none, ends the enrolment: the phone was reset meanwhile.
+
+    Not one that enrols it: its number is given while that goes on. Nor one that broke off after it did something: what
+    it read may be older than what it did.
+    """
+    if "facts" not in body or (body["error"] and body["steps"]):
+        return
+    locks = body["facts"]["locks"]
+    if not locks["owner_known"]:
+        return
+    owner = Locks(owner=locks["owner"]).owner_package
+    for row in mine.all(agents):
+        if row["ended_at"] is None and row["at"] < body["started"] and owner != AGENTS[row["agent"]]:
+            _end(mine, event, "the phone came to a bench without its agent")
+
+
 
 def _unit_ordered(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
-    """``unit.ordered``: kind, text, why, state (asked or open)."""
-    told = {name: body[name] for name in ("kind", "text", "why", "state")}
+    """``unit.ordered``: number (hashed), kind, text, why, state (asked or open). To a number that is dead, nothing."""
+    told = {name: body[name] for name in ("number", "kind", "text", "why", "state")}
+    if not any(row["number"] == body["number"] and row["ended_at"] is None for row in mine.all(agents)):
+        told["state"] = "withdrawn"
     when = {"at": event.at, "actor": event.actor, "changed": event.at, "by": event.actor}
     mine.put(orders, {"order_id": f"{event.bench}-{event.seq}", **told, **when})
 
 
 def _unit_order_changed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
-    """``unit.order_changed``: order, state (open, done or withdrawn)."""
+    """``unit.order_changed``: order, state (open, begun, done or withdrawn)."""
     for row in mine.all(orders):
-        if row["order_id"] == body["order"]:
+        if row["order_id"] == body["order"] and body["state"] in _NEXT.get(row["state"], ()):
             mine.put(orders, {**row, "state": body["state"], "changed": event.at, "by": event.actor})
 
 

@@ -79,6 +79,7 @@ orders = Table(
     metadata,
     Column("unit", String, primary_key=True),
     Column("order_id", String, primary_key=True),
+    Column("number", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("text", String, nullable=False),
     Column("why", String, nullable=False),
@@ -89,7 +90,9 @@ orders = Table(
     Column("by", String, nullable=False),
     Index(None, "state"),
 )
-"""What a device at home is ordered to do. ``order_id`` is bench and number of the event that gave it; ``kind`` is
-message, lock, unlock, locate_off, reboot or wipe; ``text`` what is shown. ``state``: asked (a second person has to say
-so, too), open (the device is told at its next contact), done (its agent said so, or its opposite came), withdrawn.
-``by`` is who changed the state last."""
+"""What a device at home is ordered to do. ``order_id`` is bench and number of the event that gave it; ``number`` the
+(hashed) one of the enrolment that is meant, and no other: the next to have the device is not wiped for the last.
+``kind`` is message, lock, unlock, locate_off, locate_on, reboot or wipe; ``text`` what is shown. ``state``: asked (a
+second person has to say so, too), open (the device is told at its next contact), begun (of a wipe: its agent said that
+it is about to; whether it did, nobody can say), done (its agent said so, or its opposite came), withdrawn. ``by`` is
+who changed the state last."""

@@ -21,6 +21,9 @@ DEBUGGING = "no_debugging_features"
 _LOCATION = "no_share_location"
 """The agent tells where it is as long as it may know: its own switches do not stop that, this does."""
 
+_RESET = "no_factory_reset"
+"""Android wipes nothing while it is set, whoever asks (facts, Android §6)."""
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -68,6 +71,8 @@ def answer(
     denied = restrictions(document, api=api, home=home)
     if orders.location_off and _LOCATION not in denied:
         denied.append(_LOCATION)
+    if orders.wipe and _RESET in denied:
+        denied.remove(_RESET)
     return {
         **_FIXED,
         "password": _nobodys(number),

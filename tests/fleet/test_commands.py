@@ -16,10 +16,10 @@ from rich.cells import cell_len
 
 from fleet.account.status.commands import status
 from fleet.account.status.health_rules import rules_of
-from fleet.unit_commands import unit
 from fleet.errors import RegistryError, UnitError
 from fleet.home import Home, Options
 from fleet.ledger_commands import ledger
+from fleet.unit_commands import unit
 from fleet.units import Registry
 from provision.model import Cannot, Item, Met, Outcome, Strength
 from provision.model import Result as Came

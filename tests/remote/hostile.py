@@ -97,7 +97,7 @@ UNIT = f"android:{SERIAL}"
 RELEASE = json.loads('{"v": 1, "number": 99, "digest": "0", "note": "", "profiles": {}, "files": 1, "bytes": 1}')
 HUGE = {**RUN, "steps": 2**70}
 DEEP: Any = json.loads("[" * 900 + "]" * 900)
-WIPE: dict[str, Any] = {"kind": "wipe", "text": "", "why": "x", "state": "open", "v": 1}
+WIPE: dict[str, Any] = {"number": "0" * 64, "kind": "wipe", "text": "", "why": "x", "state": "open", "v": 1}
 WHERE: dict[str, Any] = {"address": "ssh://x@127.0.0.1", "host_key": "ssh-ed25519 AAAA"}
 
 LEDGERS: dict[str, Callable[[str], bytes]] = {

@@ -109,6 +109,7 @@ FIELDS: Mapping[str, Field] = {
         Field("agent_differs", Kind.FLAG, "its agent told of apps or files that are not as they should be", _A.drift),
         Field("agent_forbidden", Kind.FLAG, "its agent told of permissions that it has not any more", _A.missing),
         Field("agent_twice", Kind.FLAG, "another device has used the number of its agent", _A.drift),
+        Field("agent_wiping", Kind.FLAG, "its agent said that it begins to wipe itself, as ordered", _A.number),
         Field("sim_changed", Kind.FLAG, "its agent told of another SIM than those that belong in it", _A.iccid),
         Field("uncounted", Kind.FLAG, "the last count of its place did not find it", missing.c.unit),
         Field("outdated", Kind.FLAG, "there is a newer version of its profile", _U.last_profile),

@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, and_, exists, false, func, literal
 from fleet.account.filters import values as filter_values
 from fleet.account.filters.fields import FIELDS, Field, Kind
 from fleet.account.filters.parse import Compare, FilterError, Flag, Value
-from fleet.models import agent_contacts, missing, sims, units
+from fleet.models import agent_contacts, missing, orders, sims, units
 from profiles.errors import meant
 
 Clause = ColumnElement[bool]
@@ -61,6 +61,12 @@ _TOLD: Mapping[str, Clause] = {
     ),
     "agent_forbidden": agent_contacts.c.missing != _NOTHING,
     "agent_twice": and_(agent_contacts.c.drift != _NOTHING, agent_contacts.c.drift.startswith(f'["{OTHER}')),
+    "agent_wiping": exists(
+        select(orders.c.unit)
+        .where(orders.c.unit == agent_contacts.c.unit, orders.c.number == agent_contacts.c.number)
+        .where(orders.c.state == "begun")
+        .correlate(agent_contacts)
+    ),
     "sim_changed": and_(
         agent_contacts.c.iccid.is_not(None),
         not_(exists(_EQUAL.correlate(agent_contacts))),  # mostly it is told as it is written: no word is cut then

@@ -133,7 +133,9 @@ def _ordered(body: Body) -> str:
 
 
 def _order_changed(body: Body) -> str:
-    said = {"open": "is approved", "withdrawn": "is taken back"}.get(body["state"], "is done")
+    said = {"open": "is approved", "begun": "has begun, its agent says", "withdrawn": "is taken back"}.get(
+        body["state"], "is done"
+    )
     kind = str(body.get("kind", "an order")).replace("_", " ")
     return f"{kind} {said}" + (f": {body['why']}" if body.get("why") else "")
 

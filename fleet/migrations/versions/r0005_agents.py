@@ -68,6 +68,7 @@ def upgrade() -> None:
         "orders",
         sa.Column("unit", sa.String(), nullable=False),
         sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("number", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("why", sa.String(), nullable=False),

@@ -38,6 +38,9 @@ _AGAIN = timedelta(hours=2)
 """How long ago a configuration that is not carried out yet must have been fetched for the agent to be told to ask
 again: there may be room for it now, or Wi-Fi."""
 
+_WIPES = timedelta(minutes=1)
+"""How long ago a wipe began that an agent is told of again: our answer was lost."""
+
 _STRANGERS = 3
 _SINCE = -4_711_471_147
 """Stands for the moment of the enrolment in what is written once for all phones."""
@@ -127,9 +130,14 @@ def news(known: Known, now: str) -> bool:
     """Whether the agent is to ask for its configuration: for another one, an order, or once more."""
     if known.wanted != known.fetched:
         return True
-    if any(order.changed > known.fetched_at for order in known.orders if order.kind != "message"):
+    if any(order.changed > known.fetched_at and _due(order, now) for order in known.orders):
         return True
     return known.confirmed != known.wanted and known.fetched_at < ago(now, span=_AGAIN) < known.told_at
+
+
+def _due(order: Order, now: str) -> bool:
+    """Whether it is in the configuration. Who said that it begins to wipe itself is left alone a while."""
+    return order.kind != "message" and (order.state == "open" or order.changed < ago(now, span=_WIPES))
 
 
 def messages(orders: Sequence[Order]) -> list[Order]:

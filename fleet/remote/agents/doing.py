@@ -26,7 +26,7 @@ def todo(given: Sequence[Order]) -> Orders:
 
 
 def confirm(registry: Registry, unit: str, order: str) -> bool:
-    """The agent did it. False where the order is not open (any more). RegistryError."""
+    """The agent says that it does it. False where the order is not open (any more). RegistryError."""
     with transaction(registry.engine) as conn:
         return carried_out(conn, registry.ledger, unit, order)
 
@@ -38,7 +38,7 @@ def opened(registry: Registry, place: str) -> str | None:
         return None
     query = (
         select(orders.c.unit, orders.c.text, orders.c.state, agents.c.number)
-        .join(agents, (agents.c.unit == orders.c.unit) & agents.c.ended_at.is_(None))
+        .join(agents, (agents.c.number == orders.c.number) & agents.c.ended_at.is_(None))
         .where(orders.c.order_id == found["order"], orders.c.kind == "message", orders.c.state.in_(("open", "done")))
     )
     with snapshot(registry.engine) as conn:

@@ -31,6 +31,7 @@ def at_home(found: AtHome) -> Iterable[RenderableType]:
         yield text(f"Told: {what}", "yellow")
     if found.owner is False:
         yield text("Told: its agent is not the owner any more", "yellow")
+    yield from map(_wiping, [one for one in found.orders if one.state == "begun"][:1])
     if found.orders:
         yield _orders(found.orders)
 
@@ -65,6 +66,11 @@ def _state(found: AtHome, digest: str | None, at: str | None) -> str:
         return "nothing yet"
     same = "the one that it should have" if digest == found.wanted.digest else "another one"
     return f"{same}, {local_time(at)}"
+
+
+def _wiping(one: Order) -> Text:
+    came = f"it came again on {local_time(one.told_at)}" if one.told_at else "it has been silent since"
+    return text(f"Told: its agent begins to wipe itself, {local_time(one.changed)}; {came}", "yellow")
 
 
 def _orders(found: Iterable[Order]) -> RenderableType:

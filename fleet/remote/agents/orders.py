@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select
 
 from fleet.account.programme.in_force import current
 from fleet.db import snapshot, transaction
@@ -56,8 +56,9 @@ _ONCE_TOLD = (Kind.UNLOCK, Kind.LOCATE_ON)
 
 @dataclass(frozen=True)
 class Order:
-    """``state``: asked, open, done or withdrawn; ``by`` who changed it last, at ``changed``. ``told_at``: when its
-    agent asked last what it should be; "" where it has not since the order."""
+    """``state``: asked, open, begun (of a wipe), done or withdrawn; ``by`` who changed it last, at ``changed``.
+    ``told_at``: when its agent asked last what it should be; "" where it has not since the order, or since a wipe
+    began."""
 
     id: str
     kind: Kind
@@ -82,12 +83,12 @@ def check_here(conn: Connection, home: Home) -> None:
 
 
 def of_unit(conn: Connection, unit: str, *, left: bool = False) -> Iterator[Order]:
-    """What a unit was ordered, newest first; with ``left`` only what is asked or open."""
-    living = (agents.c.unit == orders.c.unit) & agents.c.ended_at.is_(None)
-    source = orders.outerjoin(agents, living).outerjoin(agent_contacts, agent_contacts.c.number == agents.c.number)
+    """What a unit was ordered, newest first; with ``left`` what is asked, open or begun while its number lives."""
+    source = orders.outerjoin(agent_contacts, agent_contacts.c.number == orders.c.number)
     query = select(orders, agent_contacts.c.fetched_at).select_from(source).where(orders.c.unit == unit)
     if left:
-        query = query.where(orders.c.state.in_(("asked", "open")))
+        living = (agents.c.unit == orders.c.unit) & (agents.c.number == orders.c.number) & agents.c.ended_at.is_(None)
+        query = query.where(orders.c.state.in_(("asked", "open", "begun")), exists().where(living))
     yield from map(_order, conn.execute(query.order_by(orders.c.at.desc(), orders.c.order_id.desc())))
 
 
@@ -96,7 +97,7 @@ def give(conn: Connection, ledger: Ledger, unit: Named, kind: Kind, why: str, te
 
     OrderError for a unit whose agent does not live, without a reason, and for what is ordered already.
     """
-    _check(conn, unit, why, text)
+    number = _check(conn, unit, why, text)
     left = [one for one in of_unit(conn, unit.key, left=True) if one.kind is not Kind.MESSAGE]
     if same := next((one for one in left if one.kind is kind and one.text == text), None):
         raise OrderError(
@@ -107,8 +108,8 @@ def give(conn: Connection, ledger: Ledger, unit: Named, kind: Kind, why: str, te
     if kind in _ONCE_TOLD and not any(one.kind is _OPPOSITE[kind] for one in gone):
         raise OrderError(f"{unit.shown} is not ordered to {_OPPOSITE[kind].words}.", "fleet unit show says what it is.")
     state = "asked" if kind is Kind.WIPE and current(conn).second_person_wipes else "open"
-    told: dict[str, Json] = {"v": 1, "kind": kind.value, "text": storable(text), "why": storable(why), "state": state}
-    given = ledger.append(conn, "unit.ordered", unit.key, told)
+    said: dict[str, Json] = {"kind": kind.value, "text": storable(text), "why": storable(why), "state": state}
+    given = ledger.append(conn, "unit.ordered", unit.key, {"v": 1, "number": number, **said})
     for one in gone:
         _change(conn, ledger, unit.key, one, "done" if one.kind is not kind else "withdrawn", why)
     return next(one for one in of_unit(conn, unit.key) if one.id == f"{given.bench}-{given.seq}")
@@ -150,20 +151,23 @@ def withdraw(conn: Connection, ledger: Ledger, unit: Named, kind: Kind, why: str
 
 
 def carried_out(conn: Connection, ledger: Ledger, unit: str, order: str) -> bool:
-    """Its agent did it. After a wipe the device is bare: its enrolment ends. False where the order is not open."""
-    mine = next((one for one in of_unit(conn, unit, left=True) if one.id == order and one.state == "open"), None)
+    """Its agent says that it does it. False where the order is not open.
+
+    An agent wipes only once it was answered, so that a wipe has begun, and its number lives: where the answer was lost,
+    it asks again, is told again, and may say so again.
+    """
+    mine = next((one for one in of_unit(conn, unit, left=True) if one.id == order and one.state != "asked"), None)
     if mine is None:
         return False
-    _change(conn, ledger, unit, mine, "done", "")
-    if mine.kind is Kind.WIPE:
-        records.end(conn, ledger, unit, "wiped")
+    if mine.state == "open":
+        _change(conn, ledger, unit, mine, "begun" if mine.kind is Kind.WIPE else "done", "")
     return True
 
 
 def settle(registry: Registry) -> int:
     """What took back another order is done when the agent was told; how many. Any process may ask. RegistryError."""
     told = (orders.c.state == "open") & orders.c.kind.in_([kind.value for kind in _ONCE_TOLD])
-    mine = (agents.c.unit == orders.c.unit) & agents.c.ended_at.is_(None)
+    mine = (agents.c.unit == orders.c.unit) & (agents.c.number == orders.c.number) & agents.c.ended_at.is_(None)
     since = (agent_contacts.c.number == agents.c.number) & (agent_contacts.c.fetched_at >= orders.c.changed)
     query = select(orders.c.unit, orders.c.order_id).join(agents, mine).join(agent_contacts, since).where(told)
     with snapshot(registry.engine) as conn:
@@ -180,16 +184,19 @@ def last_contact(conn: Connection, unit: str) -> str | None:
     return conn.scalar(select(agent_contacts.c.seen_at).select_from(source).where(mine))
 
 
-def _check(conn: Connection, unit: Named, why: str, text: str) -> None:
+def _check(conn: Connection, unit: Named, why: str, text: str) -> str:
+    """The (hashed) number of the enrolment that is meant."""
     if not why.strip():
         raise OrderError("Nothing is ordered without a reason.", "Say why: --why …")
     if len(text) > _LONGEST or len(why) > _LONGEST:
         raise OrderError(f"That is longer than {_LONGEST} characters.", "Say it in fewer words.")
-    if records.alive(conn, unit.key) is None:
+    living = records.alive(conn, unit.key)
+    if living is None:
         raise OrderError(
             f"{unit.shown} has no agent that lives: no order can reach it.",
             "A bench sets one up (owner in the profile); it ends when a unit is returned, retired or given back.",
         )
+    return living.number
 
 
 def _change(conn: Connection, ledger: Ledger, unit: str, one: Order, state: str, why: str) -> None:
@@ -199,6 +206,7 @@ def _change(conn: Connection, ledger: Ledger, unit: str, one: Order, state: str,
 
 def _order(row: Row[Any]) -> Order:
     told = row.fetched_at or ""
+    since = told > row.changed if row.state == "begun" else told >= row.changed
     return Order(
         id=row.order_id,
         kind=Kind(row.kind),
@@ -209,5 +217,5 @@ def _order(row: Row[Any]) -> Order:
         state=row.state,
         changed=row.changed,
         by=row.by,
-        told_at=told if told >= row.changed else "",
+        told_at=told if since else "",
     )

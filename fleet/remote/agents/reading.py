@@ -33,11 +33,12 @@ _NAMED = 500
 
 @dataclass(frozen=True)
 class Order:
-    """What the unit is ordered to do: kind, text and since when, as in the table of orders."""
+    """What the unit is ordered to do: kind, text, state (open or begun) and since when, as in the table of orders."""
 
     id: str
     kind: str
     text: str
+    state: str
     changed: str
 
 
@@ -203,10 +204,11 @@ def _standing(pushes: wanted.Standing, every: tuple[Sent, ...], until: float) ->
 
 
 def _query(pushes: wanted.Standing) -> Select[Any]:
+    mine = (orders.c.unit == agents.c.unit) & (orders.c.number == agents.c.number)
     source = (
         agents.outerjoin(agent_contacts, agent_contacts.c.number == agents.c.number)
         .outerjoin(units, units.c.key == agents.c.unit)
-        .outerjoin(orders, (orders.c.unit == agents.c.unit) & (orders.c.state == "open"))
+        .outerjoin(orders, mine & orders.c.state.in_(("open", "begun")))
     )
     contact = [one for one in agent_contacts.c if one.name not in ("number", "unit")]
     return (
@@ -214,7 +216,7 @@ def _query(pushes: wanted.Standing) -> Select[Any]:
             *(agents.c.number, agents.c.unit, agents.c.digest),
             *contact,
             *(units.c.serial, units.c.model, units.c.imei, units.c.facts),
-            *(orders.c.order_id, orders.c.kind, orders.c.text, orders.c.changed),
+            *(orders.c.order_id, orders.c.kind, orders.c.text, orders.c.state, orders.c.changed),
             *wanted.columns(pushes),
             *quota.columns(),
         )
@@ -243,10 +245,12 @@ def _known(rows: Sequence[Row[Any]], standing: Standing, now: datetime) -> Known
         told=(row.owner, row.battery_level, row.iccid, row.missing, row.drift),
         drift=tuple(json.loads(row.drift)) if row.drift and row.drift != "[]" else (),
         quota=quota.of(row),
-        orders=tuple(
-            sorted((Order(one.order_id, one.kind, one.text, one.changed) for one in rows if one.order_id), key=_age)
-        ),
+        orders=tuple(sorted((_order(one) for one in rows if one.order_id), key=_age)),
     )
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(row.order_id, row.kind, row.text, row.state, row.changed)
 
 
 _age: Callable[[Order], tuple[str, str]] = lambda one: (one.changed, one.id)  # noqa: E731

@@ -223,7 +223,8 @@ class Service:
 
     async def confirm(self, known: Known, kind: str) -> bool:
         """Whether this is what the unit was ordered, and its agent was told so; it is done then. RegistryError."""
-        given = [one for one in known.orders if one.kind == kind and one.changed <= known.fetched_at]
+        told = [one for one in known.orders if one.state == "begun" or one.changed <= known.fetched_at]
+        given = [one for one in told if one.kind == kind]
         done = [await self.desk.work(doing.confirm, self.registry, known.unit, one.id) for one in given]
         return any(done)
 

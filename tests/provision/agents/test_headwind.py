@@ -140,6 +140,12 @@ def test_orders_are_told_and_nothing_else_wipes_or_locks(profile: Profile) -> No
     assert said(told, orders=Orders(lock=""))["lock"] is True
 
 
+def test_what_keeps_android_from_wiping_is_lifted_for_a_wipe(profile: Profile) -> None:
+    told = {**document(profile), "restrictions": {"no_sms": 21, "no_factory_reset": 21}}
+    assert said(told)["restrictions"] == "no_sms,no_factory_reset"
+    assert said(told, orders=Orders(wipe=True))["restrictions"] == "no_sms"
+
+
 def test_it_may_be_told_to_fetch_by_wifi_alone_and_is_named_all_of_it(profile: Profile) -> None:
     at_once, by_wifi = said(document(profile)), said(document(profile), wifi=True)
 

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from fleet import tags
 from fleet.account.filters import leaves
 from fleet.account.status import alarms
 from fleet.account.status import known as filter_known
 from fleet.account.status.health_rules import rules_of
 from fleet.account.status.unit_list import listed
 from fleet.db import snapshot, transaction
-from fleet.remote.agents import records
+from fleet.remote.agents import orders, records
+from fleet.remote.agents.orders import Kind
 from fleet.units import Registry
 from fleet.values import Json
 from provision.progress import now
@@ -87,6 +89,23 @@ def test_who_has_no_agent_that_lives_told_nothing(today: Registry) -> None:
         assert _fits(conn, today, "agent_seen=none") == ["A-1"]
     enrolled(today, key)
     assert _alarms(today) == {}, "what the enrolment before it told is of the past"
+
+
+def test_who_began_to_wipe_itself_as_ordered_may_be_silent(today: Registry) -> None:
+    key, other = school(today, 2)
+    for one in (key, other):
+        contact(today, one, ago=40 * DAY)
+    with transaction(today.engine) as conn:
+        given = orders.give(conn, today.ledger, tags.the(conn, "A-1"), Kind.WIPE, "stolen")
+    assert _alarms(today) == {"agent_silent": 2}, "it was not told yet"
+    with transaction(today.engine) as conn:
+        orders.carried_out(conn, today.ledger, key, given.id)
+    assert _alarms(today) == {"agent_silent": 1}
+    with snapshot(today.engine) as conn:
+        assert _fits(conn, today, "agent_wiping") == ["A-1"]
+        assert _fits(conn, today, "alarm=agent_silent") == ["A-2"]
+        of_one = alarms.of_unit(conn, rules_of(today.home), key, now(), "en")
+        assert "agent_silent" not in [one.name for one in of_one]
 
 
 @pytest.mark.parametrize(

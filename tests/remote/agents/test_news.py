@@ -11,18 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from fleet.db import snapshot, transaction
 from fleet.home import Bench
 from fleet.remote.agents import orders
 from fleet.remote.agents.answers import news
 from fleet.remote.agents.orders import Kind
-from fleet.remote.agents.reading import Reader
+from fleet.remote.agents.reading import Known, Reader
 from fleet.remote.agents.records import hashed
 from fleet.remote.agents.service import now
 from fleet.tags import find
 from provision.android.agent_document import document
+from tests.remote.agents.at_home import begun, release, unit
 from tests.remote.agents.conftest import AtHome
 from tests.remote.agents.phones import Answer, Phone, enrol, profile, serving
 
@@ -83,21 +82,46 @@ def test_who_waits_hears_of_an_order_and_the_phone_does_it(at_home: AtHome) -> N
     pool.shutdown()
 
 
-@pytest.mark.parametrize(
-    ("kind", "field", "path"), [(Kind.REBOOT, "reboot", "public/reboot"), (Kind.WIPE, "factoryReset", "public")]
-)
-def test_what_an_agent_is_about_to_do_is_done(at_home: AtHome, kind: Kind, field: str, path: str) -> None:
+def test_a_reboot_that_an_agent_is_about_to_do_is_done(at_home: AtHome) -> None:
     phone = at_home.phone
-    place = f"/rest/plugins/devicereset/{path}/{phone.number}"
+    place = f"/rest/plugins/devicereset/public/reboot/{phone.number}"
     assert phone.ask("POST", place, b"{}").status == 404
-    order = _give(at_home, kind)
+    order = _give(at_home, Kind.REBOOT)
     assert phone.ask("POST", place, b"{}").status == 404, "it was not told yet"
-    assert phone.configuration().data[field] is True
+    assert phone.configuration().data["reboot"] is True
     assert phone.ask("POST", place, b"{}").data is None
     assert _state(at_home, order) == "done"
     assert phone.ask("POST", place, b"{}").status == 404
-    after = phone.configuration()
-    assert after.status == 404 if kind is Kind.WIPE else after.data[field] is False
+    assert phone.configuration().data["reboot"] is False
+
+
+def test_a_wipe_of_which_the_answer_was_lost_is_told_and_answered_again(at_home: AtHome) -> None:
+    phone = at_home.phone
+    place = f"/rest/plugins/devicereset/public/{phone.number}"
+    phone.configuration()  # once: it ends debugging, so it asks again
+    assert phone.ask("POST", place, b"{}").status == 404
+    order = _give(at_home, Kind.WIPE)
+    assert phone.ask("POST", place, b"{}").status == 404, "it was not told yet"
+    assert phone.configuration().data["factoryReset"] is True
+    for _ in range(2):
+        assert phone.ask("POST", place, b"{}").data is None
+        assert _state(at_home, order) == "begun"
+    assert phone.poll().data == [], "it is at it"
+    known = _known(at_home)
+    assert not news(known, now())
+    later = (datetime.now(UTC) + timedelta(minutes=2)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert news(known, later), "it was not wiped, as it is there"
+    assert phone.configuration().data["factoryReset"] is True
+    assert phone.ask("POST", place, b"{}").data is None
+    assert not news(_known(at_home), later)
+
+
+def _known(at_home: AtHome) -> Known:
+    reader = Reader(at_home.registry, home=True)
+    known = reader.one(hashed(at_home.phone.number))
+    reader.close()
+    assert known is not None
+    return known
 
 
 def test_a_message_is_a_page_and_its_opening_is_its_confirmation(at_home: AtHome) -> None:
@@ -160,14 +184,28 @@ def test_many_wait_on_few_threads_and_a_stop_lets_them_go(at_home: AtHome) -> No
         assert all(poll.result(5).data == [] for poll in polls)
 
 
-def test_what_is_not_on_this_computer_is_not_named(at_home: AtHome, tmp_path: Path) -> None:
-    other = profile(tmp_path / "other", "other", "Another book.")
-    phone = Phone(0, enrol(at_home.registry, at_home.unit, other))
-    with serving(at_home.registry, documents=[document(other)]) as port:
+def test_what_is_not_on_this_computer_is_not_begun(at_home: AtHome, tmp_path: Path) -> None:
+    """The phone goes on with what it has, if that is here, and is told of the other by a server that has it."""
+    other = profile(tmp_path / "other", book="Another book.")
+    phone, registry = at_home.phone, at_home.registry
+    had = phone.configuration().data
+    new = Phone(0, enrol(registry, unit(registry, 2), other))
+    release(registry, 1, {"small": other.digest})
+    begun(registry, 1, {"small": other.digest})
+    with serving(registry, at_home.profile, documents=[document(other)]) as port:
+        phone.port = new.port = port
+        assert new.configuration().status == 503
+        assert at_home.contact(new) is None
+        assert phone.poll().data == []
+        assert phone.configuration().data == had
+        assert at_home.contact().fetched == at_home.profile.digest
+        assert phone.ask("GET", "/health").json["missing"] == 1
+    with serving(registry, at_home.profile, other) as port:
         phone.port = port
-        data = phone.configuration().data
-        assert (data["applications"], data["files"]) == ([], [])
-        assert phone.ask("GET", "/health").json["missing"] == 2
+        assert phone.poll().data == [UPDATE]
+        (was,), (book,) = had["files"], phone.configuration().data["files"]
+        assert book["lastUpdate"] > was["lastUpdate"]
+        assert at_home.contact().fetched == other.digest
 
 
 def test_a_clock_that_is_a_year_ahead_orders_once(at_home: AtHome) -> None:

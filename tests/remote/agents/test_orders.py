@@ -22,13 +22,14 @@ from fleet.models import metadata
 from fleet.remote.agents import orders, records
 from fleet.remote.agents.judging import judge
 from fleet.remote.agents.orders import Kind, Order
+from fleet.remote.agents.reading import Reader
 from fleet.remote.errors import OrderError
 from fleet.remote.releases import keys
 from fleet.tags import Named
 from fleet.unit_commands import unit as group
 from fleet.units import Registry
 from tests.fleet.making import tables
-from tests.remote.agents.at_home import contact, enrolled, of_today, school, unit
+from tests.remote.agents.at_home import contact, enrolled, numbers, of_today, school, unit
 
 WHY = "it hangs"
 
@@ -109,15 +110,63 @@ def test_what_was_not_done_is_taken_back(today: Registry) -> None:
         _do(today, lambda conn, ledger, one: orders.withdraw(conn, ledger, one, Kind.REBOOT, WHY))
 
 
-def test_a_wipe_ends_the_enrolment_once_the_agent_did_it(today: Registry) -> None:
+def test_a_wipe_has_begun_when_the_agent_says_so_and_its_number_lives(today: Registry) -> None:
+    (key,) = school(today, 1)
+    contact(today, key, fetched="of the bench", fetched_at=timedelta(minutes=1))
+    given = _given(today, Kind.WIPE)
+    for _ in range(2):
+        with transaction(today.engine) as conn:
+            assert orders.carried_out(conn, today.ledger, key, given.id), "its answer may be lost: it may say so again"
+            assert records.alive(conn, key) is not None
+            assert [one.state for one in orders.of_unit(conn, key)] == ["begun"]
+    assert "its agent begins to wipe itself" in _shown(today)
+    assert "it has been silent since" in _shown(today)
+    contact(today, key, fetched_at=timedelta(seconds=-1))
+    assert "it came again" in _shown(today)
+    with pytest.raises(OrderError, match="ordered that already"):
+        _given(today, Kind.WIPE)
+    enrolled(today, key)
+    assert _left(today, key) == []
+    _given(today, Kind.WIPE)
+
+
+def test_a_wipe_that_has_begun_is_taken_back_for_a_phone_that_came_again(today: Registry) -> None:
     (key,) = school(today, 1)
     given = _given(today, Kind.WIPE)
     with transaction(today.engine) as conn:
-        assert orders.carried_out(conn, today.ledger, key, given.id)
-        assert not orders.carried_out(conn, today.ledger, key, given.id), "once"
-        assert records.alive(conn, key) is None
-        (found,) = orders.of_unit(conn, key)
-    assert found.state == "done"
+        orders.carried_out(conn, today.ledger, key, given.id)
+    (taken,) = _do(today, lambda conn, ledger, one: orders.withdraw(conn, ledger, one, Kind.WIPE, WHY))
+    assert taken.state == "withdrawn"
+    with transaction(today.engine) as conn:
+        assert not orders.carried_out(conn, today.ledger, key, given.id)
+
+
+def test_what_was_withdrawn_is_not_opened_by_who_did_not_know(today: Registry) -> None:
+    """A bench that was offline returned the unit before the second person said so."""
+    (key,) = school(today, 1)
+    _programme(today)
+    given = _given(today, Kind.WIPE)
+    enrolled(today, key)
+    body: dict[str, Any] = {"v": 1, "order": given.id, "kind": "wipe", "state": "open", "why": WHY}
+    with transaction(today.engine) as conn:
+        today.ledger.append(conn, "unit.order_changed", key, body)
+        assert [one.state for one in orders.of_unit(conn, key)] == ["withdrawn"]
+
+
+def test_an_order_is_for_the_enrolment_that_was_meant(today: Registry) -> None:
+    """The hub did not know that a bench had set the unit up anew, for somebody else."""
+    (key,) = school(today, 1)
+    meant = numbers(today, [key])[key]
+    after = enrolled(today, key)
+    said = {"kind": "wipe", "text": "", "why": WHY, "state": "open"}
+    with transaction(today.engine) as conn:
+        today.ledger.append(conn, "unit.ordered", key, {"v": 1, "number": meant, **said})
+    assert _left(today, key) == []
+    reader = Reader(today, home=True)
+    known = reader.one(after)
+    reader.close()
+    assert known is not None
+    assert known.orders == ()
 
 
 def test_a_wipe_takes_a_second_person_where_the_programme_says_so(today: Registry) -> None:
@@ -133,6 +182,11 @@ def test_a_wipe_takes_a_second_person_where_the_programme_says_so(today: Registr
     assert (approved.state, approved.by, approved.actor) == ("open", "minh", "lan")
     with pytest.raises(OrderError, match="Nobody has asked"):
         _do(today, lambda conn, ledger, one: orders.approve(conn, ledger, one, WHY), by="minh")
+
+
+def _shown(registry: Registry) -> str:
+    """As it is read across the lines of a table."""
+    return " ".join(_runner(registry)("show", "A-1").output.split())
 
 
 def test_what_was_ordered_ends_with_the_enrolment(today: Registry) -> None:
