@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, lite
 
 from fleet.account.filters.sql import Asked
 from fleet.home import Home
-from fleet.models import agent_contacts, agents, releases, units
+from fleet.models import agent_contacts, agents, units
 from fleet.remote.waves import meant
 from fleet.remote.waves.kept import Push
 
@@ -24,11 +23,12 @@ WITH_CONTACTS = agents.outerjoin(agent_contacts, agent_contacts.c.number == agen
 @dataclass(frozen=True)
 class Chosen:
     """Of the units ``within`` (None: all) those that were set up with a profile of ``digests``, by name; with whichever
-    where ``profile`` is the one for all."""
+    where ``profile`` is the one for all. Who was set up with a digest of ``later`` was so after the push began."""
 
     digests: Mapping[str, str]
     profile: str
     within: Asked | None
+    later: frozenset[str] = frozenset()
 
     def alive(self) -> ColumnElement[bool]:
         """Whose agent lives, and has a profile that fits; wherever the unit is."""
@@ -42,7 +42,7 @@ class Chosen:
     def of(self, push: Push) -> ColumnElement[bool]:
         """Who is meant by a push that began already, or fetched it and is not meant any more."""
         mine = or_(self._fits(agents.c.unit), self.fetched())
-        return and_(self.alive(), agents.c.at <= push.at, mine)
+        return and_(self.alive(), agents.c.at <= push.at, agents.c.digest.not_in(sorted(self.later)), mine)
 
     def without_agent(self) -> ColumnElement[bool]:
         """Of units: Android, left its bench, and no agent of it lives."""
@@ -74,9 +74,9 @@ class Chosen:
 
 def chosen(conn: Connection, home: Home, push: Push) -> Chosen:
     """Whom this push means. FilterError when its filter cannot be asked any more."""
-    query = select(releases.c.profiles).where(releases.c.number == push.release)
-    digests = json.loads(conn.execute(query).scalar_one())
-    return Chosen(digests, push.rules.profile, meant.within(conn, home, push.rules.where))
+    made = meant.made(conn)
+    digests, later = made[push.release].profiles, meant.made_after(made.values(), push.at)
+    return Chosen(digests, push.rules.profile, meant.within(conn, home, push.rules.where), later)
 
 
 def count(conn: Connection, *, where: ColumnElement[bool]) -> int:

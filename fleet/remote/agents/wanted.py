@@ -6,8 +6,7 @@ numbers are hashes, so that any part of them is as good as another. What a bench
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,10 +18,13 @@ from sqlalchemy import ColumnElement, Connection, select
 from fleet.account.filters.parse import FilterError
 from fleet.account.filters.sql import Asked
 from fleet.home import Home
-from fleet.models import agent_contacts, agents, releases, units
+from fleet.models import agent_contacts, agents, units
 from fleet.remote.waves import kept, meant
 from fleet.remote.waves.kept import Push, State, Via
 from fleet.remote.waves.rules import Rules, stamp
+
+_MOST = 200
+"""Filters that are asked of a unit at each contact: each is a column, and databases have bounds on these."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Wanted:
 @dataclass(frozen=True)
 class Going:
     """A push as enrolments are asked of it: ``digests`` by name of the profile, and which units are meant, all where
-    ``within`` is None. ``closed``: it is given to nobody who did not fetch it already."""
+    ``within`` is None. ``closed``: it is given to nobody who did not fetch it already. ``later``: who was set up with
+    one of these digests was so after it began."""
 
     push: Push
     digests: Mapping[str, str]
     within: Asked | None
     closed: bool
+    later: frozenset[str] = frozenset()
 
     @property
     def column(self) -> str:
@@ -65,21 +69,34 @@ class Standing:
 
 
 def read(conn: Connection, home: Home) -> Standing:
-    """How the pushes stand now. One whose filter cannot be asked any more is closed."""
-    profiles: dict[int, dict[str, str]] = {
-        row.number: json.loads(row.profiles) for row in conn.execute(select(releases.c.number, releases.c.profiles))
-    }
-    found, covered = [], set[str]()
+    """How the pushes stand now. One whose filter cannot be asked any more is closed, as is one that a newer one covers,
+    and what is older than the newest 200 with filters: who fetched these keeps them."""
+    made = meant.made(conn)
+    found: list[Going] = []
+    covered, filtered = set[str](), list[Going]()
     for push in kept.every(conn, Via.AGENT):
-        digests = {name: digest for name, digest in profiles[push.release].items() if name not in covered}
+        digests = {name: digest for name, digest in made[push.release].profiles.items() if name not in covered}
         if not digests:
             continue
-        found.append(_going(conn, home, push, digests))
+        going = _going(conn, home, push, digests, filtered)
+        if not going.closed:
+            going = replace(going, later=meant.made_after(made.values(), push.at))
+        found.append(going)
+        if going.column:
+            filtered.append(going)
         if push.state is State.DONE and not push.rules.where and not push.rules.hours:
             if push.rules.profile:
                 break
             covered |= digests.keys()
     return Standing(tuple(found))
+
+
+def _covers(newer: Going, push: Push, digests: Mapping[str, str]) -> bool:
+    """Whether the newer one, which is asked of each unit, is given to all whom this one means."""
+    rules = newer.push.rules
+    same = (rules.where, rules.profile) == (push.rules.where, push.rules.profile)
+    whole = newer.push.state is State.DONE and not rules.hours
+    return whole and same and digests.keys() <= newer.digests.keys()
 
 
 def columns(standing: Standing) -> list[ColumnElement[Any]]:
@@ -122,7 +139,7 @@ def of(standing: Standing, row: Any, now: datetime) -> Wanted:
 
 def _given(one: Going, row: Any, name: str, now: datetime) -> bool:
     rules = one.push.rules
-    if one.closed or (one.push.state is State.RUNNING and rules.expired(stamp(now))):
+    if one.closed or row.wanted_digest in one.later or (one.push.state is State.RUNNING and rules.expired(stamp(now))):
         return False
     if one.column and not getattr(row, one.column):
         return False
@@ -150,8 +167,10 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def _going(conn: Connection, home: Home, push: Push, digests: Mapping[str, str]) -> Going:
-    if push.state not in (State.RUNNING, State.DONE):
+def _going(conn: Connection, home: Home, push: Push, digests: Mapping[str, str], filtered: Sequence[Going]) -> Going:
+    """``filtered``: the newer ones that are asked of each unit."""
+    over = any(_covers(newer, push, digests) for newer in filtered) or (push.rules.where and len(filtered) >= _MOST)
+    if over or push.state not in (State.RUNNING, State.DONE):
         return Going(push, digests, None, closed=True)
     try:
         return Going(push, digests, meant.within(conn, home, push.rules.where), closed=False)

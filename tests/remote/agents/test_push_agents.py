@@ -14,21 +14,22 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, insert, select, update
 
+from fleet.account.filters.leaves import OTHER, WAITS
 from fleet.db import snapshot, transaction
 from fleet.ledger_replay import replay
-from fleet.models import events, metadata, wants
-from fleet.remote.agents import judging, reports, stands
+from fleet.models import chains, events, metadata, pushes, wants
+from fleet.remote.agents import judging, reports, stands, wanted
 from fleet.remote.agents.chosen import chosen
-from fleet.remote.agents.contacts import listed
-from fleet.remote.agents.gate import Gate, Wave, gate
+from fleet.remote.agents.contacts import Contact, Told, listed, write
+from fleet.remote.agents.gate import ENOUGH, Gate, Wave, gate
 from fleet.remote.agents.judging import judge
 from fleet.remote.agents.quota import waits_for_wifi
 from fleet.remote.errors import PushError
 from fleet.remote.waves import kept
 from fleet.remote.waves.kept import Push, State
-from fleet.remote.waves.rules import Rules, ends, waves
+from fleet.remote.waves.rules import Rules, ends, stamp, waves
 from fleet.units import Registry
 from tests.fleet.making import tables
 from tests.remote.agents.at_home import begun, contact, enrolled, numbers, of_today, release, school, unit
@@ -277,6 +278,8 @@ def test_a_gate_never_opens_past_what_is_not_known(
     if said.wave > is_open or said.over:
         assert not said.stop
         assert all(wave.failed_since * 100 <= stop_at * wave.total for wave in found[:is_open])
+        told = [wave for wave in found[:is_open] if wave.confirmed + wave.failed >= ENOUGH]
+        assert all(wave.failed_since * 100 <= stop_at * (wave.confirmed + wave.failed) for wave in told)
         assert not last.total or (last.confirmed and last.fetched == last.silent_fetched)
     if said.over:
         assert is_open == len(found)
@@ -284,3 +287,142 @@ def test_a_gate_never_opens_past_what_is_not_known(
 
 def test_an_empty_wave_holds_up_nothing() -> None:
     assert gate([Wave(1), Wave(2, wanted=1)], 1, 20, waited=False) == Gate(2)
+
+
+def test_a_wave_that_nobody_has_after_a_day_pauses_and_says_so(today: Registry) -> None:
+    _, keys = _push(today, 4, "50%,100%")
+    contact(today, keys[0], ago=25 * HOUR)
+    contact(
+        today, keys[1], fetched="seven", fetched_at=2 * HOUR, told_at=HOUR / 2, drift=listed([f"{WAITS}app x is old"])
+    )
+    judge(today)
+    assert (_now(today).state, _now(today).wave) == (State.RUNNING, 1)
+    _since_yesterday(today)
+    judge(today)
+    assert (_now(today).state, _now(today).wave) == (State.PAUSED, 1)
+    assert _now(today).why == "nobody of wave 1 has it after 24 hours"
+
+
+def test_who_tells_neither_good_nor_bad_holds_it_up_for_a_day(today: Registry) -> None:
+    push, keys = _push(today, 4, "50%,100%")
+    _confirm(today, keys[:1])
+    contact(today, keys[1], fetched="seven", fetched_at=23 * HOUR, told_at=timedelta(0))
+    judge(today)
+    assert _now(today).wave == 1
+    contact(today, keys[1], fetched="seven", fetched_at=25 * HOUR, told_at=timedelta(0))
+    assert _waves(today, push)[0].silent_fetched == 1
+    judge(today)
+    assert _now(today).wave == 2
+
+
+def test_a_report_that_differs_stays_failed_when_the_same_is_asked_for_again(today: Registry) -> None:
+    push, (key,) = _push(today, 1, "100%")
+    number, at = numbers(today, [key])[key], datetime.now(UTC)
+    asked = partial(Contact, number, key, home=True)
+
+    def keep(ago: timedelta, fetched: str | None = None, told: Told | None = None) -> None:
+        moment = stamp(at - ago)
+        with transaction(today.engine) as conn:
+            write(conn, [asked(at=moment, fetched=fetched, fetched_at=moment if fetched else None, told=told)])
+
+    differs = Told(True, 50, None, None, drift=("app x is not there",))
+    keep(4 * HOUR, "six")
+    keep(2 * HOUR, "seven")
+    keep(2 * HOUR - HOUR / 4, told=differs)
+    assert _waves(today, push)[0].fetched == 1
+    keep(HOUR / 2, "seven")
+    keep(HOUR / 4)
+    keep(timedelta(0), told=differs)
+    assert _waves(today, push)[0].failed == 1
+
+
+def test_what_another_phone_told_by_its_number_does_not_hide_that_it_waits(today: Registry) -> None:
+    push, (key,) = _push(today, 1, "100%")
+    newer = "app y is 3, which is newer than 2"
+    for texts, stand in (
+        ([f"{OTHER} (IMEI 1)", f"{OTHER} (IMEI 2)", f"{WAITS}app x is not there"], "fetched"),
+        ([f"{OTHER} (IMEI 1)", newer, f"{WAITS}app x is not there"], "failed"),
+        ([f"{OTHER} (model {WAITS})", "app x is not there"], "failed"),
+        ([f"{OTHER} (IMEI 1)"], "failed"),
+    ):
+        contact(today, key, fetched="seven", fetched_at=2 * HOUR, told_at=timedelta(0), drift=listed(texts))
+        wave = _waves(today, push)[0]
+        assert (getattr(wave, stand), wave.silent_fetched) == (1, int(stand == "fetched")), texts
+
+
+def test_a_wave_has_its_share_of_the_units_that_come(today: Registry) -> None:
+    keys = school(today, 12)
+    release(today, 7, SEVEN)
+    found = sorted(numbers(today, keys).items(), key=lambda one: one[1])
+    for place in (3, 8, 11):
+        contact(today, found[place][0])
+    contact(today, found[0][0], ago=25 * HOUR)
+    push = begun(today, 7, SEVEN, Rules(waves=waves("1,50%,100%")))
+    assert [push.rules.wave_of(number) for _, number in found] == [1] * 4 + [2] * 5 + [3] * 3
+
+
+def test_a_first_wave_does_not_take_the_place_of_the_next(today: Registry) -> None:
+    keys = school(today, 6)
+    release(today, 7, SEVEN)
+    found = sorted(numbers(today, keys).items(), key=lambda one: one[1])
+    contact(today, found[4][0])
+    push = begun(today, 7, SEVEN, Rules(waves=waves("1,50%,100%")))
+    assert [push.rules.wave_of(number) for _, number in found] == [1, 2, 2, 2, 2, 3]
+
+
+def test_the_time_of_a_ledger_that_is_ahead_hides_no_failure(today: Registry) -> None:
+    keys = school(today, 1)
+    release(today, 7, SEVEN)
+    with transaction(today.engine) as conn:
+        conn.execute(insert(chains).values(bench="other", seq=0, hash="", at=stamp(datetime.now(UTC) + 20 * HOUR)))
+    push = begun(today, 7, SEVEN)
+    assert push.changed > stamp(datetime.now(UTC) + 19 * HOUR)
+    contact(today, keys[0], fetched="seven", fetched_at=2 * HOUR, told_at=-HOUR / 60, owner=False)
+    judge(today)
+    assert (_now(today).state, _now(today).why) == (State.PAUSED, "1 of 1 unit of wave 1 failed")
+
+
+def test_a_rule_of_health_that_cannot_be_read_pauses_a_push_that_asks_for_units(today: Registry) -> None:
+    (key,) = school(today, 1)
+    release(today, 7, SEVEN)
+    begun(today, 7, SEVEN, Rules(where="state=with_student"))
+    (today.home.path / "health.yaml").write_text("agent_silent:\n  limit: many\n")
+    judge(today)
+    assert _now(today).state is State.PAUSED
+    assert "its filter cannot be asked any more" in _now(today).why
+    assert "health.yaml:2:" in _now(today).why
+    with snapshot(today.engine) as conn:
+        standing = wanted.wanted_now(conn, today.home, key)
+    assert standing == wanted.Wanted("of the bench", "small")
+
+
+def _since_yesterday(registry: Registry) -> None:
+    with transaction(registry.engine) as conn:
+        conn.execute(update(pushes).values(clock=stamp(datetime.now(UTC) - 25 * HOUR)))
+
+
+@pytest.mark.parametrize(
+    ("wave", "stops"),
+    [
+        (Wave(1, wanted=99_980, confirmed=12, failed=8, failed_since=8), True),
+        (Wave(1, wanted=99_980, confirmed=17, failed=3, failed_since=3), False),
+        (Wave(1, wanted=99_991, confirmed=1, failed=8, failed_since=8), False),
+        (Wave(1, wanted=2, confirmed=0, failed=1, failed_since=1), True),
+        (Wave(1, wanted=2, confirmed=0, failed=1, failed_since=0), False),
+    ],
+)
+def test_failures_are_a_share_of_those_that_told(wave: Wave, stops: bool) -> None:
+    assert bool(gate([wave], 1, 20, waited=False).stop) is stops
+
+
+@pytest.mark.parametrize(
+    ("wave", "waited", "stop"),
+    [
+        (Wave(1, wanted=2, silent_wanted=2), True, "nobody of wave 1 has it after 24 hours"),
+        (Wave(1, wanted=2, silent_wanted=2), False, ""),
+        (Wave(1, wanted=1, fetched=1, silent_wanted=1), True, ""),
+        (Wave(1), True, ""),
+    ],
+)
+def test_nobody_has_it(wave: Wave, waited: bool, stop: str) -> None:
+    assert gate([wave], 1, 20, waited=waited).stop == stop

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from fleet.account.custody import places
 from fleet.account.custody.places import Place
 from fleet.db import snapshot, transaction
-from fleet.models import agents
+from fleet.models import agents, units
 from fleet.remote.agents import wanted
-from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen
+from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen, chosen
 from fleet.remote.agents.wanted import Going, Standing, Wanted
 from fleet.remote.waves import kept, meant
 from fleet.remote.waves.kept import Push, State, Via
@@ -105,6 +105,78 @@ def test_pushes_that_cannot_matter_any_more_are_not_kept(registry: Registry) -> 
         _change(registry, begun(registry, number, {"small": f"{number}"}), State.DONE)
     with snapshot(registry.engine) as conn:
         assert [one.push.release for one in wanted.read(conn, registry.home).pushes] == [7]
+
+
+def _filtered(registry: Registry, number: int, where: str, **rules: object) -> Push:
+    """A push that is done, of a release of that number."""
+    release(registry, number, {"small": f"{number}"})
+    push = begun(registry, number, {"small": f"{number}"}, Rules(where=where, **rules))  # type: ignore[arg-type]
+    _change(registry, push, State.DONE)
+    return push
+
+
+def _asked(registry: Registry) -> list[int]:
+    """The releases of pushes that are asked of each unit."""
+    with snapshot(registry.engine) as conn:
+        return [one.push.release for one in wanted.read(conn, registry.home).pushes if one.column]
+
+
+def test_a_newer_push_to_the_same_units_covers_the_older_and_who_fetched_that_keeps_it(registry: Registry) -> None:
+    here, there = school(registry, 2)
+    for number in (3, 4):
+        _filtered(registry, number, "state=with_student")
+    assert _asked(registry) == [4]
+    assert [_wanted(registry, key) for key in (here, there)] == [Wanted("4", "small", 4, "push-2")] * 2
+    contact(registry, here, fetched="3")
+    with transaction(registry.engine) as conn:
+        conn.execute(update(units).values(state="stock"))
+    assert [_wanted(registry, key) for key in (here, there)] == [Wanted("3", "small", 3, "push-1"), BENCH]
+
+
+def test_what_is_not_covered_is_asked(registry: Registry) -> None:
+    school(registry, 2)
+    _filtered(registry, 3, "state=with_student")
+    _filtered(registry, 4, "model=SM-A105F")
+    _filtered(registry, 5, "state=with_student", hours="20:00-06:00")
+    _filtered(registry, 6, "state=with_student", profile="small")
+    assert _asked(registry) == [6, 5, 4, 3]
+
+
+def test_so_many_filters_are_asked_and_no_more(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wanted, "_MOST", 2)
+    (key,) = school(registry, 1)
+    for number in (3, 4, 5):
+        _filtered(registry, number, f"model=SM-A105F and serial != SN9{number}")
+    release(registry, 6, {"big": "6"})
+    assert _asked(registry) == [5, 4]
+    contact(registry, key, fetched="3")
+    with transaction(registry.engine) as conn:
+        conn.execute(update(units).values(model="other"))
+    assert _wanted(registry, key) == Wanted("3", "small", 3, "push-1")
+
+
+def test_a_release_made_after_a_push_was_set_up_after_it_whatever_the_clock_of_the_bench(registry: Registry) -> None:
+    here, there = school(registry, 2)
+    _change(registry, push := _begun_of(registry, 7), State.DONE)
+    release(registry, 8, {"small": "eight"})
+    enrolled(registry, here, digest="eight")
+    with transaction(registry.engine) as conn:
+        conn.execute(update(agents).where(agents.c.digest == "eight").values(at="2020-01-01T00:00:00.000Z"))
+    assert [_wanted(registry, key) for key in (here, there)] == [
+        Wanted("eight", "small"),
+        Wanted("7", "small", 7, push.name),
+    ]
+    with snapshot(registry.engine) as conn:
+        mine = chosen(conn, registry.home, push)
+        assert list(conn.scalars(select(agents.c.unit).select_from(WITH_CONTACTS).where(mine.of(push)))) == [there]
+    again = begun(registry, 7, {"small": "7"}, Rules(older=True))
+    assert _wanted(registry, here) == Wanted("7", "small", 7, again.name), "to go back was meant"
+
+
+def _begun_of(registry: Registry, number: int) -> Push:
+    """A push of a release of that number to all."""
+    release(registry, number, {"small": f"{number}"})
+    return begun(registry, number, {"small": f"{number}"})
 
 
 def test_a_push_whose_filter_cannot_be_asked_any_more_is_given_to_nobody(registry: Registry) -> None:
