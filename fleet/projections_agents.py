@@ -29,6 +29,15 @@ def _agent_enrolled(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     mine.put(agents, {**told, "at": event.at, "actor": event.actor, "why": ""})
 
 
+def _agent_renewed(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
+    """``agent.renewed``: profile, digest, server. A bench sets up the number that lives with another profile; its files
+    count as new from then on."""
+    told = {name: body[name] for name in ("profile", "digest", "server")}
+    for row in mine.all(agents):
+        if row["ended_at"] is None:
+            mine.put(agents, {**row, **told, "at": event.at})
+
+
 def _agent_ended(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """``agent.ended``: why. Whatever enrolment of the unit lives ends."""
     _end(mine, event, body["why"])
@@ -39,15 +48,6 @@ def moved(mine: Mine, event: Event, was: str, state: str) -> None:
     if state in ("retired", "given_back") or (was in _OF_A_STUDENT and state not in _OF_A_STUDENT):
         _end(mine, event, state)
 
-
-def _end(mine: Mine, event: Event, why: str) -> None:
-    """What was ordered goes with it: the next to have the device is not locked or wiped for the last."""
-    for row in mine.all(agents):
-        if row["ended_at"] is None:
-            mine.put(agents, {**row, "ended_at": event.at, "why": why})
-    for row in mine.all(orders):
-        if row["state"] in ("asked", "open"):
-            mine.put(orders, {**row, "state": "withdrawn", "changed": event.at, "by": event.actor})
 
 def looked(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
     """A run that finds another owner than the agent, or none, ends the enrolment: the phone was reset meanwhile.
@@ -65,6 +65,15 @@ def looked(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
         if row["ended_at"] is None and row["at"] < body["started"] and owner != AGENTS[row["agent"]]:
             _end(mine, event, "the phone came to a bench without its agent")
 
+
+def _end(mine: Mine, event: Event, why: str) -> None:
+    """What was ordered goes with it: the next to have the device is not locked or wiped for the last."""
+    for row in mine.all(agents):
+        if row["ended_at"] is None:
+            mine.put(agents, {**row, "ended_at": event.at, "why": why})
+    for row in mine.all(orders):
+        if row["state"] in ("asked", "open"):
+            mine.put(orders, {**row, "state": "withdrawn", "changed": event.at, "by": event.actor})
 
 
 def _unit_ordered(mine: Mine, event: Event, body: Mapping[str, Any]) -> None:
@@ -88,6 +97,7 @@ ORDERS = frozenset({"unit.ordered", "unit.order_changed"})
 
 AGENT_KINDS: Mapping[str, Callable[[Mine, Event, Mapping[str, Any]], None]] = {
     "agent.enrolled": _agent_enrolled,
+    "agent.renewed": _agent_renewed,
     "agent.ended": _agent_ended,
     "unit.ordered": _unit_ordered,
     "unit.order_changed": _unit_order_changed,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from provision.agents import headwind
-from provision.android.command import Command
+from provision.android.command import Command, script
 from provision.owned import Agent, BenchServer
 
 VERIFIER = "verifier_verify_adb_installs"
@@ -92,19 +92,24 @@ class Send:
 class Enrol:
     """Have the agent that owns the phone ask the bench's server, under a number that is made for it.
 
-    ``known``: it may have a number of ours already, which is tried first. ``profile`` is the digest of what it will
-    be answered with, ``content`` the bytes of the files in it: new builds of the agent fetch them all once more through
-    the cable, which takes its time.
+    ``known``: it may have a number of ours already, which is tried first; ``kept``: it has come with that one before,
+    so that it never takes another.
     """
 
     agent: Agent
     server: BenchServer
-    profile: str
-    content: int
     known: bool
+    kept: bool
     size: ClassVar[int] = 0
     leaves: ClassVar[str] = ""
 
     @property
     def masked(self) -> str:
         return f"give {headwind.PACKAGE} a number of its own, and answer it at {headwind.BENCH} on the phone"
+
+
+ELSEWHERE = "/data/local/tmp/.schoolbag-enrolment"
+"""Where the file with a number goes first on phones that refuse it in the agent's folder."""
+
+CLEAR = Run(script('rm -f "$1" "$2"', headwind.ENROLMENT, ELSEWHERE))
+"""Take the file with the number away, wherever it lies."""

@@ -14,20 +14,18 @@ from collections.abc import Iterator
 
 from profiles.errors import SchoolbagError
 from provision.agents import headwind
-from provision.android.actions import Enrol
+from provision.android.actions import CLEAR, ELSEWHERE, Enrol
 from provision.android.adb import Link
 from provision.android.command import script
 from provision.errors import DeviceError, Refused
-from provision.owned import BenchServer
+from provision.owned import BenchServer, Heard
 
-_ELSEWHERE = "/data/local/tmp/.schoolbag-enrolment"
 _SLICE = 5.0
 _SLICES = 24
-"""Two minutes: the agent starts, asks, asks once more after 15 s, sets its rules, and tells how it is."""
+"""Two minutes without a step ahead: the agent starts, asks, asks once more after 15 s, sets its rules, and tells how it
+is. While it fetches files, they do not count."""
 
 _SLICES_KNOWN = 8
-_CONTENT_OF_A_SLICE = 10 << 20
-"""Bytes of files that the agent fetches at least meanwhile, through ``reverse`` [I]."""
 
 _SECONDS = 60.0
 
@@ -49,19 +47,24 @@ am force-stop "$2" >/dev/null 2>&1
 """
 _COPY = 'cp "$1" "$2"; rm -f "$1"'
 _SIZE = 'wc -c < "$1"'
-_CLEAR = 'rm -f "$1" "$2"'
 
 _NO_WAY_IN = (
     "Look on its screen for a question and answer it, then run again; if it stays so, this phone lets no computer into "
     "apps' folders: leave the owner out of its profile, or take testdpc."
 )
-_UNHEARD = (
-    "The agent did not come to ask what the phone should be, or its build has another secret than the profile names."
-)
-_SILENT = (
-    "Look on the phone: answer what the agent asks on its screen, unlock it, and run again; check the secret and the "
-    "APK; if it stays so, reset the phone from Settings and run again."
-)
+_ERASE = "erase it by the keys of its recovery menu and run again."
+_LOOK = "Look on the phone: answer what the agent asks on its screen, unlock it, and run again; if it stays so, "
+_WHY = {
+    Heard.NOTHING: ("The agent did not come to ask what the phone should be.", f"{_LOOK}{_ERASE}"),
+    Heard.MISSIGNED: (
+        "The agent was built with another secret than this profile names.",
+        f"Put the secret of its build into the profile and run again, or take another APK, and {_ERASE}",
+    ),
+    Heard.ANSWERED: (
+        "The agent was answered what the phone should be, but has not told that it finished.",
+        f"{_LOOK}see whether there is room on it for all files and apps, or {_ERASE}",
+    ),
+}
 
 
 def enrol(link: Link, action: Enrol) -> None:
@@ -76,16 +79,29 @@ def enrol(link: Link, action: Enrol) -> None:
 
 
 def _enrol(link: Link, action: Enrol) -> None:
-    if action.known and _asked(link, action, _SLICES_KNOWN):
-        return
-    _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
     try:
-        _place(link, headwind.enrolment(action.server.number(), headwind.BENCH).encode())
-        if not _asked(link, action, _SLICES):
-            raise Refused(_UNHEARD, _SILENT)
+        heard = _known(link, action) if action.known else Heard.NOTHING
+        if heard is Heard.NOTHING and not action.kept:
+            heard = _anew(link, action)
+        if heard is not Heard.TOLD:
+            raise Refused(*_WHY[heard])
     finally:
         with contextlib.suppress(SchoolbagError):
-            _shell(_fresh(link), _CLEAR, headwind.ENROLMENT, _ELSEWHERE)
+            _fresh(link).shell(CLEAR.command.raw, _SECONDS)
+
+
+def _known(link: Link, action: Enrol) -> Heard:
+    """By the number that it may have; the server has to know first what to answer it with."""
+    action.server.renew()
+    return _asked(link, action, _SLICES if action.kept else _SLICES_KNOWN)
+
+
+def _anew(link: Link, action: Enrol) -> Heard:
+    """By a number that is made for it."""
+    number = action.server.number()
+    _shell(link, _FIRST_START, headwind.SCREEN, headwind.PACKAGE, headwind.FOLDER)
+    _place(link, headwind.enrolment(number, headwind.BENCH).encode())
+    return _asked(link, action, _SLICES)
 
 
 @contextlib.contextmanager
@@ -105,8 +121,9 @@ def _fresh(link: Link) -> Link:
     return link.server.link(link.listed)
 
 
-def _asked(link: Link, action: Enrol, slices: int) -> bool:
-    """Start the agent, and wait until it has asked: here, or at home already, where it moves if it can reach that.
+def _asked(link: Link, action: Enrol, slices: int) -> Heard:
+    """Start the agent, and wait until it has asked and told: here, or at home already, where it moves if it can reach
+    that. It is given up when it comes no further for so many slices; who was answered has as many as a new one.
 
     Between two looks the phone is asked whether it is still there.
     """
@@ -114,13 +131,16 @@ def _asked(link: Link, action: Enrol, slices: int) -> bool:
     said = _shell(link, _START, headwind.SCREEN, headwind.PACKAGE)
     if "Error" in said or "Exception" in said:
         raise Refused("The agent does not start.", "Check that the profile has the right APK of it.", evidence=said)
-    for waited in range(slices + action.content // _CONTENT_OF_A_SLICE):
-        if waited >= slices and action.agent.now().fetched != action.profile:
-            break  # it was not even answered, so that it fetches nothing either
-        if action.server.wait(since, _SLICE) or action.agent.now().home:
-            return True
+    idle = 0
+    while True:
+        heard = action.server.wait(since, _SLICE)
+        if heard is Heard.TOLD or action.agent.now().home:
+            return Heard.TOLD
+        if heard is Heard.FETCHING:
+            idle = 0
+        elif heard is Heard.MISSIGNED or (idle := idle + 1) >= (_SLICES if heard is Heard.ANSWERED else slices):
+            return heard
         _shell(link, ":")
-    return False
 
 
 def _place(link: Link, text: bytes) -> None:
@@ -130,8 +150,8 @@ def _place(link: Link, text: bytes) -> None:
     if _is_there(link, len(text)):
         return
     with contextlib.suppress(Refused):
-        link.push(text, _ELSEWHERE, mode=0o600)
-        _shell(link, _COPY, _ELSEWHERE, headwind.ENROLMENT)
+        link.push(text, ELSEWHERE, mode=0o600)
+        _shell(link, _COPY, ELSEWHERE, headwind.ENROLMENT)
     if not _is_there(link, len(text)):
         raise Refused("This phone does not let the computer put a file into the agent's folder.", _NO_WAY_IN)
 

@@ -14,17 +14,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from profiles.schema import Owner, Profile
-from provision import sources
 from provision.agents import headwind, testdpc
 from provision.android import ruled
-from provision.android.actions import VERIFIER, Enrol, Run
+from provision.android.actions import CLEAR, ELSEWHERE, VERIFIER, Enrol, Run
 from provision.android.app_install import Installed, Now, Wanted, installed, installing_forbidden, look
 from provision.android.command import Command, command, script
 from provision.android.reading import text
 from provision.android.refusals import NO, unreadable
 from provision.android.table import get, value
 from provision.model import Cannot, Facts, Identity, Item, Met, Quirk, Step, Unit
-from provision.owned import Agent
+from provision.owned import Agent, BenchServer, Number
 from provision.setting import Answer
 
 _ADMINS = {headwind.PACKAGE: headwind.ADMIN, testdpc.PACKAGE: testdpc.ADMIN}
@@ -32,6 +31,12 @@ _RIGHTS = "android.permission."
 """In the words of a refusal that come while a switch of the maker stands wrong: it takes rights from the shell."""
 
 _NOT_YET = "it is enrolled once it owns the phone"
+_ITS_LAST_NUMBER = Cannot(
+    "its agent keeps the number that ended with its last loan, and takes no other",
+    "Erase it by the keys of its recovery menu (next time by fleet unit wipe, before it is returned), then run again.",
+    in_the_way=True,
+)
+_LEFT = '[ ! -e "$1" ] && [ ! -e "$2" ] || echo left'
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,14 @@ class Found:
     """``verifier``: whether apps that come over USB are checked. ``set_up``: the first setup is done; None unread.
 
     ``started``: the agent was started on this phone since it was installed, so that it may have a number.
+    ``left``: the file with its number is still there.
     """
 
     agent: Installed = field(default_factory=Installed)
     verifier: bool = True
     set_up: bool | None = None
     started: bool = False
+    left: bool = False
 
 
 def probes(profile: Profile, _identity: Identity, deep: bool) -> Mapping[str, Command]:
@@ -55,8 +62,10 @@ def probes(profile: Profile, _identity: Identity, deep: bool) -> Mapping[str, Co
         "verifier": get("global", VERIFIER),
         "set_up": get("secure", "user_setup_complete"),
     }
-    started = script('[ ! -d "$1" ] || echo started', headwind.FOLDER)
-    return asked | ({"started": started} if profile.owner.agent == "headwind" else {})
+    if profile.owner.agent == "headwind":
+        asked["started"] = script('[ ! -d "$1" ] || echo started', headwind.FOLDER)
+        asked["left"] = script(_LEFT, headwind.ENROLMENT, ELSEWHERE)
+    return asked
 
 
 def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity) -> Found:
@@ -66,6 +75,7 @@ def parse(answers: Mapping[str, Answer], _profile: Profile, _identity: Identity)
         verifier=value(answers, "verifier") != "0",
         set_up={"1": True, "0": False}.get(value(answers, "set_up") or ""),
         started=text(answers, "started").strip() == "started",
+        left=text(answers, "left").strip() == "left",
     )
 
 
@@ -102,7 +112,9 @@ def _owner(owner: Owner, found: Found, facts: Facts) -> Met | Step | Cannot:
     if who.api < ruled.FIRST_API[owner.package]:
         return _too_old(owner, who)
     if locks.owner:
-        release = "Have its organisation release it, or reset it from Settings, then run again."
+        barred = "no_factory_reset" in (facts.enforced.keys or ())
+        reset = "erase it by the keys of its recovery menu" if barred else "reset it from Settings"
+        release = f"Have its organisation release it, or {reset}, then run again."
         return Cannot(f"{locks.owner} owns the phone", release, in_the_way=True)
     if not locks.owner_known:
         return unreadable("whether it has an owner")
@@ -137,26 +149,34 @@ def _steps(taps: tuple[str, ...]) -> str:
 
 
 def _sync(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
-    agent, differ = unit.agent, ruled.differing(profile, facts)
     if not ruled.owned(profile, facts):
         old = facts.identity.api < headwind.FIRST_API
         assert profile.owner is not None
         return _too_old(profile.owner, facts.identity) if old else Step(_NOT_YET, ())
+    state = _synced(profile, found, facts, unit)
+    if found.left and not isinstance(state, Step):
+        return Step("the file with its number is still on the phone", (CLEAR,))
+    return state
+
+
+def _synced(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
+    agent, differ = unit.agent, ruled.differing(profile, facts)
     if agent is None:
         return Cannot("nothing is known here of how it was enrolled", "Look with fleet verify, or run fleet provision.")
-    fetched, known = agent.fetched == profile.digest, agent.enrolled and found.started
+    if found.started and agent.number is Number.ENDED:
+        return _ITS_LAST_NUMBER
+    fetched = agent.fetched == profile.digest
     if agent.home and found.started:
         return _at_home(differ, fetched=fetched)
     if agent.synced and found.started and fetched and not differ:
         return Met("it has asked this bench's server, and has told how it is")
     why = _why(agent, differ, fetched=fetched) if found.started else "it was never started on this phone"
-    enrol = Enrol(agent, agent.server, profile.digest, _content(profile), known) if agent.server else None
-    return Step(why, (enrol,) if enrol else ())
+    return Step(why, (_enrol(agent, agent.server, found),) if agent.server else ())
 
 
-def _content(profile: Profile) -> int:
-    """Bytes of all files of the profile."""
-    return sum(size for entry in profile.content for _, size in sources.source(entry.from_).files.values())
+def _enrol(agent: Agent, server: BenchServer, found: Found) -> Enrol:
+    known = found.started and agent.number in (Number.GIVEN, Number.HEARD)
+    return Enrol(agent, server, known=known, kept=known and agent.number is Number.HEARD)
 
 
 def _at_home(differ: list[str], *, fetched: bool) -> Met | Cannot:
@@ -168,7 +188,7 @@ def _at_home(differ: list[str], *, fetched: bool) -> Met | Cannot:
 
 def _why(agent: Agent, differ: list[str], *, fetched: bool) -> str:
     if not agent.synced:
-        return "it has not asked our server yet"
+        return "it has not told how it is since it was answered" if agent.fetched else "it has not asked our server yet"
     return f"{', '.join(differ)} differ" if fetched else "it was answered with another profile"
 
 

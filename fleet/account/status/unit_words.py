@@ -122,6 +122,10 @@ def _enrolled(body: Body) -> str:
     return f"set up for home with {body['agent']}, {body['profile']}"
 
 
+def _renewed(body: Body) -> str:
+    return f"set up anew for home, with {body['profile']}"
+
+
 def _agent_ended(body: Body) -> str:
     return f"its agent is of no effect any more: {body['why']}"
 
@@ -153,6 +157,7 @@ _BY_KIND: Mapping[str, Callable[[Body], str]] = {
     "unit.papers": _papers,
     "vault.read": _vault_read,
     "agent.enrolled": _enrolled,
+    "agent.renewed": _renewed,
     "agent.ended": _agent_ended,
     "unit.ordered": _ordered,
     "unit.order_changed": _order_changed,

@@ -187,7 +187,7 @@ def told(known: Known, report: Report, document: Document | None, now: str, *, h
         drift=(*others, *(differences or ())),
     )
     kept = (said.owner, said.battery_level, said.iccid, listed(said.missing), listed(said.drift))
-    recent = known.told_at > ago(now, span=OFTEN)
+    recent = known.told_at > ago(now, span=OFTEN) and known.told_at >= known.fetched_at
     if recent and kept == known.told and said.confirmed == known.confirmed and bool(known.home_at) >= home:
         return None
     return Contact(known.number, known.unit, now, home, told=said)

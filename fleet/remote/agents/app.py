@@ -12,6 +12,9 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -104,6 +107,8 @@ class Requests:
         known = await service.known(number)
         secret = await service.signed_by(known, number, _signature(request))
         if known is None or not secret:
+            if known is not None:
+                service.noticed(known.number, "missigned", "")
             return self._nothing(request)
         if request.method == "POST":
             await _body(request)
@@ -112,7 +117,7 @@ class Requests:
         todo = doing.todo(known.orders)
         body = service.answers.configuration(number, service.api(known), document, todo, asking)
         await service.note(answers.asked(known, now(), home=service.home, fetched=known.wanted))
-        service.noticed(known.number, "answered")
+        service.noticed(known.number, "answered", known.wanted)
         after = BackgroundTask(service.settle, known)
         return _json(body, {"X-Response-Signature": answers.response_signature(secret, body)}, after)
 
@@ -132,7 +137,7 @@ class Requests:
         contact = answers.told(known, report, document, now(), home=service.home)
         if not await service.desk.keep(contact, _BODY):
             return _ours()
-        service.noticed(known.number, "told")
+        service.noticed(known.number, "told", "")
         return _json(answers.OK_)
 
     async def poll(self, request: Request) -> Response:
@@ -205,7 +210,8 @@ class Requests:
         tag = f'"{sha256}"'
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
-        return _Patient(path, headers={"etag": tag}, media_type="application/octet-stream")
+        noticed = partial(service.noticed, request.state.project.strip("/"))
+        return _Patient(path, noticed, headers={"etag": tag}, media_type="application/octet-stream")
 
     async def no_rules(self, request: Request) -> Response:
         """Which of its log a phone should send: nothing."""
@@ -266,13 +272,21 @@ class Requests:
 class _Patient(FileResponse):
     """A file for a client that takes it, however slowly; not for one that has stopped."""
 
+    def __init__(self, path: Path, noticed: Callable[[str, str], None], **words: Any) -> None:
+        super().__init__(path, **words)
+        self._noticed = noticed
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def patiently(message: Message) -> None:
             async with asyncio.timeout(_STALLED):
                 await send(message)
 
-        with suppress(TimeoutError):  # less than all of it is the end of the connection
-            await super().__call__(scope, receive, patiently)
+        self._noticed("fetches", "")
+        try:
+            with suppress(TimeoutError):  # less than all of it is the end of the connection
+                await super().__call__(scope, receive, patiently)
+        finally:
+            self._noticed("fetched", "")
 
 
 async def _body(request: Request) -> bytes:

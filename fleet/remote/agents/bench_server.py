@@ -7,12 +7,13 @@ import asyncio
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from fleet import owners
 from fleet.db import snapshot, transaction
@@ -26,11 +27,13 @@ from fleet.units import Registry
 from profiles.schema import Profile
 from profiles.secrets import Secret, Secrets
 from provision.android.agent_document import document, files
-from provision.owned import Agent
+from provision.owned import Agent, Heard, Number
 from provision.owned import BenchServer as OnBench
 
 _STARTS = 20.0
 _ENDS = 15.0
+_RESTS = 2.0
+"""Seconds after its last file from which an agent counts as fetching none."""
 
 
 class _Known(Secrets):
@@ -45,26 +48,59 @@ class _Known(Secrets):
 
 
 @dataclass
-class _Heard:
-    """When agents were answered and when they reported (monotonic seconds), by (hashed) number. For any thread."""
+class _Seen:
+    """What one agent did last, and when (monotonic seconds; 0 never). ``fetches``: files that it is being sent."""
 
-    _at: dict[tuple[str, str], float] = field(default_factory=dict)
+    answered: float = 0.0
+    digest: str = ""
+    told: float = 0.0
+    missigned: float = 0.0
+    fetches: int = 0
+    fetched: float = 0.0
+
+    def note(self, what: str, digest: str) -> None:
+        if what == "fetches":
+            self.fetches += 1
+            return
+        setattr(self, what, time.monotonic())
+        if what == "fetched":
+            self.fetches -= 1
+        elif what == "answered":
+            self.digest = digest
+
+    def heard(self, digest: str, since: float, lately: float) -> Heard:
+        """How far it has come since then with the profile of this digest. ``lately``: from when on a file counts."""
+        if self.answered < since or self.digest != digest:
+            return Heard.MISSIGNED if self.missigned >= since else Heard.NOTHING
+        rests = not self.fetches and self.fetched < time.monotonic() - _RESTS
+        if rests and self.told >= max(self.answered, self.fetched):
+            return Heard.TOLD
+        return Heard.FETCHING if self.fetches or self.fetched >= lately else Heard.ANSWERED
+
+
+@dataclass
+class _Agents:
+    """What agents did, by (hashed) number. For any thread."""
+
+    _seen: defaultdict[str, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def note(self, number: str, what: str) -> None:
-        """It was answered, or has told."""
+    def note(self, number: str, what: str, digest: str) -> None:
+        """See :data:`fleet.remote.agents.service.Noticed`."""
         with self._changed:
-            self._at[number, what] = time.monotonic()
+            self._seen[number].note(what, digest)
             self._changed.notify_all()
 
-    def wait(self, number: str, since: float, seconds: float) -> bool:
-        """Whether both happened after ``since``; waits for this time."""
-
-        def both() -> bool:
-            return all(self._at.get((number, what), 0.0) >= since for what in ("answered", "told"))
-
+    def wait(self, number: str, digest: str, since: float, seconds: float) -> Heard:
+        """See :class:`provision.owned.BenchServer`; it ends as soon as there is nothing more to wait for."""
+        begun = time.monotonic()
         with self._changed:
-            return self._changed.wait_for(both, seconds)
+            while True:
+                heard = self._seen[number].heard(digest, since, begun)
+                left = begun + seconds - time.monotonic()
+                if heard in (Heard.TOLD, Heard.MISSIGNED) or left <= 0:
+                    return heard
+                self._changed.wait(min(left, _RESTS / 4))
 
 
 class BenchServer:
@@ -72,10 +108,10 @@ class BenchServer:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._heard = _Heard()
+        self._agents = _Agents()
         self._secrets = _Known(registry)
         self._blobs = Blobs(paths={})
-        self._service = Service(registry, self._blobs, self._secrets, home=False, noticed=self._heard.note)
+        self._service = Service(registry, self._blobs, self._secrets, home=False, noticed=self._agents.note)
         self._socket = listen("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self._server = Server(self._service, Place(self._socket))
@@ -96,8 +132,15 @@ class BenchServer:
         if mine:
             self._prepare(profile)
             self._service.apis[unit] = api
-        server = OnBench(self.port, lambda: self._enrol(unit, profile), partial(self._wait, unit)) if mine else None
-        return standing(self._registry, unit, profile, server)
+        return standing(self._registry, unit, profile, self._on_bench(unit, profile) if mine else None)
+
+    def _on_bench(self, unit: str, profile: Profile) -> OnBench:
+        return OnBench(
+            self.port,
+            number=partial(self._enrol, unit, profile),
+            renew=partial(self._renew, unit, profile),
+            wait=partial(self._wait, unit, profile.digest),
+        )
 
     def _prepare(self, profile: Profile) -> None:
         """What agents are told of the profile, and where the bytes are."""
@@ -119,10 +162,16 @@ class BenchServer:
         with transaction(self._registry.engine) as conn:
             return records.enrol(conn, self._registry.ledger, unit, **told, server=owner.server or "")
 
-    def _wait(self, unit: str, since: float, seconds: float) -> bool:
+    def _renew(self, unit: str, profile: Profile) -> None:
+        assert profile.owner is not None
+        told = {"profile": profile.profile, "digest": profile.digest, "server": profile.owner.server or ""}
+        with transaction(self._registry.engine) as conn:
+            records.renew(conn, self._registry.ledger, unit, **told)
+
+    def _wait(self, unit: str, digest: str, since: float, seconds: float) -> Heard:
         with snapshot(self._registry.engine) as conn:
             enrolment = records.alive(conn, unit)
-        return enrolment is not None and self._heard.wait(enrolment.number, since, seconds)
+        return self._agents.wait(enrolment.number if enrolment else "", digest, since, seconds)
 
     def _run(self) -> None:
         asyncio.run(self._server.attend())
@@ -166,11 +215,13 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
             mine = enrolment is not None and enrolment.agent == owner.agent
             query = select(agent_contacts).where(agent_contacts.c.number == (enrolment.number if enrolment else ""))
             row = conn.execute(query).first() if mine else None
+            number = _number(conn, unit, owner.agent, given=mine, heard=row is not None)
             ours = mine or owners.last_seen(conn, unit) == package
         return Agent(
             package=package,
             enrolled=ours,
-            synced=row is not None and row.fetched is not None,
+            number=number,
+            synced=row is not None and row.fetched is not None and (row.told_at or "") >= row.fetched_at,
             home=row is not None and row.home_at is not None,
             fetched=(row.fetched or "") if row else "",
             server=server,
@@ -178,3 +229,9 @@ def standing(registry: Registry, unit: str, profile: Profile, server: OnBench | 
         )
 
     return look()
+
+
+def _number(conn: Connection, unit: str, agent: str, *, given: bool, heard: bool) -> Number:
+    if given:
+        return Number.HEARD if heard else Number.GIVEN
+    return Number.ENDED if records.had_one(conn, unit, agent) else Number.NONE

@@ -44,6 +44,14 @@ def enrol(conn: Connection, ledger: Ledger, unit: str, *, agent: str, profile: s
     return number
 
 
+def renew(conn: Connection, ledger: Ledger, unit: str, *, profile: str, digest: str, server: str) -> None:
+    """The unit's number lives on, and is set up with this from now on. Nothing happens where it is so already."""
+    body = {"profile": profile, "digest": digest, "server": server}
+    now = alive(conn, unit)
+    if now is not None and (now.profile, now.digest, now.server) != (profile, digest, server):
+        ledger.append(conn, "agent.renewed", unit, {"v": 1, **body})
+
+
 def end(conn: Connection, ledger: Ledger, unit: str, why: str) -> None:
     """The unit's number is dead from now on. Where it has none, nothing happens."""
     if alive(conn, unit):
@@ -54,6 +62,11 @@ def alive(conn: Connection, unit: str) -> Enrolment | None:
     """The enrolment of a unit that lives."""
     row = conn.execute(select(agents).where(agents.c.unit == unit, agents.c.ended_at.is_(None))).first()
     return _enrolment(row) if row else None
+
+
+def had_one(conn: Connection, unit: str, agent: str) -> bool:
+    """Whether the unit was ever enrolled with this agent, whatever became of that."""
+    return conn.scalar(select(agents.c.number).where(agents.c.unit == unit, agents.c.agent == agent)) is not None
 
 
 def of_number(conn: Connection, number: str) -> Enrolment | None:

@@ -48,8 +48,9 @@ _LOOKED = 2.0
 _MOST_HEAVIES = 1000
 _NEWEST = 1000
 
-Noticed = Callable[[str, str], None]
-"""Called with a (hashed) number and ``answered`` or ``told``: what its agent was just given, or has reported."""
+Noticed = Callable[[str, str, str], None]
+"""Called with a (hashed) number, what its agent did just now, and the digest of what it was given. It was ``answered``,
+it ``told`` how it is, it was ``missigned``; at a bench also that it ``fetches`` a file, or has ``fetched`` one."""
 
 
 class Busy(SchoolbagError):
@@ -65,7 +66,7 @@ class Service:
     blobs: Blobs
     secrets: Secrets
     home: bool
-    noticed: Noticed = lambda _number, _what: None
+    noticed: Noticed = lambda _number, _what, _digest: None
     apis: dict[str, int] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     by_number: Rate = field(default_factory=lambda: Rate(1, 120))
@@ -171,13 +172,17 @@ class Service:
         """The address by which the phone reaches us: at home that in its profile, at a bench the one it used."""
         return str(document["server"]) if self.home else f"http://{host}"
 
+    def _files(self, known: Known, document: Document, host: str) -> str:
+        """Where it finds apps and files; at a bench so that we see who fetches them."""
+        return self.base(document, host) + ("" if self.home else f"/{known.number}")
+
     async def asking(self, known: Known, document: Document, *, host: str) -> Asking:
         """How the phone is answered. RegistryError."""
         changed = self.stamps.known(known.history)
         if changed is None:
             changed = await self.desk.make(self.stamps.of, known.history, self.reader.standing().sent)
         return Asking(
-            base=self.base(document, host),
+            base=self._files(known, document, host),
             home=known.home_at is not None,
             holds=self.has,
             changed=changed,

@@ -25,7 +25,7 @@ from profiles.secrets import Secrets
 from provision.android import identity, refusals
 from provision.android.settings import READERS, SETTINGS
 from provision.model import Cannot, Facts, Identity, Item, Met, Step, Strength, Unit
-from provision.owned import Agent, BenchServer
+from provision.owned import Agent, BenchServer, Heard, Number
 from provision.setting import Answer
 
 DATA = Path(__file__).parents[2] / "data" / "android"
@@ -87,8 +87,9 @@ def _agent(case: Mapping[str, Any], profile: Profile) -> Agent | None:
         return None
     if told.get("fetched") == "this":
         told["fetched"] = profile.digest
+    told["number"] = Number(told.get("number", "none"))
     if told.get("server"):
-        told["server"] = BenchServer(8080, lambda: "N1", lambda _since, _seconds: True)
+        told["server"] = BenchServer(8080, lambda: "N1", lambda: None, lambda _since, _seconds: Heard.TOLD)
     return Agent(profile.owner.package, **told)
 
 

@@ -25,7 +25,7 @@ from provision.android.device import AndroidDevice, attach
 from provision.android.settings import READERS, SETTINGS
 from provision.lanes import Lane
 from provision.model import Outcome, Report, Unit
-from provision.owned import Agent, BenchServer
+from provision.owned import Agent, BenchServer, Heard, Number
 from provision.run import Mode, run
 from tests.benches import Bench
 from tests.virtual import agents
@@ -52,7 +52,7 @@ def apks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Request:
     """A request that was answered as usual: when, and the digest of the profile that was served then."""
 
     at: float
@@ -65,7 +65,7 @@ class Registry:
     """What fleet keeps of one unit, as far as a run asks for it; the numbers that were given, and its contacts."""
 
     server: Mdm
-    heard: list[Heard]
+    heard: list[Request]
     profile: Profile
     numbers: list[str] = field(default_factory=list)
     home: bool = False
@@ -77,10 +77,11 @@ class Registry:
         return Agent(
             owner.package,
             enrolled=bool(self.numbers),
+            number=Number.NONE if not self.numbers else Number.HEARD if asked else Number.GIVEN,
             synced=bool(asked),
             home=self.home,
             fetched=asked[-1].digest if asked else "",
-            server=BenchServer(self.server.port, self._number, self._wait),
+            server=BenchServer(self.server.port, self._number, lambda: None, self._wait),
             look=self.agent,
         )
 
@@ -88,17 +89,17 @@ class Registry:
         self.numbers.append(f"number-{len(self.numbers) + 1}")
         return self.numbers[-1]
 
-    def _asked(self, path: str, since: float) -> list[Heard]:
+    def _asked(self, path: str, since: float) -> list[Request]:
         said = ((one, one.asked.path + json.dumps(one.asked.body)) for one in self.heard if one.at >= since)
         return [one for one, text in said if path in text and self.numbers[-1] in text]
 
-    def _wait(self, since: float, seconds: float) -> bool:
+    def _wait(self, since: float, seconds: float) -> Heard:
         end = time.monotonic() + min(seconds, 1.0)
         while time.monotonic() < end:
             if self._asked("sync/configuration", since) and self._asked("sync/info", since):
-                return True
+                return Heard.TOLD
             time.sleep(0.02)
-        return False
+        return Heard.NOTHING
 
 
 @dataclass
@@ -109,7 +110,7 @@ class Phone:
     serial: str
     device: AndroidDevice
     server: Mdm
-    heard: list[Heard]
+    heard: list[Request]
     folder: Path
     registry: Registry | None = None
     events: list[Any] = field(default_factory=list)
@@ -175,9 +176,9 @@ def phone(virtual_bench: Callable[..., Bench], tmp_path: Path, apks: Path) -> It
         (one,) = bench.devices
         server = Server(port=bench.port)
         (listed,) = (listed for listed in server.devices() if listed.address == one.address)
-        heard: list[Heard] = []
+        heard: list[Request] = []
         mdm = stack.enter_context(serving(secret=SECRET))
-        mdm.answer = lambda asked: heard.append(Heard(time.monotonic(), asked, mdm.config.get("_digest", "")))
+        mdm.answer = lambda asked: heard.append(Request(time.monotonic(), asked, mdm.config.get("_digest", "")))
         return Phone(bench, one.serial, attach(server, listed, READERS, SETTINGS), mdm, heard, folder)
 
     with ExitStack() as stack:

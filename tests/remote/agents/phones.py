@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from fleet.db import transaction
 from fleet.remote.agents import records
@@ -38,18 +39,18 @@ profile: {name}
 apps:
   - {{id: reader, android: {{package: org.schoolbag.sample.reader, file: {app}}}}}
 content: [{{id: book, from: book.txt, to: Learning}}]
-restrictions: {{install_apps: deny, debugging: deny}}
+restrictions: {{install_apps: deny{rules}}}
 identity: {{time_zone: Asia/Ho_Chi_Minh}}
 owner: {{agent: headwind, file: {agent}, secret: !secret agent, server: "http://localhost:9"}}
 """
 
 
-def profile(folder: Path, name: str = "small", book: str = "Once upon a time.") -> Profile:
-    """A profile with one app, one file and an owner."""
+def profile(folder: Path, name: str = "small", book: str = "Once upon a time.", *, rules: str = "") -> Profile:
+    """A profile with one app, one file and an owner; ``rules`` are more of its restrictions."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "book.txt").write_text(book)
     path = folder / f"{name}.yaml"
-    path.write_text(_PROFILE.format(name=name, app=READER, agent=AGENT))
+    path.write_text(_PROFILE.format(name=name, app=READER, agent=AGENT, rules=rules and f", {rules}"))
     return load(str(path), Secrets({"FLEET_SECRET_AGENT": SECRET}))
 
 
@@ -109,7 +110,8 @@ class Phone:
 
     def file(self, url: str, method: str = "GET", **headers: str) -> Answer:
         place = url.partition("/files/")[2]
-        return self.ask(method, f"/files/{place}", headers={**self.sign(place), **headers})
+        path = urlsplit(url).path
+        return self.ask(method, path, headers={**self.sign(place), **headers})
 
     def carry_out(self, data: Mapping[str, Any]) -> None:
         """Report from now on that all of a configuration is there."""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from fleet.db import snapshot
-from fleet.models import agent_configs, agents
+from fleet.db import snapshot, transaction
+from fleet.models import agent_configs, agents, events
+from fleet.remote.agents import records
+from fleet.remote.agents.bench_server import BenchServer as Server
 from fleet.remote.agents.bench_server import bench_server, standing
 from fleet.remote.agents.records import hashed
 from fleet.runs import key_of
@@ -18,6 +20,7 @@ from fleet.units import Registry
 from profiles.load import load
 from profiles.secrets import Secrets
 from provision.model import Item, Met, Outcome, Result
+from provision.owned import BenchServer, Heard, Number
 from tests.fleet.making import identity, report
 from tests.remote.agents.at_home import unit
 from tests.remote.agents.phones import READER, Phone, profile, serving
@@ -37,19 +40,19 @@ def test_a_phone_is_enrolled_answered_and_heard(registry: Registry, tmp_path: Pa
         assert agent.now().enrolled
         assert not agent.now().synced
         since = time.monotonic()
-        assert not agent.server.wait(since, 0.05)
+        assert agent.server.wait(since, 0.05) is Heard.NOTHING
         phone = Phone(bench.port, number)
         data = phone.configuration("POST", Host="localhost:8080").data
         assert data["restrictions"] == "no_install_apps", "what the phone's API knows, and debugging goes on"
         assert data["newServerUrl"] == "http://localhost:9"
         (app,) = data["applications"]
-        assert app["url"].startswith("http://localhost:8080/files/")
+        assert app["url"].startswith(f"http://localhost:8080/{hashed(number)}/files/")
         assert phone.file(app["url"]).body == READER.read_bytes()
-        assert not agent.server.wait(since, 0.05), "it has not told how it is"
+        assert not agent.now().synced, "it has not told how it is"
         phone.carry_out(data)
         assert phone.info().status == 200
-        assert agent.server.wait(since, 5)
-        assert not agent.server.wait(time.monotonic(), 0.05)
+        assert agent.server.wait(since, 5) is Heard.TOLD
+        assert agent.server.wait(time.monotonic(), 0.05) is Heard.NOTHING
         now = agent.now()
         assert (now.synced, now.home, now.fetched) == (True, False, wanted.digest)
     for thread in set(threading.enumerate()) - before:
@@ -72,7 +75,7 @@ def test_a_wait_ends_as_soon_as_the_phone_has_told(registry: Registry, tmp_path:
         since = time.monotonic()
         asking = threading.Thread(target=sync)
         asking.start()
-        assert server.wait(since, 20)
+        assert server.wait(since, 20) is Heard.TOLD
         assert time.monotonic() - since < 15
         asking.join()
 
@@ -147,3 +150,111 @@ def test_an_owner_of_ours_that_asks_no_server_is_known_by_the_last_run_that_look
     gone = replace(owned, result=Result.FAILED, why="nobody owns it")
     registry.record(report(who, outcomes=(gone,)), who, None)
     assert not standing(registry, key, wanted).enrolled
+
+
+def on_bench(registry: Registry, bench: Server, folder: Path, book: str = "Once upon a time.") -> BenchServer:
+    """For the first unit, with a profile that has this book."""
+    server = bench.agent_for(unit(registry, 1), profile(folder, book=book), 33).server
+    assert server is not None
+    return server
+
+
+def test_a_known_number_is_answered_with_another_profile_once_it_is_set_up_with_it(
+    registry: Registry, tmp_path: Path
+) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        first = bench.agent_for(key, wanted, 33)
+        assert first.server is not None
+        phone = Phone(bench.port, first.server.number())
+        (before,) = phone.configuration().data["files"]
+        phone.info()
+        changed = profile(tmp_path / "changed", book="And they lived happily.")
+        second = bench.agent_for(key, changed, 33)
+        assert second.server is not None
+        assert second.number is Number.HEARD
+
+        since = time.monotonic()
+        phone.configuration()
+        phone.info()
+        assert second.server.wait(since, 0.05) is Heard.NOTHING, "that was the profile of before"
+        time.sleep(0.01)
+        second.server.renew()
+        (after,) = phone.configuration().data["files"]
+        assert not second.now().synced, "it told before it was answered"
+        phone.info()
+
+        assert second.server.wait(since, 5) is Heard.TOLD
+        assert (second.now().synced, second.now().fetched) == (True, changed.digest)
+        assert after["lastUpdate"] > before["lastUpdate"], "agents go by that in what they fetch again"
+        with snapshot(registry.engine) as conn:
+            renewed = select(events.c.seq).where(events.c.kind == "agent.renewed")
+            assert len(conn.execute(renewed).all()) == 1
+        second.server.renew()
+        with snapshot(registry.engine) as conn:
+            assert len(conn.execute(renewed).all()) == 1, "it is set up so already"
+
+
+def test_an_agent_with_another_secret_is_told_apart_from_a_silent_one(registry: Registry, tmp_path: Path) -> None:
+    with bench_server(registry) as bench:
+        server = on_bench(registry, bench, tmp_path)
+        since = time.monotonic()
+        assert Phone(bench.port, server.number(), secret="another").configuration().status == 404
+        begun = time.monotonic()
+        assert server.wait(since, 20) is Heard.MISSIGNED
+        assert time.monotonic() - begun < 10, "there is nothing to wait for"
+
+
+def test_what_was_told_before_the_answer_or_before_the_last_file_does_not_count(
+    registry: Registry, tmp_path: Path
+) -> None:
+    with bench_server(registry) as bench:
+        server = on_bench(registry, bench, tmp_path)
+        since = time.monotonic()
+        phone = Phone(bench.port, server.number())
+        phone.info()
+        data = phone.configuration().data
+        assert server.wait(since, 0.3) is Heard.ANSWERED
+        phone.info()
+        (file,) = data["files"]
+        assert phone.file(file["url"]).status == 200
+        assert server.wait(since, 3) is Heard.ANSWERED, "it told, and went on"
+        phone.info()
+        assert server.wait(since, 5) is Heard.TOLD
+
+
+def test_who_fetches_is_waited_for_and_not_mixed_up_with_others(registry: Registry, tmp_path: Path) -> None:
+    with bench_server(registry) as bench:
+        servers = [bench.agent_for(unit(registry, one), profile(tmp_path), 33).server for one in (1, 2)]
+        since = time.monotonic()
+        phones = [Phone(bench.port, server.number()) for server in servers if server]
+        answers = [phone.configuration().data for phone in phones]
+        ended = threading.Event()
+
+        def fetch() -> None:
+            while not ended.wait(0.02):
+                phones[0].file(answers[0]["applications"][0]["url"])
+
+        fetching = threading.Thread(target=fetch)
+        fetching.start()
+        try:
+            first, second = (server.wait(since, 1) for server in servers if server)
+        finally:
+            ended.set()
+            fetching.join()
+        assert (first, second) == (Heard.FETCHING, Heard.ANSWERED)
+
+
+def test_a_unit_whose_number_ended_has_had_one(registry: Registry, tmp_path: Path) -> None:
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    assert standing(registry, key, wanted).number is Number.NONE
+    with bench_server(registry) as bench:
+        agent = bench.agent_for(key, wanted, 33)
+        assert agent.server is not None
+        phone = Phone(bench.port, agent.server.number())
+        assert agent.now().number is Number.GIVEN
+        phone.configuration()
+        assert agent.now().number is Number.HEARD
+        with transaction(registry.engine) as conn:
+            records.end(conn, registry.ledger, key, "came back")
+        assert agent.now().number is Number.ENDED
