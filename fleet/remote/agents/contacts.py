@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -57,44 +57,38 @@ def ago(at: str, *, span: timedelta) -> str:
 
 
 def write(conn: Connection, contacts: Iterable[Contact]) -> None:
-    """Keep these, in their order."""
-    asked = [_asked(one) for one in contacts if one.told is None]
-    told = [_told(one) for one in contacts if one.told is not None]
-    for rows, statement in ((asked, _upsert(conn.dialect.name, "asked")), (told, _upsert(conn.dialect.name, "told"))):
-        if rows:
-            conn.execute(statement, rows)
+    """Keep these, in their order; one row after the other in the order of their numbers, so that processes that keep
+    many at once wait for each other, and never both."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in contacts:
+        rows[one.number] = _after(rows.get(one.number, _NOTHING), one)
+    if rows:
+        conn.execute(_upsert(conn.dialect.name), [rows[number] for number in sorted(rows)])
 
 
-def _asked(one: Contact) -> dict[str, Any]:
-    return {
-        "number": one.number,
-        "unit": one.unit,
-        "seen_at": one.at,
-        "home_at": one.at if one.home else None,
-        "fetched": one.fetched,
-        "fetched_at": one.fetched_at,
-        "since": one.at if one.fetched else None,
-        "missing": "[]",
-        "drift": "[]",
+def _after(before: Mapping[str, Any], one: Contact) -> dict[str, Any]:
+    """The row of a number after this contact, as far as the contacts since ``before`` say it."""
+    row = {**before, "number": one.number, "unit": one.unit, "seen_at": one.at}
+    if one.home:
+        row["home_at"] = one.at
+    if one.fetched is not None and one.fetched != before["fetched"]:
+        row |= {"fetched": one.fetched, "since": one.at if one.fetched else None}
+    if one.fetched_at is not None:
+        row["fetched_at"] = one.fetched_at
+    return row | _told(one.told, one.at) if one.told else row
+
+
+def _told(told: Told, at: str) -> dict[str, Any]:
+    found = {
+        "told_at": at,
+        "owner": told.owner,
+        "battery_level": told.battery_level,
+        "iccid": told.iccid,
+        "missing": listed(told.missing),
+        "drift": listed(told.drift),
+        "confirmed": told.confirmed,
     }
-
-
-def _told(one: Contact) -> dict[str, Any]:
-    assert one.told is not None
-    return {
-        "number": one.number,
-        "unit": one.unit,
-        "seen_at": one.at,
-        "home_at": one.at if one.home else None,
-        "told_at": one.at,
-        "owner": one.told.owner,
-        "battery_level": one.told.battery_level,
-        "iccid": one.told.iccid,
-        "missing": listed(one.told.missing),
-        "drift": listed(one.told.drift),
-        "confirmed": one.told.confirmed,
-        "confirmed_at": one.at if one.told.confirmed else None,
-    }
+    return {**found, "confirmed_at": at} if told.confirmed else found
 
 
 def listed(texts: Sequence[str]) -> str:
@@ -102,29 +96,25 @@ def listed(texts: Sequence[str]) -> str:
     return json.dumps(texts, ensure_ascii=False)
 
 
-_SOMETIMES = ("home_at", "fetched", "fetched_at", "confirmed_at")
+_SOMETIMES = ("home_at", "fetched", "fetched_at", "told_at", "confirmed_at")
 """What stays as it was where a contact does not say it."""
 
-_COLUMNS = {
-    "asked": ("seen_at", "home_at", "since", "fetched", "fetched_at"),
-    "told": (
-        *("seen_at", "home_at", "told_at", "owner", "battery_level", "iccid"),
-        *("missing", "drift", "confirmed", "confirmed_at"),
-    ),
+_OF_REPORTS = ("owner", "battery_level", "iccid", "missing", "drift", "confirmed")
+"""What is as the last report says it, also where that says nothing of it."""
+
+_NOTHING: Mapping[str, Any] = {
+    **dict.fromkeys((*_SOMETIMES, "since", *_OF_REPORTS)),
+    "missing": "[]",
+    "drift": "[]",
 }
 
 
 @cache
-def _upsert(dialect: str, kind: str) -> Any:
+def _upsert(dialect: str) -> Any:
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(agent_contacts)
-    news = {
-        name: func.coalesce(insert.excluded[name], agent_contacts.c[name])
-        if name in _SOMETIMES
-        else insert.excluded[name]
-        for name in _COLUMNS[kind]
-    }
-    if "since" in news:
-        another = insert.excluded.fetched.is_distinct_from(agent_contacts.c.fetched)
-        first = and_(insert.excluded.fetched.is_not(None), another)
-        news["since"] = case((first, insert.excluded.since), else_=agent_contacts.c.since)
+    new, old = insert.excluded, agent_contacts.c
+    another = and_(new.fetched.is_not(None), new.fetched.is_distinct_from(old.fetched))
+    news: dict[str, Any] = {"seen_at": new.seen_at, "since": case((another, new.since), else_=old.since)}
+    news |= {name: func.coalesce(new[name], old[name]) for name in _SOMETIMES}
+    news |= {name: case((new.told_at.is_not(None), new[name]), else_=old[name]) for name in _OF_REPORTS}
     return insert.on_conflict_do_update(index_elements=["number"], set_=news)

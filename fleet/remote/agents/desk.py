@@ -6,12 +6,13 @@ While one batch is being written the next one gathers, so that a thousand contac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet.db import noting
+from fleet.errors import RegistryError
 from fleet.remote.agents import contacts
 from fleet.remote.agents.contacts import Contact
 from fleet.units import Registry
@@ -20,6 +21,8 @@ T = TypeVar("T")
 READERS = 4
 _MOST_WAITING = 50_000
 _BATCH = 2000
+_TRIES = 2
+"""How often a batch is written whole; then each contact by itself."""
 
 
 @dataclass
@@ -74,18 +77,42 @@ class Desk:
         loop = asyncio.get_running_loop()
         while self._waiting:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-            error: Exception | None = None
+            errors: Sequence[Exception | None]
             try:
-                await loop.run_in_executor(self._writer, self._written, [contact for contact, _ in batch])
+                errors = await loop.run_in_executor(self._writer, self._written, [contact for contact, _ in batch])
             except Exception as failed:  # noqa: BLE001 - each who waits is told
-                error = failed
-            for _, done in batch:
+                errors = [failed] * len(batch)
+            for (_, done), error in zip(batch, errors, strict=True):
                 if not done.done():
                     done.set_exception(error) if error else done.set_result(None)
 
-    def _written(self, batch: list[Contact]) -> None:
+    def _written(self, batch: list[Contact]) -> Sequence[Exception | None]:
+        """What became of each. One whose row another writer holds, who waits for a row of ours, fails alone."""
+        for _ in range(_TRIES):
+            try:
+                self._write_down(batch)
+            except RegistryError as error:
+                if not _is_deadlock(error):
+                    raise
+            else:
+                return [None] * len(batch)
+        return [self._by_itself(one) for one in batch]
+
+    def _by_itself(self, contact: Contact) -> Exception | None:
+        try:
+            self._write_down([contact])
+        except RegistryError as error:
+            return error
+        return None
+
+    def _write_down(self, batch: list[Contact]) -> None:
         with noting(self.registry.engine) as conn:
             contacts.write(conn, batch)
+
+
+def _is_deadlock(error: RegistryError) -> bool:
+    """PostgreSQL ended our transaction, as two waited for each other."""
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == "40P01"
 
 
 def _looked_at(done: asyncio.Future[None]) -> None:
