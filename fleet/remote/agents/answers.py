@@ -24,7 +24,7 @@ from fleet.remote.agents.quota import waits_for_wifi
 from fleet.remote.agents.reading import Known, Order
 from fleet.remote.agents.reports import Report, differs, stranger
 from provision.agents import headwind
-from provision.agents.configuration import Orders, answer
+from provision.agents.configuration import DEBUGGING, Orders, answer
 
 NUMBER = re.compile(r"[0-9a-f]{32}")
 NOTHING = b'{"status":"ERROR","message":"error.notfound","data":null}'
@@ -160,14 +160,28 @@ def pushed(configure: bool, page: str) -> bytes:
     return f'{{"status":"OK","message":null,"data":{_compact(data)}}}'.encode()
 
 
-def asked(known: Known, now: str, *, home: bool, fetched: str | None = None) -> Contact | None:
-    """What is to be kept of a contact in which nothing was reported; ``None`` when it is known already."""
-    latest = max((order.changed for order in known.orders), default="")
-    same = fetched is None or (fetched == known.fetched and latest <= known.fetched_at)
-    if same and known.seen_at > ago(now, span=OFTEN) and bool(known.home_at) >= home:
+NOT_ALL = ""
+"""Stands for what a phone has fetched that was not told yet that debugging ends: it is to ask once more."""
+
+
+def asked(known: Known, now: str, *, home: bool) -> Contact | None:
+    """What is to be kept of a contact in which nothing was given or reported; ``None`` when it is known already."""
+    if known.seen_at > ago(now, span=OFTEN) and bool(known.home_at) >= home:
         return None
-    given = max(now, latest) if fetched else None  # an order that it was given is given, though a clock be wrong
-    return Contact(known.number, known.unit, now, home, fetched, given)
+    return Contact(known.number, known.unit, now, home)
+
+
+def given(known: Known, document: Document, now: str, *, home: bool, whole: bool) -> Contact | None:
+    """What is to be kept of a contact in which ``document`` was given; ``None`` when it is known already. One that was
+    not ``whole`` was given, and is not fetched by that."""
+    latest = max((order.changed for order in known.orders), default="")
+    ends = home and known.home_at is None and DEBUGGING in document["restrictions"]
+    fetched = NOT_ALL if ends else document["digest"] if whole else None
+    same = fetched in (None, known.fetched) and latest <= known.fetched_at
+    if same and known.fetched_at > ago(now, span=OFTEN) and bool(known.home_at) >= home:
+        return None
+    # an order that it was given is given, though a clock be wrong
+    return Contact(known.number, known.unit, now, home, fetched, max(now, latest))
 
 
 def told(known: Known, report: Report, document: Document | None, now: str, *, home: bool) -> Contact | None:

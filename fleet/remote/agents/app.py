@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fleet.remote.agents import answers, doing, pages
+from fleet.remote.agents.configurations import NoDocument
 from fleet.remote.agents.front import MOST_BYTES, Front, Networks
 from fleet.remote.agents.polling import Poll
 from fleet.remote.agents.reading import Known
@@ -79,17 +80,20 @@ def app(service: Service, *, behind: Networks = ()) -> Front:
             405: requests.is_nothing,
             SchoolbagError: requests.is_ours,
             TooLong: requests.is_too_long,
+            TooOften: requests.is_too_often,
         },
         lifespan=lifespan,
     )
     inner.router.redirect_slashes = False
-    front = Front(inner, behind)
-    requests.came_to_nothing = front.came_to_nothing
-    return front
+    return Front(inner, behind)
 
 
 class TooLong(Exception):
     """A body that is too big, or does not come."""
+
+
+class TooOften(Exception):
+    """A number that nobody has, from an address that tried many."""
 
 
 class Requests:
@@ -97,14 +101,13 @@ class Requests:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.came_to_nothing: Callable[[str], None] = lambda _: None
 
     async def configuration(self, request: Request) -> Response:
         """What a phone should be."""
         service, number = self._service, request.path_params["number"]
         if not self._may(number):
             return Response(status_code=429)
-        known = await service.known(number)
+        known = await self._known(request, number)
         secret = await service.signed_by(known, number, _signature(request))
         if known is None or not secret:
             if known is not None:
@@ -112,11 +115,13 @@ class Requests:
             return self._nothing(request)
         if request.method == "POST":
             await _body(request)
+        known = await service.given(known)
         document = await service.document(known.wanted)
         asking = await service.asking(known, document, host=_host(request))
         todo = doing.todo(known.orders)
+        whole = service.is_whole(document)
         body = service.answers.configuration(number, service.api(known), document, todo, asking)
-        await service.note(answers.asked(known, now(), home=service.home, fetched=known.wanted))
+        await service.note(answers.given(known, document, now(), home=service.home, whole=whole))
         service.noticed(known.number, "answered", known.wanted)
         after = BackgroundTask(service.settle, known)
         return _json(body, {"X-Response-Signature": answers.response_signature(secret, body)}, after)
@@ -130,7 +135,7 @@ class Requests:
             return self._nothing(request)
         if not self._may(report.number):
             return Response(status_code=429)
-        known = await service.known(report.number)
+        known = await self._known(request, report.number)
         if known is None:
             return self._nothing(request)
         document = await service.fetched(known)
@@ -153,7 +158,7 @@ class Requests:
         service, number = self._service, request.path_params["number"]
         if not self._may(number):
             return Response(status_code=429)
-        known = await service.known(number)
+        known = await self._known(request, number)
         text = request.state.project.strip("/") + headwind.polled(number, long=poll is not None)
         if known is None or not await service.signed_by(known, text, _signature(request)):
             return self._nothing(request)
@@ -185,7 +190,7 @@ class Requests:
         """What an agent is told now, if anything; the same not over and over."""
         service = self._service
         newest = max((order.changed for order in known.orders), default="")
-        told = answers.news(known, now())
+        told = answers.news(known, now()) and await self._can_be_given(known)
         told = told and service.told.first(f"{known.number} {known.wanted} {newest}")
         messages = answers.messages(known.orders)
         shown = next((one for one in messages if service.shown.first(f"{known.number} {one.id}")), None)
@@ -195,6 +200,14 @@ class Requests:
         base = service.base(document, _host(request))
         return answers.pushed(told, f"{base}/message/{pages.place(shown.id, known.number)}" if shown else "")
 
+    async def _can_be_given(self, known: Known) -> bool:
+        """Whether there is something new that is whole on this computer."""
+        try:
+            return answers.news(await self._service.given(known), now())
+        except NoDocument as error:
+            self._service.warn(error)
+            return False
+
     async def file(self, request: Request) -> Response:
         """A content that a document names, whole or in parts."""
         service, sha256 = self._service, request.path_params["sha256"]
@@ -202,7 +215,7 @@ class Requests:
             return self._nothing(request)
         names = await service.naming(sha256)
         text = f"{sha256}/{request.path_params['name']}"
-        if not answers.signed_by([service.reveal(name) for name in names], text, _signature(request)):
+        if not answers.signed_by(service.secrets_of(names), text, _signature(request)):
             return self._nothing(request)
         path = await service.desk.read(service.blobs.path, sha256)
         if path is None:
@@ -215,13 +228,13 @@ class Requests:
 
     async def no_rules(self, request: Request) -> Response:
         """Which of its log a phone should send: nothing."""
-        known = await self._service.known(request.path_params["number"])
+        known = await self._known(request, request.path_params["number"])
         return self._nothing(request) if known is None else _json(answers.NO_NEWS)
 
     async def dropped(self, request: Request) -> Response:
         """What agents send and nobody wants."""
         await _body(request)
-        known = await self._service.known(request.path_params["number"])
+        known = await self._known(request, request.path_params["number"])
         return self._nothing(request) if known is None else _json(answers.OK_)
 
     def confirms(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
@@ -229,7 +242,7 @@ class Requests:
 
         async def confirm(request: Request) -> Response:
             await _body(request)
-            known = await self._service.known(request.path_params["number"])
+            known = await self._known(request, request.path_params["number"])
             if known is None or not await self._service.confirm(known, kind):
                 return self._nothing(request)
             return _json(answers.OK_)
@@ -238,8 +251,12 @@ class Requests:
 
     async def message(self, request: Request) -> Response:
         """The page of a message: that it is opened is its confirmation."""
+        guesses = f"pages {request.state.address}"
+        if self._service.wrong.is_spent(guesses):
+            raise TooOften
         text = await self._service.opened(request.path_params["place"])
         if text is None:
+            self._service.wrong.take(guesses)
             return self._nothing(request)
         return HTMLResponse(pages.page(text), headers=pages.HEADERS)
 
@@ -261,11 +278,25 @@ class Requests:
         """A body that we do not take."""
         return Response(status_code=413, headers={"connection": "close"})
 
+    async def is_too_often(self, _request: Request, _error: Exception) -> Response:
+        """Who tries numbers."""
+        return Response(status_code=429, headers={"retry-after": "60", "connection": "close"})
+
+    async def _known(self, request: Request, number: str) -> Known | None:
+        """The enrolment with this number, if it lives. TooOften, RegistryError.
+
+        Dead phones may share their address with living ones: those are let through, whatever came from there.
+        """
+        service = self._service
+        if service.wrong.is_spent(request.state.address) and not await service.lives(number):
+            raise TooOften
+        return await service.known(number)
+
     def _may(self, number: str) -> bool:
         return self._service.by_number.take(number[:64])
 
     def _nothing(self, request: Request) -> Response:
-        self.came_to_nothing(request.state.address)
+        self._service.wrong.take(request.state.address)
         return Response(answers.NOTHING, 404, media_type=_JSON)
 
 

@@ -90,11 +90,15 @@ class Configurations:
         """The names of the secrets by which agents may ask for this content; none where no document names it."""
         return frozenset(self._naming.get(sha256, ()))
 
-    def look_again(self) -> None:
-        """Read what other processes have made. RegistryError."""
-        with self._making, snapshot(self.registry.engine) as conn:
-            there = set(conn.scalars(select(agent_configs.c.digest)))
-        self._read(there - self._known.keys())
+    def not_read(self) -> set[str]:
+        """The digests of what other processes have made and this one has not read. RegistryError."""
+        with snapshot(self.registry.engine) as conn:
+            return set(conn.scalars(select(agent_configs.c.digest))) - self._known.keys()
+
+    def read(self, digests: Iterable[str]) -> None:
+        """Read those of these that were made. RegistryError."""
+        with self._making:
+            self._read(digests)
 
     def contents(self) -> frozenset[str]:
         """All contents that documents name, by their SHA-256."""

@@ -36,8 +36,6 @@ class Front:
     app: ASGIApp
     behind: Networks = ()
     often: Rate = field(default_factory=lambda: Rate(500, 2000))
-    wrong: Rate = field(default_factory=lambda: Rate(2, 100))
-    """Requests that came to nothing, by address: somebody is trying numbers."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +44,7 @@ class Front:
             return
         headers = dict(scope["headers"])
         name = _name(self._address(scope, headers))
-        if not self.often.take(name) or self.wrong.is_spent(name):
+        if not self.often.take(name):
             await _refuse(send, 429, (b"retry-after", b"60"))
             return
         if _is_too_big(headers):
@@ -57,10 +55,6 @@ class Front:
         state = {"address": name, "project": cut}
         path = scope["path"][len(cut) :]
         await self.app({**scope, "path": path, "raw_path": path.encode(), "state": state}, receive, send)
-
-    def came_to_nothing(self, name: str) -> None:
-        """Count it against this address."""
-        self.wrong.take(name)
 
     def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> IPv4Address | IPv6Address:
         """The nearest that is not one of ours; every balancer adds the one that it was asked by at the end."""

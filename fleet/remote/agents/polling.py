@@ -6,13 +6,13 @@ One look at the registry every two seconds, for all of them together, says whom 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fleet.errors import RegistryError
 from fleet.remote.agents.desk import Desk
 from fleet.remote.agents.reading import Reader
+from profiles.errors import SchoolbagError
 
 _LOOK = 2.0
 _BY_ONE = 3
@@ -47,6 +47,7 @@ class Waiting:
 
     reader: Reader
     desk: Desk
+    warn: Callable[[SchoolbagError], None]
     closed: bool = False
     _polls: dict[str, list[Poll]] = field(default_factory=dict)
     _watch: asyncio.Task[None] | None = None
@@ -86,7 +87,7 @@ class Waiting:
     async def _look_around(self) -> None:
         going, orders = None, None
         while self._polls:
-            with suppress(RegistryError):  # it is asked again
+            try:
                 pushes = (await self.desk.read(self.reader.standing)).going
                 counted = await self.desk.read(self.reader.counted_orders)
                 if orders != counted:
@@ -94,6 +95,8 @@ class Waiting:
                 if going != pushes:
                     await self._pushed()
                 going, orders = pushes, counted
+            except SchoolbagError as error:  # it is asked again
+                self.warn(error)
             await asyncio.sleep(_LOOK)
 
     async def _ordered(self) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
 from fleet.db import snapshot
 from fleet.errors import RegistryError
-from fleet.models import agents
+from fleet.models import agent_contacts, agents
 from fleet.remote.agents import answers, doing, fetching
 from fleet.remote.agents.answers import Answers, Asking
 from fleet.remote.agents.blobs import Blobs
@@ -26,11 +28,12 @@ from fleet.remote.agents.polling import Waiting
 from fleet.remote.agents.rates import Lately, Rate
 from fleet.remote.agents.reading import Known, Reader
 from fleet.remote.agents.records import hashed
-from fleet.remote.agents.stamps import Stamps, moment
+from fleet.remote.agents.stamps import Stamps, earlier, moment
 from fleet.units import Registry
 from profiles.errors import SchoolbagError
 from profiles.secrets import Secrets
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 
 _TO_MAKE = 8.0
@@ -43,6 +46,9 @@ _SHOWN = 600.0
 
 _JUDGED = 10.0
 """Seconds until pushes are looked at again that could not be judged."""
+
+_LIVING = 10.0
+"""Seconds for which it is believed which numbers live."""
 
 _LOOKED = 2.0
 _MOST_HEAVIES = 1000
@@ -70,6 +76,9 @@ class Service:
     apis: dict[str, int] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     by_number: Rate = field(default_factory=lambda: Rate(1, 120))
+    wrong: Rate = field(default_factory=lambda: Rate(2, 100))
+    """What came to nothing, by address: somebody is trying numbers, or has phones whose enrolment ended."""
+
     told: Lately = field(default_factory=lambda: Lately(_TOLD))
     shown: Lately = field(default_factory=lambda: Lately(_SHOWN))
     warned: Lately = field(default_factory=lambda: Lately(_TOLD))
@@ -79,7 +88,8 @@ class Service:
     reader: Reader = field(init=False)
     desk: Desk = field(init=False)
     waiting: Waiting = field(init=False)
-    _making: dict[str, asyncio.Future[Document]] = field(default_factory=dict)
+    _living: tuple[float, frozenset[str]] = (0.0, frozenset())
+    _making: dict[Hashable, asyncio.Future[Any]] = field(default_factory=dict)
     _revealed: dict[str, str] = field(default_factory=dict)
     _missed: set[str] = field(default_factory=set)
     _heavies: dict[tuple[str, int | None], frozenset[str]] = field(default_factory=dict)
@@ -89,7 +99,7 @@ class Service:
         self.stamps = Stamps(self.configurations)
         self.reader = Reader(self.registry, self.home)
         self.desk = Desk(self.registry)
-        self.waiting = Waiting(self.reader, self.desk)
+        self.waiting = Waiting(self.reader, self.desk, self.warn)
 
     async def close(self) -> None:
         """End the threads, and give the connections back."""
@@ -103,21 +113,40 @@ class Service:
             return None
         return await self.desk.read(self.reader.one, hashed(number))
 
+    async def lives(self, number: str) -> bool:
+        """Whether an enrolment with this device number lived some seconds ago: one read for all who ask, however many
+        there are. Busy, RegistryError."""
+        if self._living[0] < time.monotonic():
+            self._living = (
+                time.monotonic() + _LIVING,
+                await self._once("living", lambda: self.desk.work(self._numbers)),
+            )
+        return hashed(number) in self._living[1]
+
+    def _numbers(self) -> frozenset[str]:
+        with snapshot(self.registry.engine) as conn:
+            return frozenset(conn.scalars(select(agents.c.number).where(agents.c.ended_at.is_(None))))
+
     async def document(self, digest: str) -> Document:
         """What agents are told of the profile with this digest. NoDocument, Busy, RegistryError."""
         if found := self.configurations.known(digest):
             return found
-        making = self._making.get(digest)
+        return await self._once(digest, lambda: self.desk.make(self.configurations.of, digest))
+
+    async def _once(self, name: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What is made of this name, once for all who wait for it. Busy, and what ``make`` raises."""
+        making = self._making.get(name)
         if making is None:
-            making = self._making[digest] = asyncio.ensure_future(self.desk.make(self.configurations.of, digest))
-            making.add_done_callback(partial(self._made, digest))
+            making = self._making[name] = asyncio.ensure_future(make())
+            making.add_done_callback(partial(self._forget, name))
         done, _ = await asyncio.wait([making], timeout=_TO_MAKE)
         if not done:
-            raise Busy(f"What the profile {digest[:12]}… says of phones is still being made.", "Ask again.")
-        return making.result()
+            raise Busy("What profiles say of phones is still being made.", "Ask again.")
+        found: T = making.result()
+        return found
 
-    def _made(self, digest: str, making: asyncio.Future[Document]) -> None:
-        self._making.pop(digest, None)
+    def _forget(self, name: Hashable, making: asyncio.Future[Any]) -> None:
+        self._making.pop(name, None)
         if not making.cancelled():
             making.exception()  # perhaps nobody waits for it any more
 
@@ -135,9 +164,15 @@ class Service:
         """The names of the secrets by which this content may be asked for. RegistryError."""
         found = self.configurations.secrets_of(sha256)
         if not found and self.looked.first(""):
-            await self.desk.work(self.configurations.look_again)
+            await self.desk.work(self._look_again)
             found = self.configurations.secrets_of(sha256)
         return found
+
+    def _look_again(self) -> None:
+        """Read what other processes have made, as far as some phone may have it."""
+        new = self.configurations.not_read()
+        if new:
+            self.configurations.read(new & self._digests())
 
     async def signed_by(self, known: Known | None, text: str, signature: str) -> str:
         """The secret by which a request of this phone is signed; "" when it is not, in about the same time.
@@ -156,13 +191,26 @@ class Service:
             return found
         others = [await self._document(digest) for digest in known.digests[1:]]
         names = {one["secret"] for one in others if one and one["secret"]} - {wanted["secret"]}
-        return answers.signed_by([self.reveal(name) for name in sorted(names)], text, signature)
+        return answers.signed_by(self.secrets_of(names), text, signature)
 
     def reveal(self, name: str) -> str:
         """The secret of this name. NoSecret."""
         if name not in self._revealed:
             self._revealed[name] = self.secrets.get(name).reveal()
         return self._revealed[name]
+
+    def secrets_of(self, names: Iterable[str]) -> list[str]:
+        """The secrets of these names, as far as they are known here. NoSecret when there are names, and none is."""
+        found, errors = [], []
+        for name in sorted(names):
+            try:
+                found.append(self.reveal(name))
+            except SchoolbagError as error:
+                self.warn(error)
+                errors.append(error)
+        if errors and not found:
+            raise errors[0]
+        return found
 
     def api(self, known: Known) -> int:
         """The phone's; where nobody knows it the newest, as Android passes over restrictions that it does not know."""
@@ -176,11 +224,32 @@ class Service:
         """Where it finds apps and files; at a bench so that we see who fetches them."""
         return self.base(document, host) + ("" if self.home else f"/{known.number}")
 
+    async def given(self, known: Known) -> Known:
+        """The same, as it can be answered from here: it should go on with what it has, where contents of what it
+        should have are on other computers only. NoDocument, Busy, RegistryError."""
+        document = await self.document(known.wanted)
+        if known.wanted == known.fetched or self.is_whole(document):
+            return known
+        before = known.fetched or known.enrolled
+        had = await self._document(before)
+        if had is None or before == known.wanted or not self.is_whole(had):
+            raise NoDocument(
+                f"Contents of the profile {document['profile']} ({known.wanted[:12]}…) are not on this computer.",
+                "Bring its release here.",
+            )
+        return replace(known, wanted=before, history=earlier(known.history, before, self.reader.standing().sent))
+
+    def is_whole(self, document: Document) -> bool:
+        """Whether all contents that it names are here."""
+        every = (*document["apps"], *document["files"])
+        return all(self.has(one["sha256"]) for one in every)
+
     async def asking(self, known: Known, document: Document, *, host: str) -> Asking:
-        """How the phone is answered. RegistryError."""
+        """How the phone is answered. Busy, RegistryError."""
         changed = self.stamps.known(known.history)
         if changed is None:
-            changed = await self.desk.make(self.stamps.of, known.history, self.reader.standing().sent)
+            sent = self.reader.standing().sent
+            changed = await self._once(known.history, lambda: self.desk.make(self.stamps.of, known.history, sent))
         return Asking(
             base=self._files(known, document, host),
             home=known.home_at is not None,
@@ -250,7 +319,7 @@ class Service:
         while self.home:
             try:
                 again = await self.desk.work(judge, self.registry)
-            except RegistryError as error:
+            except SchoolbagError as error:
                 self.warn(error)
                 again = _JUDGED
             await asyncio.sleep(again)
@@ -275,9 +344,13 @@ class Service:
         for one in (*document["apps"], *document["files"]):
             self.has(one["sha256"])
 
-    def _digests(self) -> Iterable[str]:
+    def _digests(self) -> set[str]:
+        """Of what living enrolments were set up with, or fetched, and of what pushes make wanted."""
+        lives = agents.c.ended_at.is_(None)
         with snapshot(self.registry.engine) as conn:
-            found = set(conn.scalars(select(agents.c.digest).where(agents.c.ended_at.is_(None)).distinct()))
+            found = set(conn.scalars(select(agents.c.digest).where(lives).distinct()))
+            query = select(agent_contacts.c.fetched).join(agents, agents.c.number == agent_contacts.c.number)
+            found.update(filter(None, conn.scalars(query.where(lives).distinct())))
         for going in self.reader.standing().pushes.pushes:
             found.update(going.digests.values())
         return found

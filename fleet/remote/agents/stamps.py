@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -57,25 +57,35 @@ class Stamps:
 
     def of(self, history: History, sent: Iterable[Sent]) -> Mapping[str, int]:
         """The same; it may have to read documents, or make them. RegistryError."""
+        if (already := self._found.get(history)) is not None:
+            return already
+        found, whole = self._changed(history, sent)
+        if whole:
+            if len(self._found) >= _MOST:
+                self._found.clear()
+            self._found[history] = found
+        return found
+
+    def _changed(self, history: History, sent: Iterable[Sent]) -> tuple[Mapping[str, int], bool]:
+        """And whether all documents were there."""
         found: dict[str, int] = {}
         before = self._files(history.enrolled)
+        whole = before is not None
         for push in sent:
             digest = push.digests.get(push.profile or history.profile, "")
             if digest and history.first <= push.number <= history.last:
                 files = self._files(digest)
-                found.update({path: moment(push.at) for path, sha256 in files.items() if before.get(path) != sha256})
-                before = files
-        if len(self._found) >= _MOST:
-            self._found.clear()
-        self._found[history] = found
-        return found
+                whole = whole and files is not None
+                had, before = before or {}, files
+                found.update({path: moment(push.at) for path, one in (files or {}).items() if had.get(path) != one})
+        return found, whole
 
-    def _files(self, digest: str) -> Mapping[str, str]:
-        """None where nobody knows them any more: then all have changed."""
+    def _files(self, digest: str) -> Mapping[str, str] | None:
+        """``None`` where nobody knows them any more: then all have changed."""
         try:
             return _files(self.configurations.of(digest))
         except NoDocument:
-            return {}
+            return None
 
 
 def sent(conn: Connection) -> tuple[Sent, ...]:
@@ -94,6 +104,19 @@ def history(enrolled: str, at: str, profile: str, push: str | None, every: Itera
     last = numbers.get(push or "", 0)
     first = min((one.number for one in every if one.at >= at), default=0) if last else 0
     return History(enrolled, profile, first, last)
+
+
+def earlier(history: History, digest: str, every: Iterable[Sent]) -> History:
+    """The same up to the newest push that made this digest wanted; where none did, up to what the bench set up."""
+    last = max(
+        (
+            one.number
+            for one in every
+            if history.first <= one.number <= history.last and one.digests.get(one.profile or history.profile) == digest
+        ),
+        default=0,
+    )
+    return replace(history, first=history.first if last else 0, last=last)
 
 
 def moment(at: str) -> int:

@@ -6,15 +6,22 @@ import hashlib
 import json
 import re
 import time
+from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import update
 
 from fleet.db import noting, snapshot, transaction
-from fleet.models import agent_configs
+from fleet.models import agent_configs, agent_contacts
 from fleet.remote.agents import records
+from fleet.remote.agents.answers import news
+from fleet.remote.agents.bench_server import bench_server
 from fleet.remote.agents.configurations import stored
+from fleet.remote.agents.contacts import ago
+from fleet.remote.agents.reading import Reader
+from fleet.remote.agents.service import now
 from tests.remote.agents.conftest import AtHome
-from tests.remote.agents.phones import READER, SECRET, Phone, enrol
+from tests.remote.agents.phones import READER, SECRET, Phone, enrol, profile, serving
 
 
 def test_a_configuration_is_full_signed_and_remembered(at_home: AtHome) -> None:
@@ -36,9 +43,22 @@ def test_a_configuration_is_full_signed_and_remembered(at_home: AtHome) -> None:
     assert at_home.events() == before
 
 
-def test_debugging_ends_once_the_phone_was_seen_at_home(at_home: AtHome) -> None:
-    assert "no_debugging_features" not in at_home.phone.configuration().data["restrictions"]
-    assert "no_debugging_features" in at_home.phone.configuration().data["restrictions"]
+def test_debugging_ends_once_the_phone_was_seen_at_home(at_home: AtHome, tmp_path: Path) -> None:
+    """It is told by nothing but its polls to ask once more, though it has fetched the same from its bench already."""
+    ruled = profile(tmp_path / "ruled", "ruled", rules="debugging: deny")
+    with bench_server(at_home.registry) as bench:
+        server = bench.agent_for(at_home.unit, ruled, 33).server
+        assert server is not None
+        phone = Phone(bench.port, server.number())
+        assert phone.configuration().data["restrictions"] == "no_install_apps"
+        assert at_home.contact(phone).fetched == ruled.digest
+    with serving(at_home.registry, ruled) as port:
+        phone.port = port
+        assert phone.configuration().data["restrictions"] == "no_install_apps"
+        assert [one["messageType"] for one in phone.poll().data] == ["configUpdated"]
+        assert phone.configuration().data["restrictions"] == "no_install_apps,no_debugging_features"
+        assert at_home.contact(phone).fetched == ruled.digest
+        assert phone.poll().data == []
 
 
 def test_what_is_carried_out_is_confirmed_and_what_is_not_is_told(at_home: AtHome) -> None:
@@ -81,7 +101,7 @@ def test_a_customers_word_in_the_path_is_taken(at_home: AtHome) -> None:
     phone.carry_out(data)
     phone.info()
     assert phone.poll(project="/school").data == []
-    assert phone.configuration(project="/").data == {**data, "restrictions": "no_install_apps,no_debugging_features"}
+    assert phone.configuration(project="/").data == data
 
 
 def test_the_smaller_questions_have_full_answers(at_home: AtHome) -> None:
@@ -105,6 +125,23 @@ def test_nothing_new_is_not_written(at_home: AtHome) -> None:
     assert at_home.contact() == row
     phone.info(batteryLevel=70)
     assert at_home.contact().battery_level == 70
+
+
+def test_a_configuration_that_is_asked_for_again_is_fetched_again(at_home: AtHome) -> None:
+    """The poll that tells the phone to ask again is written right before it does."""
+    phone, number = at_home.phone, records.hashed(at_home.phone.number)
+    phone.configuration()
+    long_ago = ago(now(), span=timedelta(hours=3))
+    with noting(at_home.registry.engine) as conn:
+        old = {"seen_at": long_ago, "fetched_at": long_ago, "told_at": ago(now(), span=timedelta(hours=1))}
+        conn.execute(update(agent_contacts).where(agent_contacts.c.number == number).values(old))
+    assert [one["messageType"] for one in phone.poll().data] == ["configUpdated"]
+    assert at_home.contact().seen_at > long_ago
+    phone.configuration()
+    assert at_home.contact().fetched_at > long_ago
+    known = Reader(at_home.registry, home=True).one(number)
+    assert known is not None
+    assert not news(known, now())
 
 
 def test_a_number_is_dead_after_a_return_and_another_enrolment(at_home: AtHome) -> None:

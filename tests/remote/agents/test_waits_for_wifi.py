@@ -293,7 +293,7 @@ def _with(file: Path, old: str, new: str) -> str:
 
 def _small(folder: Path, rules: str, book: str) -> Profile:
     profile(folder, book=book)
-    return load(_with(folder / "small.yaml", "install_apps: deny, debugging: deny", rules), _SECRETS)
+    return load(_with(folder / "small.yaml", "install_apps: deny", rules), _SECRETS)
 
 
 def _wave(registry: Registry) -> Wave:
