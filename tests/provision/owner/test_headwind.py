@@ -356,5 +356,50 @@ def test_a_pulled_cable_ends_the_run_and_the_next_one_finishes_it(deaf: Phone) -
     deaf.bench.send({"do": "plug", "serial": deaf.serial})
     deaf.server.answer = deaf.usual
     deaf.again()
+    assert "init.json" in left_behind(deaf)
 
     assert deaf.run(deaf.profile(PROFILE)).verdict is Verdict.VERIFIED
+    assert deaf.registry
+    assert deaf.registry.numbers == ["number-1"], "it had read it"
+    assert "init.json" not in left_behind(deaf)
+
+
+def left_behind(one: Phone) -> str:
+    return one.device.link.shell(f"ls {headwind.FOLDER}").stdout.decode()
+
+
+def test_a_file_with_a_number_that_lies_about_is_taken_away_even_if_all_else_is_done(phone: Give) -> None:
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    one.device.link.push(b"{}", headwind.ENROLMENT)
+
+    report = one.run(profile)
+
+    assert (report.verdict, report.steps) == (Verdict.VERIFIED, 1)
+    assert "init.json" not in left_behind(one)
+
+
+def test_a_number_that_was_heard_is_not_given_up_while_its_agent_is_silent(
+    phone: Give, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provision.android.enrolling._SLICES", 2)
+    one = phone()
+    profile = one.profile(PROFILE)
+    one.serve(profile)
+    one.run(profile)
+    changed = one.profile(PROFILE.replace("sms: deny", "bluetooth: deny"))
+    one.serve(changed)
+    one.server.answer = lambda asked: (404, b"") if "configuration" in asked.path else None
+
+    failed = outcome(one.run(changed), "owner.sync")
+
+    assert failed.why == "The agent did not come to ask what the phone should be."
+    assert "recovery menu" in failed.next_action
+    assert "from Settings" not in failed.next_action
+    assert one.registry
+    assert one.registry.numbers == ["number-1"]
+    one.server.answer = one.usual
+    assert one.run(changed).verdict is Verdict.VERIFIED
+    assert one.registry.numbers == ["number-1"]

@@ -144,3 +144,39 @@ def test_from_the_bench_to_home_and_back(field: Field, certificate: tuple[Path, 
     shown = field.at_home()
     assert "wipe" in json.dumps(shown)
     assert field.say("ledger", "verify").code == 0
+
+
+@pytest.mark.slow
+def test_a_changed_profile_reaches_a_phone_that_is_still_at_the_bench(field: Field) -> None:
+    assert field.fleet.provision("--tags", "A", profile=field.write()).code == 0
+    number = field.state()["agent"]["number"]
+
+    done = field.fleet.provision(profile=field.write(more=", sms: deny", book="And they lived happily."))
+
+    items = done.items()
+    assert done.code == 0, json.dumps(items, indent=1)
+    assert {
+        name: items[name]["result"] for name in ("owner.sync", "restrictions.sms", "content.book")
+    } == dict.fromkeys(("owner.sync", "restrictions.sms", "content.book"), "verified")
+    state = field.state()
+    assert (state["agent"]["number"], "no_sms" in state["policy_restrictions"]) == (number, True)
+    assert (
+        field.fleet.provision(profile=field.write(more=", sms: deny", book="And they lived happily.")).summary["steps"]
+        == 0
+    )
+    assert field.say("ledger", "verify").code == 0
+
+
+def test_an_agent_of_another_build_is_told_as_that_and_keeps_its_number(field: Field) -> None:
+    profile = field.write()
+    field.fleet.env["FLEET_SECRET_AGENT"] = "of-another-build"
+    sync = field.fleet.provision("--tags", "A", profile=profile).items()["owner.sync"]
+    assert (sync["result"], sync["why"]) == (
+        "failed",
+        "The agent was built with another secret than this profile names.",
+    )
+    number = field.state()["agent"]["number"]
+
+    field.fleet.env["FLEET_SECRET_AGENT"] = SECRET
+    assert field.fleet.provision(profile=profile).items()["owner.sync"]["result"] == "verified"
+    assert field.state()["agent"]["number"] == number
