@@ -7,11 +7,12 @@ enrolment, the pushes that stand, is read anew every two seconds at most, for al
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,11 +24,15 @@ from fleet.db_errors import told
 from fleet.errors import RegistryError
 from fleet.models import agent_contacts, agents, orders, units
 from fleet.remote.agents import quota, wanted
+from fleet.remote.agents.rates import Lately
 from fleet.remote.agents.reports import Phone
 from fleet.remote.agents.stamps import History, Sent, history, sent
 from fleet.units import Registry
+from profiles.errors import SchoolbagError
 
+LOG = logging.getLogger(__name__)
 _STANDS = 2.0
+_SAID = 60.0
 _NAMED = 500
 
 
@@ -97,6 +102,7 @@ class Reader:
     _standing: Standing | None = None
     _alone: threading.Lock = field(default_factory=threading.Lock)
     _open: list[Connection] = field(default_factory=list)
+    _said: Lately = field(default_factory=lambda: Lately(_SAID))
 
     def one(self, number: str) -> Known | None:
         """The enrolment with this (hashed) number; ``None`` when there is none, or it is dead. RegistryError."""
@@ -136,8 +142,19 @@ class Reader:
             with self._alone:
                 found = self._standing
                 if found is None or found.until < time.monotonic():
-                    found = self._standing = self._stands()
+                    found = self._standing = self._anew(found)
         return found
+
+    def _anew(self, before: Standing | None) -> Standing:
+        """As it was where it cannot be read: a file of the home may be wrong, and phones ask all the same."""
+        try:
+            return self._stands()
+        except SchoolbagError as error:
+            if before is None:
+                raise
+            if self._said.first(str(error)):
+                LOG.warning("%s", error)
+            return replace(before, until=time.monotonic() + _STANDS)
 
     def close(self) -> None:
         """Give the connections back."""
