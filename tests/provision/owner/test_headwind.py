@@ -15,6 +15,7 @@ import pytest
 from profiles.errors import SchoolbagError
 from provision.agents import headwind
 from provision.model import Report, Verdict
+from provision.owned import Heard
 from provision.run import Mode
 from tests.provision.owner.conftest import SECRET, Phone, outcome, results
 from tests.virtual.mdm import Asked
@@ -403,3 +404,30 @@ def test_a_number_that_was_heard_is_not_given_up_while_its_agent_is_silent(
     one.server.answer = one.usual
     assert one.run(changed).verdict is Verdict.VERIFIED
     assert one.registry.numbers == ["number-1"]
+
+
+def test_an_agent_that_fetches_files_is_not_given_up(phone: Give, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.android.enrolling._SLICES", 2)
+    said = [Heard.ANSWERED, Heard.FETCHING, Heard.ANSWERED, Heard.FETCHING, Heard.ANSWERED, Heard.TOLD]
+    monkeypatch.setattr("tests.provision.owner.conftest.Registry._wait", lambda *_: said.pop(0))
+    one = phone()
+    profile = one.profile(OWNER)
+    one.serve(profile)
+
+    one.run(profile)
+
+    assert said == []
+
+
+def test_an_agent_that_does_not_finish_is_told_as_that(phone: Give, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.android.enrolling._SLICES", 2)
+    monkeypatch.setattr("tests.provision.owner.conftest.Registry._wait", lambda *_: Heard.ANSWERED)
+    one = phone()
+    profile = one.profile(OWNER)
+    one.serve(profile)
+    one.server.answer = lambda asked: (404, b"") if "configuration" in asked.path else None
+
+    sync = outcome(one.run(profile), "owner.sync")
+
+    assert sync.why == "The agent was answered what the phone should be, but has not told that it finished."
+    assert one.device.link.reverse_list() == ()
