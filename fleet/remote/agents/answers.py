@@ -176,7 +176,7 @@ def given(known: Known, document: Document, now: str, *, home: bool, whole: bool
     not ``whole`` was given, and is not fetched by that."""
     latest = max((order.changed for order in known.orders), default="")
     ends = home and known.home_at is None and DEBUGGING in document["restrictions"]
-    fetched = NOT_ALL if ends else document["digest"] if whole else None
+    fetched = NOT_ALL if ends else document["digest"] if whole or known.fetched == NOT_ALL else None
     same = fetched in (None, known.fetched) and latest <= known.fetched_at
     if same and known.fetched_at > ago(now, span=OFTEN) and bool(known.home_at) >= home:
         return None

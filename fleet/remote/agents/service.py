@@ -228,9 +228,10 @@ class Service:
         """The same, as it can be answered from here: it should go on with what it has, where contents of what it
         should have are on other computers only. NoDocument, Busy, RegistryError."""
         document = await self.document(known.wanted)
-        if known.wanted == known.fetched or self.is_whole(document):
+        has = known.enrolled if known.fetched == answers.NOT_ALL else known.fetched
+        if known.wanted == has or self.is_whole(document):
             return known
-        before = known.fetched or known.enrolled
+        before = has or known.enrolled
         had = await self._document(before)
         if had is None or before == known.wanted or not self.is_whole(had):
             raise NoDocument(

@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from fleet.db import noting, snapshot, transaction
@@ -43,7 +44,8 @@ def test_a_configuration_is_full_signed_and_remembered(at_home: AtHome) -> None:
     assert at_home.events() == before
 
 
-def test_debugging_ends_once_the_phone_was_seen_at_home(at_home: AtHome, tmp_path: Path) -> None:
+@pytest.mark.parametrize("here", [True, False], ids=["whole", "of the bench"])
+def test_debugging_ends_once_the_phone_was_seen_at_home(at_home: AtHome, tmp_path: Path, *, here: bool) -> None:
     """It is told by nothing but its polls to ask once more, though it has fetched the same from its bench already."""
     ruled = profile(tmp_path / "ruled", "ruled", rules="debugging: deny")
     with bench_server(at_home.registry) as bench:
@@ -52,11 +54,12 @@ def test_debugging_ends_once_the_phone_was_seen_at_home(at_home: AtHome, tmp_pat
         phone = Phone(bench.port, server.number())
         assert phone.configuration().data["restrictions"] == "no_install_apps"
         assert at_home.contact(phone).fetched == ruled.digest
-    with serving(at_home.registry, ruled) as port:
+    with serving(at_home.registry, *([ruled] if here else [])) as port:
         phone.port = port
         assert phone.configuration().data["restrictions"] == "no_install_apps"
         assert [one["messageType"] for one in phone.poll().data] == ["configUpdated"]
-        assert phone.configuration().data["restrictions"] == "no_install_apps,no_debugging_features"
+        restrictions = set(phone.configuration().data["restrictions"].split(","))
+        assert restrictions == {"no_install_apps", "no_debugging_features"}
         assert at_home.contact(phone).fetched == ruled.digest
         assert phone.poll().data == []
 
