@@ -186,7 +186,8 @@ def test_a_registry_of_another_fleet(hub: Fleet, site: SiteMaker, tmp_path: Path
     assert bench("place", "add", "HN-1", "--kind", "school", "--name", "Truong 1").code == 0
     with sqlite3.connect(one.home / "registry.db") as conn:
         if revision < "0004":
-            for table in ("wants", "contacts", "push_sites", "pushes", "sites", "releases"):
+            later = ("orders", "agent_configs", "agent_contacts", "agents")
+            for table in (*later, "wants", "contacts", "push_sites", "pushes", "sites", "releases"):
                 conn.execute(f"DROP TABLE {table}")
             conn.execute("DROP INDEX ix_runs_bench")
             conn.execute("DROP INDEX ix_chains_at")
