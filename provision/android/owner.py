@@ -25,6 +25,7 @@ from provision.android.table import get, value
 from provision.model import Cannot, Facts, Identity, Item, Met, Quirk, Step, Unit
 from provision.owned import Agent, BenchServer, Number
 from provision.setting import Answer
+from provision.text import on_the_phone
 
 _ADMINS = {headwind.PACKAGE: headwind.ADMIN, testdpc.PACKAGE: testdpc.ADMIN}
 _RIGHTS = "android.permission."
@@ -122,30 +123,26 @@ def _owner(owner: Owner, found: Found, facts: Facts) -> Met | Step | Cannot:
         return no
     if switch := next((quirk for quirk in facts.quirks if _takes_rights(quirk)), None):
         why = f"“{switch.switch['en']}” is {switch.state} on the phone, so the computer may not name an owner"
-        return Cannot(why, _steps(switch.taps.get("en", ())), in_the_way=True)
+        return Cannot(why, on_the_phone(switch.taps.get("en", ())), in_the_way=True)
     name = command("dpm", "set-device-owner", "--user", 0, _ADMINS[owner.package])
     return Step("nobody owns the phone", (Run(name, refused=NO, expect="Success: Device owner set"),))
 
 
 def _held(facts: Facts) -> Cannot | None:
     """Who keeps Android from taking an owner, once the phone is set up, and what to tap."""
-    locks, ways = facts.locks, facts.makers.ways
+    locks = facts.locks
     if locks.accounts:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in sorted(locks.accounts.items()))
-        taps = _steps(ways.get("remove_accounts", {}).get("en", ()))
+        taps = on_the_phone(facts.makers.taps("remove_accounts"))
         return Cannot(f"somebody is signed in ({kinds}), and Android then takes no owner", taps, in_the_way=True)
     if locks.users is not None and locks.users > 1:
-        taps = _steps(ways.get("remove_users", {}).get("en", ()))
+        taps = on_the_phone(facts.makers.taps("remove_users"))
         return Cannot(f"it has {locks.users} users, and Android then takes no owner", taps, in_the_way=True)
     return None
 
 
 def _takes_rights(quirk: Quirk) -> bool:
     return quirk.stands_right is False and any(_RIGHTS in words for words in quirk.failures)
-
-
-def _steps(taps: tuple[str, ...]) -> str:
-    return f"On the phone: {'; '.join(taps)}; then run again." if taps else "Mend that on the phone, then run again."
 
 
 def _sync(profile: Profile, found: Found, facts: Facts, unit: Unit) -> Met | Step | Cannot:
