@@ -143,7 +143,7 @@ def _rule(
 ) -> tuple[Met | Step | Cannot, Strength | None]:
     if profile.owner and _by_owner(row, rule, profile.owner, facts.identity):
         state = ruled.state(row, rule, profile, facts, unit)
-        return state, None if isinstance(state, Cannot) else ruled.strength(profile.owner)
+        return state, ruled.strength(profile.owner) if rule.deny and not isinstance(state, Cannot) else None
     if row.shell:
         want = row.shell.deny if rule.deny else row.shell.allow
         now = found.values.get(row.name)

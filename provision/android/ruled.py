@@ -28,7 +28,7 @@ _ITS_OWN = {headwind.PACKAGE: {"no_safe_boot"}}
 
 _AT_HOME = Cannot(
     "it would end the bench's way to the phone: its server at home sets it once it has seen the phone there",
-    "Push a release of this profile with --via agent once the phone is at home.",
+    "Nothing is to be done where this profile is in a release at home; else build one: fleet release build.",
 )
 _NO_OTHER_WAY = Cannot("it would end the only way to the phone", "Take headwind for the owner, which has another way.")
 

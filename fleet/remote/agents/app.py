@@ -27,6 +27,7 @@ from fleet.remote.agents import answers, doing, pages
 from fleet.remote.agents.configurations import NoDocument
 from fleet.remote.agents.front import MOST_BYTES, Front, Networks
 from fleet.remote.agents.polling import Poll
+from fleet.remote.agents.rates import unlimited
 from fleet.remote.agents.reading import Known
 from fleet.remote.agents.records import hashed
 from fleet.remote.agents.reports import BadReport, parse
@@ -85,7 +86,7 @@ def app(service: Service, *, behind: Networks = ()) -> Front:
         lifespan=lifespan,
     )
     inner.router.redirect_slashes = False
-    return Front(inner, behind)
+    return Front(inner, behind) if service.home else Front(inner, often=unlimited())
 
 
 class TooLong(Exception):

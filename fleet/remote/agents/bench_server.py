@@ -21,6 +21,7 @@ from fleet.errors import RegistryError
 from fleet.models import agent_contacts
 from fleet.remote.agents import records
 from fleet.remote.agents.blobs import Blobs
+from fleet.remote.agents.rates import unlimited
 from fleet.remote.agents.server import Place, Server, listen
 from fleet.remote.agents.service import Service
 from fleet.units import Registry
@@ -111,7 +112,9 @@ class BenchServer:
         self._agents = _Agents()
         self._secrets = _Known(registry)
         self._blobs = Blobs(paths={})
-        self._service = Service(registry, self._blobs, self._secrets, home=False, noticed=self._agents.note)
+        self._service = Service(
+            registry, self._blobs, self._secrets, home=False, noticed=self._agents.note, wrong=unlimited()
+        )
         self._socket = listen("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self._server = Server(self._service, Place(self._socket))

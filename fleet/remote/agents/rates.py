@@ -39,6 +39,11 @@ class Rate:
         return may
 
 
+def unlimited() -> Rate:
+    """For where all come from one address, by cables that somebody has plugged in."""
+    return Rate(1e9, 1e9)
+
+
 class Lately:
     """What was done within the last ``seconds``, by name, as far as there is room for it."""
 

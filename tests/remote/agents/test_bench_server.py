@@ -258,3 +258,15 @@ def test_a_unit_whose_number_ended_has_had_one(registry: Registry, tmp_path: Pat
         with transaction(registry.engine) as conn:
             records.end(conn, registry.ledger, key, "came back")
         assert agent.now().number is Number.ENDED
+
+
+def test_phones_with_dead_numbers_keep_no_other_phone_of_the_bench_waiting(registry: Registry, tmp_path: Path) -> None:
+    """All of them come from one address."""
+    wanted, key = profile(tmp_path), unit(registry, 1)
+    with bench_server(registry) as bench:
+        server = bench.agent_for(key, wanted, 33).server
+        assert server is not None
+        number = server.number()
+        strangers = (Phone(bench.port, f"{other:032x}") for other in range(130))
+        assert {one.configuration().status for one in strangers} == {404}
+        assert Phone(bench.port, number).configuration("POST", Host="localhost:8080").status == 200
