@@ -69,12 +69,5 @@ def had_one(conn: Connection, unit: str, agent: str) -> bool:
     return conn.scalar(select(agents.c.number).where(agents.c.unit == unit, agents.c.agent == agent)) is not None
 
 
-def of_number(conn: Connection, number: str) -> Enrolment | None:
-    """The enrolment with this device number; ``None`` when there is none, or it is dead."""
-    mine = (agents.c.number == hashed(number)) & agents.c.ended_at.is_(None)
-    row = conn.execute(select(agents).where(mine)).first()
-    return _enrolment(row) if row else None
-
-
 def _enrolment(row: Row[Any]) -> Enrolment:
     return Enrolment(row.unit, row.number, row.agent, row.profile, row.digest, row.server, row.at)

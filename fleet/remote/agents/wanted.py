@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -176,12 +176,3 @@ def _going(conn: Connection, home: Home, push: Push, digests: Mapping[str, str],
         return Going(push, digests, meant.within(conn, home, push.rules.where), closed=False)
     except FilterError:
         return Going(push, digests, None, closed=True)
-
-
-def wanted_now(conn: Connection, home: Home, unit: str) -> Wanted | None:
-    """What the device of this unit should have at this moment; ``None`` when it has no enrolment that lives."""
-    standing = read(conn, home)
-    mine = (agents.c.unit == unit) & agents.c.ended_at.is_(None)
-    source = agents.outerjoin(agent_contacts, agent_contacts.c.number == agents.c.number)
-    row = conn.execute(select(*columns(standing)).select_from(source).where(mine)).first()
-    return of(standing, row, datetime.now(UTC)) if row else None

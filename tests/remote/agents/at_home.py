@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from fleet.db import snapshot, transaction
+from fleet.home import Home
 from fleet.models import agent_contacts, agents
-from fleet.remote.agents import pushing, records
-from fleet.remote.agents.chosen import Chosen
+from fleet.remote.agents import pushing, records, wanted
+from fleet.remote.agents.chosen import WITH_CONTACTS, Chosen
 from fleet.remote.waves import meant
 from fleet.remote.waves.kept import Push
 from fleet.remote.waves.rules import Rules, stamp
@@ -100,3 +101,11 @@ def contact(registry: Registry, key: str, *, ago: timedelta = timedelta(), **sai
         )
         if not changed.rowcount:
             conn.execute(insert(agent_contacts), [{**row, **told}])
+
+
+def should_have(conn: Connection, home: Home, key: str) -> wanted.Wanted | None:
+    """What the device of this unit should have at this moment, as a server asks it; ``None`` without an agent."""
+    standing = wanted.read(conn, home)
+    mine = (agents.c.unit == key) & agents.c.ended_at.is_(None)
+    row = conn.execute(select(*wanted.columns(standing)).select_from(WITH_CONTACTS).where(mine)).first()
+    return wanted.of(standing, row, datetime.now(UTC)) if row else None

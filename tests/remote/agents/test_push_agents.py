@@ -32,7 +32,17 @@ from fleet.remote.waves.kept import Push, State
 from fleet.remote.waves.rules import Rules, ends, stamp, waves
 from fleet.units import Registry
 from tests.fleet.making import tables
-from tests.remote.agents.at_home import begun, contact, enrolled, numbers, of_today, release, school, unit
+from tests.remote.agents.at_home import (
+    begun,
+    contact,
+    enrolled,
+    numbers,
+    of_today,
+    release,
+    school,
+    should_have,
+    unit,
+)
 
 SEVEN = {"small": "seven"}
 HOUR = timedelta(hours=1)
@@ -354,7 +364,7 @@ def test_a_rule_of_health_that_cannot_be_read_pauses_a_push_that_asks_for_units(
     assert "its filter cannot be asked any more" in _now(today).why
     assert "health.yaml:2:" in _now(today).why
     with snapshot(today.engine) as conn:
-        standing = wanted.wanted_now(conn, today.home, key)
+        standing = should_have(conn, today.home, key)
     assert standing == wanted.Wanted("of the bench", "small")
 
 

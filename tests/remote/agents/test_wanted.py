@@ -22,14 +22,14 @@ from fleet.remote.waves.kept import Push, State, Via
 from fleet.remote.waves.rules import Rules
 from fleet.units import Registry
 from fleet.values import Json
-from tests.remote.agents.at_home import begun, contact, enrolled, numbers, release, school, unit
+from tests.remote.agents.at_home import begun, contact, enrolled, numbers, release, school, should_have, unit
 
 BENCH = Wanted("of the bench", "small")
 
 
 def _wanted(registry: Registry, key: str) -> Wanted | None:
     with snapshot(registry.engine) as conn:
-        return wanted.wanted_now(conn, registry.home, key)
+        return should_have(conn, registry.home, key)
 
 
 def _change(registry: Registry, push: Push, state: State, wave: int = 0) -> None:
